@@ -1,0 +1,453 @@
+/* firesteel.h - the whole public interface of the engine.
+**
+** Reading order: context, errors, tensors, network, data, training, scoring,
+** files, workers. A complete program is examples/retrain.c.
+**
+** Objects.   Every object is opaque, made by a ..._new, ..._load or ..._open
+**            call from a fire_context and freed by its ..._free, which accepts
+**            NULL. The context outlives everything made from it.
+** Errors.    What can fail returns fire_status and takes `fire_error *err`
+**            last, which the caller owns and may be NULL. On failure out
+**            parameters are untouched and nothing is lost or half done.
+** Texts.     Layers, losses, metrics and optimizers are named by text, so this
+**            header does not grow with them: "Adam learning_rate=0.01".
+**            Names, defaults and meanings are Keras 3's; `firesteel ops` lists them.
+** Threads.   One thread at a time per object; different objects are independent.
+**            There is no global state. Nothing here prints, exits, aborts or
+**            reads the environment.
+*/
+#ifndef FIRESTEEL_H
+#define FIRESTEEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FIRE_VERSION "0.1.0"
+#if defined(__GNUC__) && !defined(FIRE_STATIC)
+#define FIRE_API __attribute__((visibility("default")))
+#else
+#define FIRE_API
+#endif
+
+/* fire_version - FIRE_VERSION of the library that is running. */
+FIRE_API const char *fire_version(void);
+
+/* ---- errors -------------------------------------------------------------- */
+
+/* The group of a failure; the same number is the exit code of the command. */
+typedef enum fire_status {
+    FIRE_OK = 0,
+    FIRE_USAGE = 1,     /* the caller broke a rule stated here, shapes included */
+    FIRE_DATA = 2,      /* rows, columns or data files are not as declared      */
+    FIRE_DIVERGED = 3,  /* the loss became NaN or infinite                      */
+    FIRE_CLUSTER = 4,   /* a peer or worker is lost, late, or not who it claims */
+    FIRE_FILE = 5,      /* a model file or checkpoint, or the disk below it     */
+    FIRE_NOMEM = 6,     /* the context's allocator returned NULL                */
+    FIRE_CANCELLED = 130, /* the progress callback asked to stop                */
+} fire_status;
+
+typedef struct fire_error {
+    fire_status status;
+    int32_t code;        /* stable, see src/errors.def; printed as FS2004        */
+    char message[1024];  /* UTF-8, always terminated: what, where, found, expected; the fix */
+} fire_error;
+
+/* fire_explain - the long text for a code, or NULL when there is none. *title
+** (may be NULL) gets its short one. Both are constants. */
+FIRE_API const char *fire_explain(int32_t code, const char **title);
+
+/* fire_explain_codes - the i-th known code in ascending order, 0 past the last. */
+FIRE_API int32_t fire_explain_codes(int i);
+
+/* ---- context ------------------------------------------------------------- */
+
+/* Memory and files can be replaced, for accounting and to make any call fail in
+** a test. Hooks may be called from several threads at once. */
+typedef struct fire_memory {
+    void *user;
+    void *(*alloc)(void *user, size_t bytes, size_t align); /* NULL: out of memory */
+    void (*free)(void *user, void *p);                      /* p may be NULL */
+} fire_memory;
+
+/* Each call returns 0 (or a byte count) on success, -errno on failure. */
+typedef struct fire_io {
+    void *user;
+    int (*open)(void *user, const char *path, bool write, void **file); /* write: create, truncate */
+    int64_t (*size)(void *user, void *file);
+    int64_t (*read)(void *user, void *file, int64_t offset, void *to, size_t bytes);
+    int64_t (*write)(void *user, void *file, const void *from, size_t bytes); /* appends */
+    int (*sync)(void *user, void *file);
+    int (*close)(void *user, void *file);
+    int (*rename)(void *user, const char *from, const char *to); /* atomic, replaces */
+    int (*remove)(void *user, const char *path);
+    int (*make_dir)(void *user, const char *path);               /* -EEXIST is fine */
+    int (*sync_dir)(void *user, const char *path);
+} fire_io;
+
+typedef struct fire_config {
+    size_t size;              /* sizeof(fire_config) */
+    const fire_memory *memory; /* NULL: aligned_alloc and free. Copied. */
+    const fire_io *io;         /* NULL: POSIX files. Copied. */
+    int32_t threads;           /* of one fit or scorer; 0: 1 */
+    int32_t isa;               /* at most this: 0 best of the CPU, 1 baseline, 2 AVX2, 3 AVX-512 */
+    bool reference_only;       /* use no fast kernel; for tests */
+} fire_config;
+
+typedef struct fire_context fire_context;
+FIRE_API fire_status fire_context_new(const fire_config *config, fire_context **out, fire_error *err);
+FIRE_API void fire_context_free(fire_context *ctx);
+
+/* fire_set_threads - threads of the fits and scorers made from now on, 1 to 1024. */
+FIRE_API fire_status fire_set_threads(fire_context *ctx, int32_t threads, fire_error *err);
+
+/* ---- tensors ------------------------------------------------------------- */
+
+/* The numbers of ONNX's TensorProto.DataType. */
+typedef enum fire_type {
+    FIRE_NO_TYPE = 0, FIRE_F32 = 1, FIRE_U8 = 2, FIRE_I8 = 3, FIRE_U16 = 4, FIRE_I16 = 5,
+    FIRE_I32 = 6, FIRE_I64 = 7, FIRE_BOOL = 9, FIRE_F64 = 11,
+} fire_type;
+
+#define FIRE_MAX_RANK 8
+
+typedef struct fire_shape {
+    int32_t rank;
+    int64_t dim[FIRE_MAX_RANK]; /* -1: the batch size, known when it runs */
+} fire_shape;
+
+/* A dense row-major array. Who owns `data` is said where one is passed. */
+typedef struct fire_tensor {
+    fire_type type;
+    fire_shape shape;
+    void *data;
+} fire_tensor;
+
+/* fire_type_size - bytes of one element, 0 for an unknown type. */
+FIRE_API size_t fire_type_size(fire_type t);
+
+/* ---- network: layers and their weights ------------------------------------ */
+
+typedef struct fire_network fire_network;
+
+/* fire_network_new - an empty network that computes in `type`, FIRE_F32 or FIRE_F64. */
+FIRE_API fire_status fire_network_new(fire_context *ctx, fire_type type, fire_network **out, fire_error *err);
+FIRE_API void fire_network_free(fire_network *net);
+
+/* fire_network_clone - a copy with layers, weights and compile settings, but
+** no optimizer state. */
+FIRE_API fire_status fire_network_clone(const fire_network *net, fire_network **out, fire_error *err);
+
+/* fire_network_add - append a layer: fire_network_add(net, "Dense", "units=10
+** activation=softmax", &err). attrs may be NULL. "name=..." names the layer,
+** otherwise it is dense, dense_1 ... An "Input" layer ("shape=[28,28]", without
+** the batch) may come first; without one the first batch of data decides. When
+** the network is already built, the new layer is built at once and its weights
+** are drawn at the next fire_network_init, fit or predict. */
+FIRE_API fire_status fire_network_add(fire_network *net, const char *layer, const char *attrs, fire_error *err);
+
+/* fire_network_pop - remove the last layer and its weights. */
+FIRE_API fire_status fire_network_pop(fire_network *net, fire_error *err);
+
+/* fire_network_build - fix the input shape (without the batch) and so every
+** weight's shape. Building twice with the same shape is fine. */
+FIRE_API fire_status fire_network_build(fire_network *net, const fire_shape *input, fire_error *err);
+
+/* fire_network_init - draw every weight that has no value yet, by (seed, its place). */
+FIRE_API fire_status fire_network_init(fire_network *net, uint64_t seed, fire_error *err);
+
+typedef struct fire_layer_info {
+    const char *kind, *name;  /* "Dense", "dense_1"; borrowed until the network changes */
+    const char *attrs;        /* attributes that differ from their defaults, name left out */
+    fire_shape output;        /* with the batch as -1; rank 0 while not built */
+    int64_t weights;          /* numbers in its weights, trainable or not */
+    int64_t flops;            /* of the forward pass, per row */
+    bool trainable;
+} fire_layer_info;
+FIRE_API int fire_network_layers(const fire_network *net);
+FIRE_API fire_status fire_network_layer(const fire_network *net, int i, fire_layer_info *info, fire_error *err);
+FIRE_API fire_status fire_network_set_trainable(fire_network *net, int layer, bool trainable, fire_error *err);
+
+typedef struct fire_weight_info {
+    const char *name;      /* "dense/kernel" */
+    int32_t layer;         /* index of its layer */
+    bool trainable, ready; /* ready: has a value */
+    fire_tensor value;     /* data borrowed until the network changes */
+} fire_weight_info;
+/* Weights come in the order of Keras' get_weights(). */
+FIRE_API int fire_network_weights(const fire_network *net);
+FIRE_API fire_status fire_network_weight(const fire_network *net, int i, fire_weight_info *info, fire_error *err);
+/* fire_network_set_weight - copy a value in; any float type, the same shape. */
+FIRE_API fire_status fire_network_set_weight(fire_network *net, int i, const fire_tensor *value, fire_error *err);
+
+typedef struct fire_network_info {
+    fire_type type;
+    bool built, compiled, loaded_as_onnx; /* loaded_as_onnx: a plain graph without layers */
+    fire_shape input, output;  /* batch as -1 */
+    int64_t params, trainable_params, flops, block_rows; /* block_rows: scoring block */
+    int64_t step, epoch;       /* updates made and epochs finished by the optimizer */
+    bool has_logits;           /* the last activation is softmax or sigmoid */
+    const char *loss, *optimizer, *metrics; /* canonical texts of compile, or "" ; borrowed */
+} fire_network_info;
+FIRE_API void fire_network_info_get(const fire_network *net, fire_network_info *info);
+
+/* fire_network_compile - choose how to train. `metrics` is NULL or texts
+** separated by newlines. Resets the optimizer's state. */
+FIRE_API fire_status fire_network_compile(fire_network *net, const char *optimizer, const char *loss,
+                                          const char *metrics, fire_error *err);
+FIRE_API fire_status fire_network_set_learning_rate(fire_network *net, double rate, fire_error *err);
+FIRE_API double fire_network_learning_rate(const fire_network *net);
+
+/* fire_network_metric - name of the i-th result of fit and evaluate: "loss",
+** then the metrics ("accuracy" ...); NULL past the last. Borrowed. */
+FIRE_API const char *fire_network_metric(const fire_network *net, int i);
+
+/* ---- data: rows to train on or to score ------------------------------------ */
+
+/* The Arrow C Data Interface, from its specification
+** (arrow.apache.org/docs/format/CDataInterface.html). */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+struct ArrowSchema {
+    const char *format, *name, *metadata;
+    int64_t flags, n_children;
+    struct ArrowSchema **children, *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+struct ArrowArray {
+    int64_t length, null_count, offset, n_buffers, n_children;
+    const void **buffers;
+    struct ArrowArray **children, *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+#endif
+
+typedef enum fire_invalid { FIRE_INVALID_ERROR, FIRE_INVALID_SKIP, FIRE_INVALID_KEEP } fire_invalid;
+
+/* Which columns play which part. Strings are copied. */
+typedef struct fire_columns {
+    const char *const *features; /* joined in this order into one row of x; NULL ends them */
+    const char *const *labels;   /* joined into one row of y; NULL or empty: none */
+    const char *weight;          /* NULL: every row weighs 1 */
+    const char *validation;      /* boolean column, true: a validation row; NULL: none */
+    fire_invalid invalid;        /* what to do with nulls, NaN and infinities */
+} fire_columns;
+
+/* A fire_dataset is a list of rows in chunks. Arrays and Arrow batches are kept
+** where they are, without a copy; fire_dataset_pack and fire_dataset_deal make
+** their own dense copy. */
+typedef struct fire_dataset fire_dataset;
+FIRE_API fire_status fire_dataset_new(fire_context *ctx, fire_dataset **out, fire_error *err);
+FIRE_API void fire_dataset_free(fire_dataset *data);
+
+/* fire_dataset_add - append rows held in arrays. x is [n, ...], y [n] or [n, k]
+** or NULL, w [n] or NULL. The arrays are borrowed until the dataset is freed. */
+FIRE_API fire_status fire_dataset_add(fire_dataset *data, const fire_tensor *x, const fire_tensor *y,
+                                      const fire_tensor *w, fire_error *err);
+
+/* fire_dataset_add_arrow - append a record batch (a struct array). Numbers and
+** booleans, lists of them (list, large list, fixed size), and Spark's ML vectors
+** (struct<type, size, indices, values>) become features. On success the array
+** is moved into the dataset (array->release is NULL afterwards) and the schema is
+** left to the caller; on failure both are untouched. Every chunk must give
+** rows of the same width. */
+FIRE_API fire_status fire_dataset_add_arrow(fire_dataset *data, const struct ArrowSchema *schema,
+                                            struct ArrowArray *batch, const fire_columns *columns, fire_error *err);
+
+/* fire_dataset_pack - like fire_dataset_add_arrow, but convert the rows to `type`
+** at once and release the batch, so that memory holds each row once. */
+FIRE_API fire_status fire_dataset_pack(fire_dataset *data, fire_type type, const struct ArrowSchema *schema,
+                                       struct ArrowArray *batch, const fire_columns *columns, fire_error *err);
+
+typedef struct fire_dataset_info {
+    int64_t rows, validation_rows; /* rows: all but the validation rows */
+    int64_t skipped;               /* rows left out by FIRE_INVALID_SKIP */
+    fire_shape x, y;               /* of one row, without the batch */
+    bool has_y, has_w;
+} fire_dataset_info;
+FIRE_API void fire_dataset_info_get(const fire_dataset *data, fire_dataset_info *info);
+
+/* fire_dataset_split - move a share of the rows, 0 < fraction < 1, chosen by (seed, row id),
+** to the validation rows. Keras takes the last rows instead: `last` does that. */
+FIRE_API fire_status fire_dataset_split(fire_dataset *data, double fraction, uint64_t seed, bool last, fire_error *err);
+
+/* ---- workers ---------------------------------------------------------------- */
+
+/* fire_comm connects the processes that train one network. Peers prove that they
+** know a 128-bit secret before anything else they say is read; the place where
+** TLS will wrap the sockets is fire_comm_open. */
+typedef struct fire_comm fire_comm;
+
+/* fire_comm_listen - open a port on `host` (an address of this machine; NULL: all). Its
+** "host:port" is copied into address[capacity]. */
+FIRE_API fire_status fire_comm_listen(fire_context *ctx, const char *host, char *address, size_t capacity,
+                                      fire_comm **out, fire_error *err);
+
+/* fire_comm_open - meet the other ranks at addresses[size], in rank order. A peer silent
+** for `deadline` seconds, here or in a later call, fails the call; the message
+** names its rank and address. */
+FIRE_API fire_status fire_comm_open(fire_comm *comm, int32_t rank, int32_t size, const char *const *addresses,
+                                    const uint8_t secret[16], double deadline, fire_error *err);
+FIRE_API void fire_comm_free(fire_comm *comm);
+FIRE_API int32_t fire_comm_rank(const fire_comm *comm); /* NULL comm: 0 */
+FIRE_API int32_t fire_comm_size(const fire_comm *comm); /* NULL comm: 1 */
+
+/* fire_comm_sum - replace buf[n] (F32, F64 or I64) on every rank by the sum over
+** ranks. Terms are added in the same tree by rank everywhere, so every rank
+** gets the same bits, run after run. */
+FIRE_API fire_status fire_comm_sum(fire_comm *comm, fire_type type, void *buf, int64_t n, fire_error *err);
+
+/* fire_comm_broadcast - copy buf from `root` to every rank. */
+FIRE_API fire_status fire_comm_broadcast(fire_comm *comm, int32_t root, void *buf, size_t bytes, fire_error *err);
+
+/* fire_comm_gather - give every rank each rank's `bytes` bytes, in rank order, in all[size * bytes]. */
+FIRE_API fire_status fire_comm_gather(fire_comm *comm, const void *mine, size_t bytes, void *all, fire_error *err);
+
+/* fire_comm_exchange - send bytes[r] bytes at send[r] to each rank r; what rank r sent arrives at
+** recv[r], received[r] bytes long, in memory of the context that the caller frees with
+** fire_comm_release. */
+FIRE_API fire_status fire_comm_exchange(fire_comm *comm, const void *const *send, const size_t *bytes,
+                                        void **recv, size_t *received, fire_error *err);
+FIRE_API void fire_comm_release(fire_comm *comm, void *recv);
+
+/* fire_comm_fail - tell every peer why this rank gives up, so that their next call fails with
+** this text instead of a lost connection. Best effort, never blocks for long. */
+FIRE_API void fire_comm_fail(fire_comm *comm, const fire_error *why);
+
+/* fire_dataset_deal - give every row an id from its bytes (equal rows are numbered) and move it to
+** the shard, and so the rank, that the id chooses: afterwards rows and their order depend on
+** the table alone. `shards` 0: as many as ranks. Packed datasets only. */
+FIRE_API fire_status fire_dataset_deal(fire_dataset *data, fire_comm *comm, int32_t shards, fire_error *err);
+
+/* ---- training ---------------------------------------------------------------- */
+
+typedef enum fire_event { FIRE_BATCH_END, FIRE_EPOCH_END } fire_event;
+
+#define FIRE_MAX_RESULTS 32
+
+typedef struct fire_progress {
+    fire_event event;
+    int32_t epoch, epochs;         /* epoch counts from 0 */
+    int64_t step, steps;           /* of this epoch; steps done, steps in all */
+    int64_t rows;                  /* of the whole table, done in this epoch */
+    double seconds;                /* since the epoch began */
+    int32_t n_results;             /* loss and metrics, in the order of fire_network_metric */
+    double result[FIRE_MAX_RESULTS];     /* running means over the epoch */
+    bool has_validation;           /* at the end of an epoch */
+    double validation[FIRE_MAX_RESULTS];
+    double learning_rate;
+} fire_progress;
+
+typedef struct fire_fit_options {
+    size_t size;            /* sizeof(fire_fit_options) */
+    int32_t epochs;         /* 0: 1 */
+    int32_t initial_epoch;
+    int64_t batch_size;     /* of all workers together; 0: 32 */
+    uint64_t seed;
+    bool no_shuffle;
+    bool reproducible;      /* eight fixed shards: bits do not depend on threads or workers */
+    const double *class_weight; /* one factor per class, or NULL */
+    int32_t n_class_weight;
+    struct {                /* stop when `monitor` no longer gets better; NULL: never */
+        const char *monitor;  /* "val_loss", "loss", "val_accuracy" ... */
+        int32_t patience, start_from_epoch;
+        double min_delta;
+        bool maximize, restore_best;
+    } stop;
+    const char *checkpoint_dir;  /* write a checkpoint there after each epoch; NULL: none */
+    fire_comm *comm;             /* NULL: this process alone */
+    /* Called at the end of each epoch and at most ten times a second between; another
+    ** value than 0 ends the fit after this step with FIRE_CANCELLED, weights kept. */
+    int (*progress)(void *user, const fire_progress *p);
+    void *user;
+} fire_fit_options;
+
+typedef struct fire_fit_report {
+    int32_t epochs_run, best_epoch; /* best_epoch: -1 without `stop` */
+    bool stopped_early;
+    int64_t steps, rows;     /* updates made; rows seen, all epochs and workers together */
+    double seconds;
+} fire_fit_report;
+
+/* fire_fit - train. Builds the network from the data's shape and draws missing weights first;
+** adapts Normalization layers that are not adapted. Validation rows of `data` are
+** evaluated after each epoch. A loss that becomes NaN or infinite ends it on every
+** rank together with FIRE_DIVERGED, the weights of the last good epoch put back.
+** report may be NULL. */
+FIRE_API fire_status fire_fit(fire_network *net, fire_dataset *data, const fire_fit_options *options,
+                              fire_fit_report *report, fire_error *err);
+
+/* fire_evaluate - loss and metrics over all rows, in the order of fire_network_metric, into
+** results[FIRE_MAX_RESULTS]. */
+FIRE_API fire_status fire_evaluate(fire_network *net, fire_dataset *data, fire_comm *comm, double *results, fire_error *err);
+
+/* fire_gradients - the reduced total loss over all rows as one batch, then its gradients: weights[i] for
+** each of fire_network_weight's (zeros where not trainable), and input, [rows, ...]; NULL: not wanted.
+** Buffers are the caller's, of the network's type. training: dropout and the like are active. */
+FIRE_API fire_status fire_gradients(fire_network *net, fire_dataset *data, bool training, double *loss,
+                                    void *const *weights, void *input, fire_error *err);
+
+/* fire_adapt - let every layer that learns from data without gradients (Normalization) do so. */
+FIRE_API fire_status fire_adapt(fire_network *net, fire_dataset *data, fire_comm *comm, fire_error *err);
+
+/* ---- scoring ------------------------------------------------------------------ */
+
+/* fire_predict - outputs of every row, in order, [rows, ...] of the network's type, into y; logits (what
+** the last softmax or sigmoid sees) into logits unless it is NULL. Rows are computed in
+** blocks of fixed size, so a row's bits depend on nothing but the row and the model. */
+FIRE_API fire_status fire_predict(fire_network *net, fire_dataset *data, void *y, void *logits, fire_error *err);
+
+/* fire_predict_row - one row, x and y of the network's type: the fast path for serving. Agrees with
+** fire_predict to 1e-6. */
+FIRE_API fire_status fire_predict_row(fire_network *net, const void *x, void *y, fire_error *err);
+
+/* ---- files -------------------------------------------------------------------- */
+
+/* fire_save - write the network as an ONNX file for inference; layers and compile settings ride in its
+** metadata. Written to a temporary file, synced, renamed. */
+FIRE_API fire_status fire_save(const fire_network *net, const char *path, fire_error *err);
+
+/* fire_save_bytes - the same into memory of the context; free with fire_release. */
+FIRE_API fire_status fire_save_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err);
+FIRE_API void fire_release(fire_context *ctx, void *bytes);
+
+/* fire_load - read a model file, or a checkpoint folder with its optimizer state and position. */
+FIRE_API fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err);
+FIRE_API fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err);
+
+/* fire_network_notes - text that travels in the model file under `key` ("columns", "classes" ...); NULL
+** when there is none. Borrowed until set again. Setting NULL removes. */
+FIRE_API const char *fire_network_note(const fire_network *net, const char *key);
+FIRE_API fire_status fire_network_set_note(fire_network *net, const char *key, const char *text, fire_error *err);
+
+/* fire_save_checkpoint - write model.onnx, state.safetensors and manifest.json into a folder, each by
+** temporary file, sync and rename, the manifest last: a crash leaves the old checkpoint or the new. */
+FIRE_API fire_status fire_save_checkpoint(const fire_network *net, const char *dir, fire_error *err);
+
+/* ---- looking inside ------------------------------------------------------------ */
+
+/* fire_write - receives text piece by piece. */
+typedef void fire_write(void *user, const char *text, size_t bytes);
+
+/* fire_explain_plan - which kernel each node of the scoring graph (or of the training step) got, with
+** shapes, and why others declined. */
+FIRE_API fire_status fire_explain_plan(fire_network *net, int64_t batch, bool training, fire_write *write, void *user, fire_error *err);
+
+/* fire_catalog - every operator, layer, loss, metric, optimizer and initializer with its attributes, one
+** JSON object a line: {"kind": "layer", "name": "Dense", "help": "...", "attrs": [{"name": "units", "type":
+** "int", "default": 1, "min": 1, "max": 16777216, "help": "..."}]}. */
+FIRE_API void fire_catalog(fire_write *write, void *user);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

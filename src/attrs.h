@@ -1,0 +1,40 @@
+/* attrs.h - options as tables. One row gives an attribute its name, default, range and help; reading,
+** saving, Python signatures, the command and the docs all come from that row.
+**
+** Text form: name=value pairs separated by spaces. Numbers as in C, booleans 0, 1, true, false (any case),
+** lists [2,3], texts bare or in double quotes with \" and \\. */
+#ifndef FIRE_ATTRS_H
+#define FIRE_ATTRS_H
+#include "context.h"
+
+typedef enum fire_attr_type { FIRE_ATTR_INT, FIRE_ATTR_FLOAT, FIRE_ATTR_BOOL, FIRE_ATTR_TEXT, FIRE_ATTR_INTS } fire_attr_type;
+
+/* How each type lies in the struct: int64_t, double, bool, char[FIRE_ATTR_TEXT_SIZE], fire_ints. */
+#define FIRE_ATTR_TEXT_SIZE 128
+typedef struct fire_ints { int32_t n; int64_t v[FIRE_MAX_RANK * 2]; } fire_ints;
+
+typedef struct fire_attr {
+    const char *name;          /* ONNX's name for operators, Keras' for layers; NULL ends a table */
+    fire_attr_type type;
+    size_t offset;             /* in the struct of attributes */
+    double value, min, max;    /* default and range of INT, FLOAT, BOOL and of each element of INTS */
+    const char *text;          /* default of TEXT ("" if NULL) or INTS ("[1,1]"; NULL: empty) */
+    const char *choices;       /* TEXT: allowed words separated by '|', NULL: any */
+    const char *help;
+} fire_attr;
+
+/* fire_attrs_read - fill `mem` (zeroed, attr_size bytes) with defaults and then with what `text` says (may be NULL). `who`
+** stands in messages. Unknown names fail with the nearest known one. When rest is not NULL, unknown pairs are
+** copied there (capacity bytes) instead of failing, e.g. "name=dense_1". */
+fire_status fire_attrs_read(const char *who, const fire_attr *attrs, void *mem, const char *text, char *rest, size_t capacity, fire_error *err);
+
+/* fire_attrs_write - the canonical text of what differs from the defaults (all: of everything), terminated, into
+** to[capacity]. Returns the length needed, as snprintf does. Doubles are written so that they read back to the same bits. */
+size_t fire_attrs_write(const fire_attr *attrs, const void *mem, bool all, char *to, size_t capacity);
+
+/* fire_attrs_json - the table as a JSON array for fire_catalog. */
+void fire_attrs_json(const fire_attr *attrs, fire_write *write, void *user);
+
+/* fire_name_read - split "Adam learning_rate=0.1" at the first space: copies the name, returns the rest. */
+const char *fire_name_read(const char *text, char *name, size_t capacity);
+#endif

@@ -1,0 +1,62 @@
+/* layer.h - what a layer file sees. A layer owns no kernel: it asks for the weights that it needs and composes operators.
+** One layer, one file in src/layers/, one line in layers.def. Names, attributes, defaults and the order of weights are
+** Keras 3's.
+*/
+#ifndef FIRE_LAYER_H
+#define FIRE_LAYER_H
+#include "graph.h"
+#include "rng.h"
+
+typedef struct fire_layer fire_layer;
+typedef struct fire_build fire_build;
+
+/* What build is given besides its attributes. */
+struct fire_build {
+    fire_graph *g;
+    struct fire_network *net;
+    int32_t layer;        /* index of the layer being built */
+    bool training;        /* dropout and the like are active */
+    fire_value row_id;    /* I64 [n]: ids of the batch's rows; only when training */
+    fire_value draw;      /* I64 [2]: seed and epoch; only when training */
+};
+
+/* fire_weight - the layer's next weight as a graph value of the network's type. The first build registers it; later builds
+** find it again, in the same order. `init` is an initializer's text, "glorot_uniform" or "RandomNormal stddev=0.1".
+** Shapes have no batch. */
+fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, const char *init, bool trainable);
+
+/* fire_weight_ready - whether weight `k` of the layer being built has a value (for layers that adapt). */
+
+struct fire_layer {
+    const char *name;        /* Keras' class, saved in model files: never rename */
+    const char *help;
+    const fire_attr *attrs;
+    size_t attr_size;
+    int32_t min_in, max_in;  /* 1, 1 for most */
+
+    /* Add the layer's operators and return its output; in[i] has the batch as dimension 0, -1. Failures go to the graph. */
+    fire_value (*build)(fire_build *b, const void *attrs, int n_in, const fire_value *in);
+
+    /* Layers that learn from data without gradients: statistics are sums over rows, so that workers can add theirs. `sums` has
+    ** adapt_sums(attrs, input shape without batch) doubles, starts at zero, and gets every row; finish turns it into the weights,
+    ** weight[k] in the order of fire_weight. NULL: does not adapt. */
+    int64_t (*adapt_sums)(const void *attrs, const fire_shape *input);
+    void (*adapt_add)(const void *attrs, const fire_tensor *x, double *sums); /* x: [rows, ...] */
+    void (*adapt_finish)(const void *attrs, const fire_shape *input, const double *sums, const fire_tensor *weight);
+
+    /* Attributes and input shape (without batch) that it must work on: "[784] units=10 activation=relu". */
+    const char *examples[8];
+};
+extern const fire_layer *const fire_layers[]; /* sorted by name, ends with NULL */
+const fire_layer *fire_layer_find(const char *name);
+
+/* fire_activate - apply an activation by its Keras name ("linear" gives x back); see activations.c, where each is one row. */
+fire_value fire_activate(fire_graph *g, const char *activation, fire_value x);
+#define FIRE_ACTIVATION_CHOICES "linear|relu|sigmoid|softmax|step|tanh"
+
+/* An initializer: Keras' names; one row each in init.c. fan-in and fan-out are Keras' (the last two dimensions times the receptive field). */
+/* fire_init_check - whether `text` names an initializer with good attributes. */
+fire_status fire_init_check(const char *text, fire_error *err);
+/* fire_init_fill - draw a weight: element i depends on (seed, place, i) alone. */
+fire_status fire_init_fill(const char *text, uint64_t seed, int64_t place, const fire_tensor *w, fire_error *err);
+#endif

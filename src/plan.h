@@ -1,0 +1,36 @@
+/* plan.h - a graph made ready to run for one batch size: order, liveness, one aligned block, fusions, kernels.
+**
+** A plan is single-threaded; threads that compute at once have a plan each. A run allocates nothing and cannot fail.
+*/
+#ifndef FIRE_PLAN_H
+#define FIRE_PLAN_H
+#include "kernel.h"
+
+typedef struct fire_plan fire_plan;
+
+/* fire_plan_new - plan what is needed for outputs[n_outputs] with -1 dimensions set to `batch`. The graph is borrowed
+** until the plan is freed and is not changed (the plan fuses a copy). */
+fire_status fire_plan_new(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_plan **out, fire_error *err);
+void fire_plan_free(fire_plan *p);
+
+/* fire_plan_bind - where an input or param lies, or where an output goes, from the next run on; any alignment works,
+** 64 bytes is fastest. Inputs and params are only read. Outputs that are not bound live in the plan's block. Binding a
+** value that the plan does not need is fine. */
+void fire_plan_bind(fire_plan *p, fire_value v, void *data);
+
+/* fire_plan_data - an output's numbers after a run; borrowed, overwritten by the next run. */
+void *fire_plan_data(const fire_plan *p, fire_value v);
+fire_tensor fire_plan_tensor(const fire_plan *p, fire_value v); /* concrete shape; type 0 when not in the plan */
+
+/* fire_plan_needs - whether input or param v is read at all. */
+bool fire_plan_needs(const fire_plan *p, fire_value v);
+void fire_plan_run(fire_plan *p);
+
+int64_t fire_plan_bytes(const fire_plan *p); /* of the block */
+int64_t fire_plan_flops(const fire_plan *p);
+int fire_plan_steps(const fire_plan *p);
+/* fire_plan_explain - one line of text per step: layer, operator, shapes, kernel, and what declined. */
+void fire_plan_explain(const fire_plan *p, fire_write *write, void *user);
+/* fire_plan_kernel - name of the kernel of step i ("reference" for the operator's own); *op gets the operator's name. */
+const char *fire_plan_kernel(const fire_plan *p, int i, const char **op);
+#endif
