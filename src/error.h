@@ -21,4 +21,7 @@ const char *fire_escape(char *to, size_t capacity, const char *from, size_t byte
 /* fire_shape_text - "[32, 784]", the batch as "n". Returns buf. */
 #define FIRE_SHAPE_TEXT 200
 const char *fire_shape_text(const fire_shape *s, char buf[FIRE_SHAPE_TEXT]);
+
+/* fire_type_text - "float32"; "no type" for an unknown one. A constant. */
+const char *fire_type_text(fire_type t);
 #endif

@@ -1,0 +1,191 @@
+/* context.c - memory, CPU features, small checked helpers. */
+#include "context.h"
+#include "file.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+const char *fire_version(void) { return FIRE_VERSION; }
+
+size_t fire_type_size(fire_type t) {
+    switch (t) {
+    case FIRE_U8: case FIRE_I8: case FIRE_BOOL: return 1;
+    case FIRE_U16: case FIRE_I16: return 2;
+    case FIRE_F32: case FIRE_I32: return 4;
+    case FIRE_F64: case FIRE_I64: return 8;
+    default: return 0;
+    }
+}
+
+/* ---- context ---- */
+
+static void *default_alloc(void *user, size_t bytes, size_t align) {
+    /* aligned_alloc wants a multiple of the alignment; our callers never come near SIZE_MAX. */
+    return bytes > SIZE_MAX - align ? NULL : aligned_alloc(align, (bytes + align - 1) / align * align);
+}
+static void default_free(void *user, void *p) { free(p); }
+
+/* The best instruction set that the CPU has and the operating system saves (the builtin checks XGETBV). */
+static fire_isa cpu_isa(void) {
+#if defined __x86_64__ || defined __i386__
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    return avx2 && avx512 ? FIRE_ISA_AVX512 : avx2 ? FIRE_ISA_AVX2 : FIRE_ISA_BASE;
+#else
+    return FIRE_ISA_BASE;
+#endif
+}
+
+fire_status fire_context_new(const fire_config *config, fire_context **out, fire_error *err) {
+    fire_config c = {.size = sizeof c};
+    if (config) {
+        /* A caller built against an older header gives a shorter struct: what it lacks stays zero. */
+        if (config->size == 0 || config->size > sizeof c)
+            return fire_fail(err, FIRE_E_USAGE, "fire_context_new: config.size is %zu, expected at most %zu; set it to sizeof(fire_config)",
+                             config->size, sizeof c);
+        memcpy(&c, config, config->size);
+    }
+    if (c.threads < 0 || c.threads > 1024)
+        return fire_fail(err, FIRE_E_USAGE, "fire_context_new: threads is %d, expected 0 to 1024", (int)c.threads);
+    if (c.isa < 0 || c.isa > FIRE_ISA_AVX512)
+        return fire_fail(err, FIRE_E_USAGE, "fire_context_new: isa is %d, expected 0 to %d", (int)c.isa, FIRE_ISA_AVX512);
+    fire_context first = {
+        .memory = c.memory ? *c.memory : (fire_memory){NULL, default_alloc, default_free},
+        .io = c.io ? *c.io : fire_io_posix,
+        .threads = c.threads ? c.threads : 1,
+        .isa = cpu_isa(),
+        .reference_only = c.reference_only,
+    };
+    if (c.isa && first.isa > (fire_isa)c.isa) first.isa = (fire_isa)c.isa;
+    fire_context *ctx = fire_alloc(&first, 1, sizeof *ctx, err);
+    if (!ctx) return FIRE_NOMEM;
+    *ctx = first;
+    *out = ctx;
+    return FIRE_OK;
+}
+
+void fire_context_free(fire_context *ctx) {
+    if (!ctx) return;
+    fire_memory m = ctx->memory;
+    m.free(m.user, ctx);
+}
+
+fire_status fire_set_threads(fire_context *ctx, int32_t threads, fire_error *err) {
+    if (threads < 1 || threads > 1024)
+        return fire_fail(err, FIRE_E_USAGE, "fire_set_threads: %d threads, expected 1 to 1024", (int)threads);
+    ctx->threads = threads;
+    return FIRE_OK;
+}
+
+/* ---- memory ---- */
+
+void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) {
+    size_t bytes;
+    void *p = NULL;
+    if (!__builtin_mul_overflow(count, size, &bytes) && bytes <= (size_t)PTRDIFF_MAX - 64) {
+        p = ctx->memory.alloc(ctx->memory.user, bytes ? bytes : 1, 64);
+        if (p) { memset(p, 0, bytes ? bytes : 1); return p; }
+        fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for", bytes);
+    } else
+        fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu elements of %zu bytes asked for", count, size);
+    return NULL;
+}
+
+void fire_free(fire_context *ctx, void *p) {
+    if (p) ctx->memory.free(ctx->memory.user, p);
+}
+
+void fire_release(fire_context *ctx, void *bytes) { fire_free(ctx, bytes); }
+
+fire_status fire_grow(fire_context *ctx, void *array, int64_t *capacity, int64_t need, size_t size, fire_error *err) {
+    if (need <= *capacity) return FIRE_OK;
+    int64_t more = *capacity > INT64_MAX / 2 ? need : *capacity * 2;
+    if (more < need) more = need;
+    if (more < 8) more = 8;
+    void *old, *p = fire_alloc(ctx, (size_t)more, size, err);
+    if (!p) return FIRE_NOMEM;
+    memcpy(&old, array, sizeof old);
+    if (old) memcpy(p, old, (size_t)*capacity * size);
+    fire_free(ctx, old);
+    memcpy(array, &p, sizeof p);
+    *capacity = more;
+    return FIRE_OK;
+}
+
+char *fire_copy_text(fire_context *ctx, const char *text, fire_error *err) {
+    size_t n = strlen(text) + 1;
+    char *p = fire_alloc(ctx, n, 1, err);
+    if (p) memcpy(p, text, n);
+    return p;
+}
+
+/* ---- shapes, time ---- */
+
+int64_t fire_count(const fire_shape *s) {
+    int64_t n = 1;
+    for (int i = 0; i < s->rank; i++)
+        if (!fire_mul(n, s->dim[i], &n)) return -1;
+    return n;
+}
+
+bool fire_same_shape(const fire_shape *a, const fire_shape *b) {
+    if (a->rank != b->rank) return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dim[i] != b->dim[i]) return false;
+    return true;
+}
+
+double fire_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- arena ---- */
+
+/* Blocks are chained newest first; an allocation that does not fit the newest one opens another, so a large one has a block of its
+** own and the tail of the block before it is given up. */
+struct fire_arena_block {
+    struct fire_arena_block *next;
+    size_t used, capacity; /* of data */
+    _Alignas(16) unsigned char data[];
+};
+
+void *fire_arena_alloc(fire_arena *a, size_t count, size_t size, fire_error *err) {
+    size_t bytes, header = sizeof(struct fire_arena_block);
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX / 2) {
+        fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu elements of %zu bytes asked for", count, size);
+        return NULL;
+    }
+    bytes = bytes ? (bytes + 15) & ~(size_t)15 : 16;
+    struct fire_arena_block *b = a->blocks;
+    if (!b || b->capacity - b->used < bytes) {
+        size_t capacity = bytes > 4096 - header ? bytes : 4096 - header;
+        b = fire_alloc(a->ctx, 1, header + capacity, err);
+        if (!b) return NULL;
+        b->capacity = capacity;
+        b->next = a->blocks;
+        a->blocks = b;
+    }
+    void *p = b->data + b->used;
+    b->used += bytes;
+    return p;
+}
+
+char *fire_arena_text(fire_arena *a, const char *text, fire_error *err) {
+    size_t n = strlen(text) + 1;
+    char *p = fire_arena_alloc(a, n, 1, err);
+    if (p) memcpy(p, text, n);
+    return p;
+}
+
+void fire_arena_free(fire_arena *a) {
+    while (a->blocks) {
+        struct fire_arena_block *b = a->blocks;
+        a->blocks = b->next;
+        fire_free(a->ctx, b);
+    }
+}
