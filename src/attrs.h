@@ -17,7 +17,7 @@ typedef struct fire_attr {
     const char *name;          /* ONNX's name for operators, Keras' for layers; NULL ends a table */
     fire_attr_type type;
     size_t offset;             /* in the struct of attributes */
-    double value, min, max;    /* default and range of INT, FLOAT, BOOL and of each element of INTS */
+    double value, min, max;    /* default and range of INT, FLOAT, BOOL and of each element of INTS; 0, 0: no range */
     const char *text;          /* default of TEXT ("" if NULL) or INTS ("[1,1]"; NULL: empty) */
     const char *choices;       /* TEXT: allowed words separated by '|', NULL: any */
     const char *help;
@@ -37,4 +37,23 @@ void fire_attrs_json(const fire_attr *attrs, fire_write *write, void *user);
 
 /* fire_name_read - split "Adam learning_rate=0.1" at the first space: copies the name, returns the rest. */
 const char *fire_name_read(const char *text, char *name, size_t capacity);
+
+/* fire_same_word - equal, upper and lower case (ASCII) alike. */
+bool fire_same_word(const char *a, const char *b);
+
+/* The nearest known name for a message: set .name, try every candidate, then print "; did you mean 'units'?" or "" into buf. */
+typedef struct fire_near { const char *name, *best; int distance; } fire_near;
+#define FIRE_NEAR_TEXT 80
+void fire_near_try(fire_near *n, const char *candidate);
+const char *fire_near_text(const fire_near *n, char buf[FIRE_NEAR_TEXT]);
+
+/* Numbers as text, with a point whatever locale the program has: fire_number_text gives the shortest text that reads back to the
+** same bits ("inf", "-inf", "nan" for the others) and returns buf; fire_number_read is strtod. */
+#define FIRE_NUMBER_TEXT 32
+const char *fire_number_text(double v, char buf[FIRE_NUMBER_TEXT]);
+double fire_number_read(const char *text, char **end);
+
+/* Text to a fire_write: formatted, at most 1,023 bytes a call; as a JSON string in quotes (UTF-8 passes as it is). */
+void fire_print(fire_write *write, void *user, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void fire_json_text(fire_write *write, void *user, const char *text);
 #endif

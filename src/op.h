@@ -92,7 +92,39 @@ static inline void fire_put(const fire_tensor *t, int64_t i, double v) {
     }
 }
 
-/* Shared by op files (op.c). */
-fire_status fire_infer_same(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);      /* out[0] like in[0] */
+/* fire_op_infer - what the graph and the planner call: counts inputs, runs op->infer, puts "Name: " before its message and
+** checks that the shapes that come out can be counted in bytes without overflow (the batch as 1 while it is -1). */
+fire_status fire_op_infer(const fire_op *op, const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);
+/* fire_shape_check - rank and dimensions (-1 allowed) are legal and the bytes countable. `what` begins the message. */
+fire_status fire_shape_check(const char *what, fire_type type, const fire_shape *s, fire_error *err);
+
+/* Shared by op files (op.c). Messages of infer do not name the operator: fire_op_infer does. */
+fire_status fire_infer_same(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);      /* numbers; all alike; out[0] like in[0] */
+fire_status fire_infer_same_float(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);
 fire_status fire_infer_broadcast(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err); /* NumPy's rule */
+fire_status fire_infer_compare(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);   /* the same, a bool comes out */
+fire_status fire_want_float(const fire_tensor *t, const char *what, fire_error *err);
+fire_status fire_want_number(const fire_tensor *t, const char *what, fire_error *err); /* all but bool */
+fire_status fire_want_index(const fire_tensor *t, const char *what, fire_error *err);  /* i32 or i64 */
+fire_status fire_want_same_type(int n_in, const fire_tensor *in, fire_error *err);
+
+/* fire_axis - an axis from -rank to rank - 1 as one from 0; fire_axes - a constant tensor of axes as a set of bits. */
+fire_status fire_axis(int64_t axis, int rank, int *out, fire_error *err);
+fire_status fire_axes(const fire_tensor *t, int rank, uint32_t *mask, fire_error *err);
+
+/* fire_broadcast_shape - the shape that a and b have together; -1 fits -1 and 1. out may be a or b. */
+fire_status fire_broadcast_shape(const fire_shape *a, const fire_shape *b, fire_shape *out, fire_error *err);
+
+/* Visit the elements of shape `over` in order; i[k] is the element of t[k] that stands there, t[k] being broadcast to it.
+**   fire_walk w = fire_walk_start(&y->shape, 2, call->in);
+**   for (int64_t e = 0; e < count; e++, fire_walk_next(&w)) fire_put(y, e, fire_get(a, w.i[0]) + fire_get(b, w.i[1])); */
+typedef struct fire_walk {
+    int32_t rank, n;
+    int64_t i[FIRE_MAX_IN], at[FIRE_MAX_RANK], dim[FIRE_MAX_RANK], stride[FIRE_MAX_IN][FIRE_MAX_RANK];
+} fire_walk;
+fire_walk fire_walk_start(const fire_shape *over, int n, const fire_tensor *t);
+void fire_walk_next(fire_walk *w);
+
+/* fire_sum_like - dy summed over what broadcasting repeated, so that it has the shape of x; dy itself when nothing was. */
+fire_value fire_sum_like(fire_graph *g, fire_value dy, fire_value x);
 #endif
