@@ -30,10 +30,10 @@ static module_state *state_of(PyObject *self) { return PyType_GetModuleState(Py_
 /* ---- errors ---------------------------------------------------------------- */
 
 /* raise_code - the exception that firesteel.errors makes of a code and a message; always NULL. */
-static PyObject *raise_code(int status, int code, const char *message) {
+static PyObject *raise_code(int code, const char *message) {
     PyObject *text = PyUnicode_DecodeUTF8(message, (Py_ssize_t)strlen(message), "replace");
     PyObject *errors = text ? PyImport_ImportModule("firesteel.errors") : NULL;
-    PyObject *made = errors ? PyObject_CallMethod(errors, "make", "iiO", status, code, text) : NULL;
+    PyObject *made = errors ? PyObject_CallMethod(errors, "make", "iO", code, text) : NULL;
     if (made) PyErr_SetObject((PyObject *)Py_TYPE(made), made);
     Py_XDECREF(made);
     Py_XDECREF(errors);
@@ -41,7 +41,7 @@ static PyObject *raise_code(int status, int code, const char *message) {
     return NULL;
 }
 
-static PyObject *raise_error(const fire_error *err) { return raise_code(err->status, err->code, err->message); }
+static PyObject *raise_error(const fire_error *err) { return raise_code(err->code, err->message); }
 
 /* ---- buffers ---------------------------------------------------------------- */
 
