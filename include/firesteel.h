@@ -276,6 +276,10 @@ typedef struct fire_dataset_info {
 } fire_dataset_info;
 FIRE_API void fire_dataset_info_get(const fire_dataset *data, fire_dataset_info *info);
 
+/* fire_dataset_source - which row, counted over all that were added (packed: kept) from 0, the training or validation row is; -1 past
+** the end. Tells which rows FIRE_INVALID_SKIP left. */
+FIRE_API int64_t fire_dataset_source(const fire_dataset *data, bool validation, int64_t row);
+
 /* fire_dataset_split - move a share of the rows, 0 < fraction < 1, chosen by (seed, row id),
 ** to the validation rows. Keras takes the last rows instead: `last` does that. */
 FIRE_API fire_status fire_dataset_split(fire_dataset *data, double fraction, uint64_t seed, bool last, fire_error *err);

@@ -1,29 +1,64 @@
 /* dataset.h - inside a dataset: rows in chunks, read through views of where they already lie. */
 #ifndef FIRE_DATASET_H
 #define FIRE_DATASET_H
-#include "context.h"
+#include "arrow.h"
 
 typedef enum fire_role { FIRE_ROLE_X, FIRE_ROLE_Y, FIRE_ROLE_W } fire_role;
 
+/* Rows that came together. A role's columns are joined in order; a role without columns is missing (weights then are 1). */
+typedef struct fire_chunk {
+    int64_t first, rows;        /* raw rows: numbered through all chunks */
+    fire_view *view[3];
+    int32_t n_views[3];
+    struct ArrowArray batch;    /* release NULL: none */
+    void *block[3];             /* of a packed chunk: [capacity, width], its own memory */
+    int64_t capacity;
+} fire_chunk;
+
+/* Rows of each part, 0 training and 1 validation, are raw rows in a list; without a list they are all raw rows, in order. */
+struct fire_dataset {
+    fire_context *ctx;
+    fire_chunk *chunk; int64_t n_chunks, chunk_capacity;
+    int64_t raw_rows, seen, skipped;  /* seen: rows looked at, for messages */
+    bool listed;                      /* false: index is not used, part 1 is empty */
+    int64_t *index[2], n[2], index_capacity[2];
+    uint64_t *id;                     /* of training rows; NULL: their raw number */
+    fire_shape x, y;
+    bool has_shape, has_y, has_w;
+    int64_t *width[3];                /* of each column */
+    int32_t n_columns[3];
+    int64_t row_width[3];             /* numbers per row */
+    fire_type packed;                 /* type of packed chunks; 0: none */
+    bool all_packed;
+    char *label;                      /* name of the first label column, for messages; or NULL */
+    /* After a deal: shards in all, those of this process, and where each begins in index[part]: [own_shards + 1]. */
+    int32_t shards, first_shard, own_shards;
+    int64_t *start[2];
+};
+
 /* fire_dataset_gather - copy rows index[0..n) of the training rows (validation: of the validation rows) to `to`, densely, converted
-** to `type`; index NULL: rows first .. first + n - 1. Rows past the end are the caller's fault (assert). A role the dataset lacks: weights
+** to `type` (F32, F64, I32, I64); index NULL: rows first .. first + n - 1. Rows past the end are the caller's fault (assert). A role the dataset lacks: weights
 ** read as 1, others are a fault. */
 void fire_dataset_gather(const fire_dataset *data, fire_role role, bool validation, const int64_t *index, int64_t first, int64_t n, fire_type type, void *to);
 
 /* fire_dataset_direct - the address of rows first .. first + n - 1 when they already lie densely as `type` in one chunk, else NULL. */
 const void *fire_dataset_direct(const fire_dataset *data, fire_role role, bool validation, int64_t first, int64_t n, fire_type type);
 
-/* Rows and order. shards: how many the dataset was dealt to (1 when it was not); this process owns [first_shard, first_shard + own_shards).
-** Training rows lie shard by shard; shard_rows[s] is known for every shard, those of other ranks too. row_id is the id of a
-** training row: its index when it was not dealt. */
+/* Rows and order. shards: how many the dataset was dealt to (1 when it was not); this process owns [first_shard, first_shard + own_shards),
+** whose rows lie one shard after another. row_id is the id of a training row: its index when it was not dealt. */
 int32_t fire_dataset_shards(const fire_dataset *data);
 void fire_dataset_own_shards(const fire_dataset *data, int32_t *first, int32_t *count);
-int64_t fire_dataset_shard_rows(const fire_dataset *data, int32_t shard);
-int64_t fire_dataset_shard_first(const fire_dataset *data, int32_t own_shard); /* index of its first training row here */
+/* fire_dataset_shard - its rows of the part are [*first, *first + returned). own_shard counts from 0. */
+int64_t fire_dataset_shard(const fire_dataset *data, bool validation, int32_t own_shard, int64_t *first);
 uint64_t fire_dataset_row_id(const fire_dataset *data, int64_t row);
 
-/* fire_dataset_split_shards - cut an undealt dataset (one process) into `shards` by the hash of its row ids, for the reproducible mode. */
-fire_status fire_dataset_split_shards(fire_dataset *data, int32_t shards, fire_error *err);
+/* fire_shard_owner - first of the shards that `rank` owns; shards are dealt in contiguous runs: s belongs to rank floor(s * ranks / shards). */
+int32_t fire_shard_first(int32_t shards, int32_t ranks, int32_t rank);
+
+/* fire_hash - 64 bits of any bytes; fire_mix - a bijection of 64 bits that spreads. Both are the same for ever: row ids, and so every trained
+** model, depend on them. */
+uint64_t fire_hash(uint64_t start, const void *bytes, size_t n);
+uint64_t fire_mix(uint64_t x);
 
 /* fire_dataset_check_labels - whether every y (training and validation) is a whole number in [0, classes); the error names row and value. */
 fire_status fire_dataset_check_labels(const fire_dataset *data, int64_t classes, fire_error *err);
