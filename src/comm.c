@@ -62,26 +62,32 @@ static int64_t room_for(const sum *s, const fire_link *l) {
     return s->own_size - s->summed <= FIRE_COMM_WINDOW ? l->in.size[0] + l->in.size[1] : s->summed + FIRE_COMM_WINDOW;
 }
 
+/* How much may be sent: terms only so far ahead of what came from the peer, so that what is under way stays in caches instead of
+** filling socket buffers; then finished blocks. Nobody waits in a circle: whoever waits for a term is behind whom he waits for. */
+static int64_t ready_for(const sum *s, const fire_link *l) {
+    return l->in.at + FIRE_COMM_AHEAD < l->out.size[0] ? l->in.at + FIRE_COMM_AHEAD : l->out.size[0] + s->summed;
+}
+
 /* Add the blocks of the own chunk that everyone has sent, let them go out, and make room in the rings. */
 static void sum_blocks(void *user) {
     sum *s = user;
     fire_comm *comm = s->comm;
-    for (;;) {
-        int64_t arrived = s->own_size;
-        for (int32_t r = 0; r < comm->size; r++)
-            if (r != comm->rank && comm->link[r].in.at < arrived) arrived = comm->link[r].in.at;
+    int64_t arrived = s->own_size;
+    for (int32_t r = 0; r < comm->size; r++)
+        if (r != comm->rank && comm->link[r].in.at < arrived) arrived = comm->link[r].in.at;
+    while (s->summed < s->own_size) {
         int64_t block = s->own_size - s->summed < FIRE_COMM_FRAME ? s->own_size - s->summed : FIRE_COMM_FRAME;
-        if (block == 0 || arrived < s->summed + block) return;
+        if (arrived < s->summed + block) break;
         for (int32_t r = 0; r < comm->size; r++)
             s->term[r] = r == comm->rank ? s->own + s->summed : comm->link[r].in.part[0] + s->summed % FIRE_COMM_WINDOW;
         add_tree(s->type, s->own + s->summed, s->term, comm->size, block / s->element);
         s->summed += block;
-        for (int32_t r = 0; r < comm->size; r++) {
-            if (r == comm->rank) continue;
-            fire_link *l = &comm->link[r];
-            l->out.limit = l->out.size[0] + s->summed;
-            l->in.limit = room_for(s, l);
-        }
+    }
+    for (int32_t r = 0; r < comm->size; r++) {
+        if (r == comm->rank) continue;
+        fire_link *l = &comm->link[r];
+        l->out.limit = ready_for(s, l);
+        l->in.limit = room_for(s, l);
     }
 }
 
@@ -121,7 +127,7 @@ static fire_status sum_large(fire_comm *comm, sum *s, uint8_t *buf, int64_t byte
         ** peer sends a summed block only after it has our terms, so the place that they lie in is free by then. */
         fire_stream_set(&l->out, buf + first, count, s->own, s->own_size);
         fire_stream_set(&l->in, comm->scratch + (int64_t)r * FIRE_COMM_WINDOW, s->own_size, buf + first, count);
-        l->out.limit = count;
+        l->out.limit = ready_for(s, l);
         l->in.window = FIRE_COMM_WINDOW;
         l->in.limit = room_for(s, l);
     }

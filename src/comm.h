@@ -16,6 +16,7 @@
 #define FIRE_COMM_HEADER 32
 #define FIRE_COMM_FRAME (128 << 10)           /* payload bytes of a frame at most; also the block in which sums are computed */
 #define FIRE_COMM_WINDOW (4 * FIRE_COMM_FRAME) /* a sum receives at most so far ahead of the slowest rank: stays in the L2 cache */
+#define FIRE_COMM_AHEAD ((int64_t)1 << 20)    /* and sends so far ahead of what it receives; measured: 64 MB in 36 ms instead of 48 */
 #define FIRE_COMM_SMALL (16 << 10)            /* sums up to here are exchanged whole, in one round trip */
 #define FIRE_COMM_LIMIT ((int64_t)1 << 36)    /* a peer may announce no message longer than this: 64 GiB */
 #define FIRE_COMM_RANKS 4096                  /* ranks at most */

@@ -443,7 +443,7 @@ static void one_dies(int how, int victim, double deadline, double at_least, doub
     sleep_for(0.5);
     double start = fire_seconds();
     kill(c.child[victim], how);
-    char name[16];
+    char name[24];
     snprintf(name, sizeof name, "rank %d", victim);
     for (int r = 0; r < 3; r++) {
         if (r == victim) continue;
