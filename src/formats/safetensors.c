@@ -1,5 +1,6 @@
 /* safetensors.c - reading and writing safetensors. */
 #include "formats/safetensors.h"
+#include "sort.h"
 #include <string.h>
 
 /* The limit of the format's own reader: larger headers are taken for an attack. */
@@ -10,29 +11,11 @@ static const struct { const char *name; fire_type type; } types[] = {
     {"U16", FIRE_U16}, {"U8", FIRE_U8}, {"BOOL", FIRE_BOOL},
 };
 
-static int by_name(const fire_safetensor *a, const fire_safetensor *b) { return strcmp(a->name, b->name); }
-static int by_place(const fire_safetensor *a, const fire_safetensor *b) {
-    const char *p = a->data, *q = b->data;
-    return p != q ? (p > q) - (p < q) : (a->bytes > b->bytes) - (a->bytes < b->bytes);
-}
-
-/* Heap sort: no memory, and no order of names that makes it slow. */
-static void sort(fire_safetensor *t, int64_t n, int (*compare)(const fire_safetensor *, const fire_safetensor *)) {
-    for (int64_t end = n, start = n / 2; end > 1;) {
-        if (start) start--;
-        else {
-            fire_safetensor largest = t[0];
-            t[0] = t[--end];
-            t[end] = largest;
-        }
-        for (int64_t at = start, child; (child = 2 * at + 1) < end; at = child) {
-            if (child + 1 < end && compare(&t[child], &t[child + 1]) < 0) child++;
-            if (compare(&t[at], &t[child]) >= 0) break;
-            fire_safetensor swapped = t[at];
-            t[at] = t[child];
-            t[child] = swapped;
-        }
-    }
+static int by_name(const void *a, const void *b) { return strcmp(((const fire_safetensor *)a)->name, ((const fire_safetensor *)b)->name); }
+static int by_place(const void *a, const void *b) {
+    const fire_safetensor *s = a, *t = b;
+    const char *p = s->data, *q = t->data;
+    return p != q ? (p > q) - (p < q) : (s->bytes > t->bytes) - (s->bytes < t->bytes);
 }
 
 static fire_status copy_text(fire_safetensors *s, fire_json *j, const fire_json_token *t, const char **out, fire_error *err) {
@@ -132,7 +115,7 @@ fire_status fire_safetensors_read(fire_context *ctx, const void *bytes, size_t s
 
     /* Every byte of the numbers belongs to exactly one tensor. */
     const char *at = data;
-    sort(s->tensor, s->n_tensors, by_place);
+    fire_sort(s->tensor, s->n_tensors, sizeof *s->tensor, by_place);
     for (int64_t i = 0; i < s->n_tensors; i++) {
         if ((const char *)s->tensor[i].data != at) {
             char name[80];
@@ -143,7 +126,7 @@ fire_status fire_safetensors_read(fire_context *ctx, const void *bytes, size_t s
     }
     if (at != data + left)
         return fire_fail(err, FIRE_E_CORRUPT, "%zu bytes at the end belong to no tensor", (size_t)(data + left - at));
-    sort(s->tensor, s->n_tensors, by_name);
+    fire_sort(s->tensor, s->n_tensors, sizeof *s->tensor, by_name);
     for (int64_t i = 1; i < s->n_tensors; i++)
         if (!strcmp(s->tensor[i - 1].name, s->tensor[i].name)) {
             char name[80];

@@ -1,0 +1,93 @@
+/* onnx.h - graphs as ONNX files (onnx.ai, onnx.proto): index a ModelProto, make a graph of it, write one.
+**
+** Reading is in two steps. fire_onnx_read indexes a file in memory: every size is checked, nothing is copied but a list of what is
+** where. fire_onnx_graph then builds a fire_graph from it, in which every initializer is a constant. Files that firesteel wrote are
+** made into layers instead; see model.c.
+*/
+#ifndef FIRE_ONNX_H
+#define FIRE_ONNX_H
+#include "graph.h"
+#include "wire.h"
+
+#define FIRE_ONNX_IR 8      /* written: the version that came with opset 18 */
+#define FIRE_ONNX_OPSET 18  /* written */
+#define FIRE_ONNX_MAX_IR 14
+#define FIRE_ONNX_MIN_OPSET 13
+#define FIRE_ONNX_MAX_OPSET 25
+
+typedef struct fire_span { const uint8_t *bytes; size_t size; } fire_span; /* text inside the file, not terminated */
+
+typedef struct fire_onnx_tensor {
+    fire_span name;
+    uint64_t type;        /* TensorProto.DataType, whatever the file says */
+    int32_t rank;         /* may be too large for fire_shape; dim holds the first ones */
+    int64_t dim[FIRE_MAX_RANK];
+    fire_span raw;        /* raw_data */
+    bool has_raw, external;
+    fire_wire body;       /* the message, for values in typed fields */
+} fire_onnx_tensor;
+
+typedef struct fire_onnx_value {
+    fire_span name;
+    bool is_tensor, has_shape;
+    uint64_t type;
+    int32_t rank;
+    int64_t dim[FIRE_MAX_RANK]; /* -1: not a number in the file */
+    fire_span param[FIRE_MAX_RANK]; /* its name instead */
+} fire_onnx_value;
+
+typedef struct fire_onnx_node {
+    fire_span op, domain, name;
+    int64_t n_in, n_out;
+    fire_span *in, *out;
+    fire_wire body;       /* for the attributes */
+} fire_onnx_node;
+
+/* Where a name is defined. */
+typedef enum fire_onnx_from { FIRE_ONNX_INITIALIZER, FIRE_ONNX_INPUT, FIRE_ONNX_NODE } fire_onnx_from;
+typedef struct fire_onnx_name { fire_span name; fire_onnx_from from; int64_t index; int32_t output; fire_value value; } fire_onnx_name;
+
+typedef struct fire_onnx_pair { char *key, *text; } fire_onnx_pair; /* terminated */
+
+typedef struct fire_onnx {
+    fire_context *ctx;
+    fire_arena arena;
+    const uint8_t *bytes; size_t size; /* borrowed */
+    uint64_t ir, opset;                /* opset of ONNX's own domain */
+    fire_onnx_pair *pair; int64_t n_pairs;
+    fire_onnx_node *node; int64_t n_nodes;
+    fire_onnx_tensor *initializer; int64_t n_initializers;
+    fire_onnx_value *input, *output; int64_t n_inputs, n_outputs; /* inputs: those that are not initializers */
+    fire_onnx_name *name; int64_t n_names; /* sorted */
+} fire_onnx;
+
+/* fire_onnx_read - index a model. Call fire_onnx_clear whether it succeeds or fails. */
+fire_status fire_onnx_read(fire_context *ctx, const void *bytes, size_t size, fire_onnx *m, fire_error *err);
+void fire_onnx_clear(fire_onnx *m);
+
+const char *fire_onnx_text(const fire_onnx *m, const char *key); /* of metadata_props, or NULL */
+fire_onnx_name *fire_onnx_find(const fire_onnx *m, fire_span name); /* or NULL */
+bool fire_span_is(fire_span s, const char *text);
+
+/* fire_onnx_tensor_read - index the TensorProto in a field. */
+fire_status fire_onnx_tensor_read(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err);
+/* fire_onnx_tensor_shape - type and shape of an initializer, in types and sizes that this version has. `what` names it in messages. */
+fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, fire_tensor *out, fire_error *err);
+/* fire_onnx_tensor_copy - its numbers, densely, into to[bytes]. */
+fire_status fire_onnx_tensor_copy(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, const fire_tensor *as, void *to, size_t bytes, fire_error *err);
+
+/* fire_onnx_hash - 64 hexadecimal digits over all that decides what the graph computes but the values of weights, and over the n texts.
+** The same for a file that other software read and wrote again unchanged. Constants ("const.<n>") count with their values. */
+fire_status fire_onnx_hash(const fire_onnx *m, int n, const char *const *texts, char out[65], fire_error *err);
+
+/* fire_onnx_graph - build the model's graph into an empty `g`: one input x, one output y. Messages name node, operator and opset. */
+fire_status fire_onnx_graph(const fire_onnx *m, fire_graph *g, fire_value *x, fire_value *y, fire_error *err);
+
+/* fire_onnx_write - append a ModelProto to an empty buffer: the nodes that y needs; weights become initializers by name, those that the
+** graph does not read included; metadata before the graph, so that a file cut anywhere is seen to be cut. Raw numbers begin at multiples
+** of 64 bytes in the file. */
+typedef struct fire_onnx_weight { fire_value value; const char *name; fire_tensor tensor; } fire_onnx_weight; /* value 0: not in the graph */
+typedef struct fire_onnx_meta { const char *key, *text; } fire_onnx_meta;
+fire_status fire_onnx_write(fire_buffer *b, const fire_graph *g, fire_value x, fire_value y, int64_t n_weights, const fire_onnx_weight *weight,
+                            int64_t n_meta, const fire_onnx_meta *meta, fire_error *err);
+#endif
