@@ -190,7 +190,40 @@ fire_status fire_infer_compare(const void *attrs, int n_in, const fire_tensor *i
     return s;
 }
 
+/* ---- kernels of one formula ---- */
+
+void fire_run_unary(const fire_call *call, double (*f)(double)) {
+    for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++) fire_put(&call->out[0], i, f(fire_get(&call->in[0], i)));
+}
+
+void fire_run_binary(const fire_call *call, double (*f)(double, double)) {
+    const fire_tensor *y = &call->out[0];
+    fire_walk w = fire_walk_start(&y->shape, 2, call->in);
+    for (int64_t e = 0, n = fire_count(&y->shape); e < n; e++, fire_walk_next(&w))
+        fire_put(y, e, f(fire_get(&call->in[0], w.i[0]), fire_get(&call->in[1], w.i[1])));
+}
+
+void fire_run_copy(const fire_call *call) {
+    size_t bytes = (size_t)fire_count(&call->out[0].shape) * fire_type_size(call->out[0].type);
+    if (bytes && call->out[0].data != call->in[0].data) memcpy(call->out[0].data, call->in[0].data, bytes);
+}
+
 /* ---- gradients ---- */
+
+const char *fire_node_attrs(const fire_node *n, char buf[FIRE_ATTRS_TEXT]) {
+    size_t length = fire_attrs_write(n->op->attrs, n->attrs, false, buf, FIRE_ATTRS_TEXT);
+    assert(length < FIRE_ATTRS_TEXT);
+    (void)length;
+    return buf;
+}
+
+fire_value fire_axes_const(fire_graph *g, uint32_t mask) {
+    int64_t axis[32];
+    fire_shape s = {.rank = 1};
+    for (int a = 0; a < 32; a++)
+        if (mask >> a & 1) axis[s.dim[0]++] = a;
+    return fire_graph_const(g, FIRE_I64, s, axis);
+}
 
 fire_value fire_sum_like(fire_graph *g, fire_value dy, fire_value x) {
     if (g->first.status || !dy) return 0;

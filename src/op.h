@@ -8,6 +8,7 @@
 #ifndef FIRE_OP_H
 #define FIRE_OP_H
 #include "graph.h"
+#include <string.h>
 
 /* One call of a kernel: shapes are concrete, data pointers set. in[i].type is 0 for an input left out. */
 typedef struct fire_call {
@@ -29,6 +30,7 @@ struct fire_op {
     const fire_attr *attrs;  /* ends with a NULL name; NULL: none */
     size_t attr_size;
     uint32_t in_place;       /* bit i: output 0 may lie over input i when shape and type agree */
+    uint32_t shape_only;     /* bit i: of input i only the shape matters, its numbers are never read and need not be kept */
     bool pure_shape;         /* moves no numbers (Reshape, Flatten, Identity): output 0 aliases input 0 */
 
     /* Set types and shapes of out[] from in[] and attrs, or say why it cannot be. Runs when the graph is built, with -1
@@ -77,18 +79,31 @@ static inline double fire_get(const fire_tensor *t, int64_t i) {
     default: return 0;
     }
 }
-static inline void fire_put(const fire_tensor *t, int64_t i, double v) {
+/* A double as a whole number without undefined behaviour: NaN becomes 0, what is too large the nearest. */
+static inline int64_t fire_whole(double v) {
+    return v >= 0x1p63 ? INT64_MAX : v < -0x1p63 ? INT64_MIN : v != v ? 0 : (int64_t)v;
+}
+static inline void fire_put(const fire_tensor *t, int64_t i, double v) { /* narrow integers wrap, as in NumPy */
     switch (t->type) {
     case FIRE_F32: ((float *)t->data)[i] = (float)v; break;
     case FIRE_F64: ((double *)t->data)[i] = v; break;
-    case FIRE_U8: ((uint8_t *)t->data)[i] = (uint8_t)v; break;
+    case FIRE_U8: ((uint8_t *)t->data)[i] = (uint8_t)fire_whole(v); break;
     case FIRE_BOOL: ((uint8_t *)t->data)[i] = v != 0; break;
-    case FIRE_I8: ((int8_t *)t->data)[i] = (int8_t)v; break;
-    case FIRE_U16: ((uint16_t *)t->data)[i] = (uint16_t)v; break;
-    case FIRE_I16: ((int16_t *)t->data)[i] = (int16_t)v; break;
-    case FIRE_I32: ((int32_t *)t->data)[i] = (int32_t)v; break;
-    case FIRE_I64: ((int64_t *)t->data)[i] = (int64_t)v; break;
+    case FIRE_I8: ((int8_t *)t->data)[i] = (int8_t)fire_whole(v); break;
+    case FIRE_U16: ((uint16_t *)t->data)[i] = (uint16_t)fire_whole(v); break;
+    case FIRE_I16: ((int16_t *)t->data)[i] = (int16_t)fire_whole(v); break;
+    case FIRE_I32: ((int32_t *)t->data)[i] = (int32_t)fire_whole(v); break;
+    case FIRE_I64: ((int64_t *)t->data)[i] = fire_whole(v); break;
     default: break;
+    }
+}
+/* fire_move - element i of `from` to element o of `to`, of the same type, bit by bit. */
+static inline void fire_move(const fire_tensor *to, int64_t o, const fire_tensor *from, int64_t i) {
+    switch (fire_type_size(to->type)) {
+    case 1: ((uint8_t *)to->data)[o] = ((const uint8_t *)from->data)[i]; break;
+    case 2: ((uint16_t *)to->data)[o] = ((const uint16_t *)from->data)[i]; break;
+    case 4: memcpy((char *)to->data + 4 * o, (const char *)from->data + 4 * i, 4); break;
+    default: memcpy((char *)to->data + 8 * o, (const char *)from->data + 8 * i, 8); break;
     }
 }
 
@@ -124,6 +139,19 @@ typedef struct fire_walk {
 } fire_walk;
 fire_walk fire_walk_start(const fire_shape *over, int n, const fire_tensor *t);
 void fire_walk_next(fire_walk *w);
+
+/* Reference kernels of one formula: out = f(in) and out = f(in0, in1) element by element, the second with broadcasting. Whole
+** numbers go through doubles. */
+void fire_run_unary(const fire_call *call, double (*f)(double));
+void fire_run_binary(const fire_call *call, double (*f)(double, double));
+void fire_run_copy(const fire_call *call); /* in0's numbers as they lie: Reshape and its kin */
+
+/* fire_node_attrs - attributes of a node as text, for a grad that applies an operator with the same ones. Returns buf. */
+#define FIRE_ATTRS_TEXT 512
+const char *fire_node_attrs(const fire_node *n, char buf[FIRE_ATTRS_TEXT]);
+
+/* fire_axes_const - a constant i64 tensor with the axes of a set, as inputs named axes want it. */
+fire_value fire_axes_const(fire_graph *g, uint32_t mask);
 
 /* fire_sum_like - dy summed over what broadcasting repeated, so that it has the shape of x; dy itself when nothing was. */
 fire_value fire_sum_like(fire_graph *g, fire_value dy, fire_value x);

@@ -1,0 +1,61 @@
+/* reduce.c - fold a tensor along some of its dimensions. */
+#include "reduce.h"
+
+const fire_attr fire_reduce_table[] = {
+    {"keepdims", FIRE_ATTR_INT, offsetof(fire_reduce_attrs, keep), 1, 0, 1, .help = "keep reduced dimensions as 1"},
+    {"noop_with_empty_axes", FIRE_ATTR_INT, offsetof(fire_reduce_attrs, noop), 0, 0, 1, .help = "without axes reduce nothing instead of everything"},
+    {0},
+};
+
+fire_status fire_reduce_mask(const fire_reduce_attrs *a, int n_in, const fire_tensor *in, uint32_t *mask, fire_error *err) {
+    int rank = in[0].shape.rank;
+    *mask = 0;
+    if (n_in > 1 && in[1].type) {
+        fire_status s = fire_axes(&in[1], rank, mask, err);
+        if (s) return s;
+    }
+    if (!*mask && !a->noop) *mask = (1u << rank) - 1;
+    return FIRE_OK;
+}
+
+fire_status fire_reduce_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
+    const fire_reduce_attrs *a = attrs;
+    uint32_t mask;
+    fire_status s = fire_want_number(&in[0], "input", err);
+    if (!s) s = fire_reduce_mask(a, n_in, in, &mask, err);
+    if (s) return s;
+    out[0].type = in[0].type;
+    for (int d = 0; d < in[0].shape.rank; d++)
+        if (!(mask >> d & 1)) out[0].shape.dim[out[0].shape.rank++] = in[0].shape.dim[d];
+        else if (a->keep) out[0].shape.dim[out[0].shape.rank++] = 1;
+    return FIRE_OK;
+}
+
+size_t fire_reduce_scratch(const fire_call *call) { return (size_t)fire_count(&call->out[0].shape) * sizeof(double); }
+
+int64_t fire_reduce_run(const fire_call *call, double start, double (*fold)(double, double)) {
+    const fire_tensor *x = &call->in[0];
+    fire_tensor kept = {.shape = x->shape}; /* the output's shape with reduced dimensions as 1 */
+    uint32_t mask;
+    if (fire_reduce_mask(call->attrs, call->n_in, call->in, &mask, NULL)) return 0;
+    int64_t each = 1, n = fire_count(&call->out[0].shape);
+    for (int d = 0; d < x->shape.rank; d++)
+        if (mask >> d & 1) each *= x->shape.dim[d], kept.shape.dim[d] = 1;
+    double *sum = call->scratch;
+    for (int64_t i = 0; i < n; i++) sum[i] = start;
+    fire_walk w = fire_walk_start(&x->shape, 1, &kept);
+    for (int64_t e = 0, count = fire_count(&x->shape); e < count; e++, fire_walk_next(&w)) sum[w.i[0]] = fold(sum[w.i[0]], fire_get(x, e));
+    return each;
+}
+
+fire_value fire_reduce_kept(fire_graph *g, const fire_node *n, fire_value v) {
+    const fire_reduce_attrs *a = n->attrs;
+    fire_tensor in[2] = {0};
+    uint32_t mask;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i]) in[i] = fire_look(g, n->in[i])->tensor;
+    if (a->keep || fire_reduce_mask(a, n->n_in, in, &mask, NULL) || !mask) return v;
+    return fire_apply(g, "Unsqueeze", 2, FIRE_IN(v, fire_axes_const(g, mask)), NULL);
+}
+
+int64_t fire_reduce_flops(const fire_call *call) { return fire_count(&call->in[0].shape); }
