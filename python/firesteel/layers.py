@@ -85,7 +85,7 @@ class Layer(Named):
         if cls is Layer:
             layer = Layer(name, **parse_attrs(attrs))
         else:
-            layer = cls(**parse_attrs(attrs), name=name)  # type: ignore[call-arg]
+            layer = cls(**parse_attrs(attrs), name=name)
         layer._model = model
         return layer
 

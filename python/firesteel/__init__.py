@@ -1,0 +1,29 @@
+"""firesteel: deep learning for Apache Spark with its engine in C; this is its Python face, with Keras 3's names and defaults.
+
+    import firesteel as fire
+    model = fire.Sequential([fire.layers.Dense(128, "relu"), fire.layers.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.fit(x, y, epochs=10)
+
+Training on Spark is in firesteel.spark.
+"""
+from __future__ import annotations
+
+from . import _core, callbacks, errors, initializers, layers, losses, metrics, optimizers, utils
+from .errors import FiresteelError
+from .history import History
+from .layers import Input
+from .models import Sequential, context, load, set_threads
+
+__version__ = _core.version()
+__all__ = ["FiresteelError", "History", "Input", "Sequential", "callbacks", "context", "errors", "explain", "initializers", "layers", "load", "losses",
+           "metrics", "optimizers", "set_threads", "utils"]
+
+
+def explain(code: int | str) -> str:
+    """What an error code means and what to do: explain("FS2004")."""
+    text = str(code).upper().removeprefix("FS")
+    found = _core.explain(int(text)) if text.isdigit() else None
+    if found is None:
+        raise errors.make(1001, f"explain: no code '{code}'; there are " + ", ".join(f"FS{n}" for n in _core.codes()))
+    return f"FS{text} {found[0]}\n{found[1]}"

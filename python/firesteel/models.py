@@ -1,0 +1,542 @@
+"""models - Sequential: Keras' model over the engine's network."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike, fspath
+from os.path import exists
+from typing import Any
+
+import numpy as np
+
+from . import _core, data as rows, errors, losses as loss_classes, metrics as metric_classes, optimizers as optimizer_classes
+from ._progress import Progress
+from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_of
+from .callbacks import Callback, EarlyStopping
+from .history import History
+from .layers import Input, Layer
+from .utils import next_seed
+
+_TYPES = {"float32": 1, "float64": 11}
+_NUMPY: dict[int, type[np.floating[Any]]] = {1: np.float32, 11: np.float64}
+_context: _core.Context | None = None
+
+
+def context() -> _core.Context:
+    """The engine's context that all models of this process share."""
+    global _context
+    if _context is None:
+        _context = _core.Context()
+    return _context
+
+
+def set_threads(n: int) -> None:
+    """Threads of every fit, evaluate and predict from now on; 1 at the start."""
+    context().set_threads(n)
+
+
+def _named(module: Any) -> dict[str, type[Named]]:
+    return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Named)}
+
+
+class Sequential:
+    """A stack of layers. dtype="float64" computes everything in double precision.
+
+    A model gets its shapes from an Input layer or from the first data, and its first weights when they are first needed.
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, dtype: Any = "float32") -> None:
+        kind = np.dtype(dtype).name
+        if kind not in _TYPES:
+            raise errors.make(1001, f"Sequential: dtype='{kind}'; expected 'float32' or 'float64'")
+        self._setup(_core.Network(context(), _TYPES[kind]), name)
+        for layer in layers or []:
+            self.add(layer)
+
+    def _setup(self, net: _core.Network, name: str | None) -> None:
+        self._net = net
+        self.name = name or "sequential"
+        self.stop_training = False
+        self.history: History | None = None
+        self.optimizer: Any = None
+        self.loss: Any = None
+        self._all: list[Layer] = []
+        self._sync()
+
+    @classmethod
+    def _wrap(cls, net: _core.Network, name: str | None = None) -> Sequential:
+        """The model of a network that exists already."""
+        model = cls.__new__(cls)
+        model._setup(net, name)
+        model._after_compile(None, None)
+        return model
+
+    # ---- layers
+
+    def _sync(self, added: Layer | None = None) -> None:
+        """Make one handle for each of the engine's layers."""
+        known = {layer._name: layer for layer in self._all}
+        self._all = []
+        for kind, name, attrs, *_ in self._net.layers():
+            layer = known.get(name)
+            if layer is None and added is not None and added.kind == kind:
+                layer, added = added, None
+                layer._name = name
+            if layer is None:
+                layer = Layer._restore(kind, name, attrs, self)
+            layer._model = self
+            self._all.append(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer."""
+        if not isinstance(layer, Layer):
+            raise errors.make(1001, f"add: {layer!r} is not a layer of firesteel.layers")
+        if layer._model is not None:
+            raise errors.make(1001, f"add: layer {layer.name} is already in a model; make another, or clone the model")
+        adapted = layer.__dict__.get("_adapted_shape")
+        if adapted is not None and not self._all:
+            self._net.add("Input", attrs_text({"shape": adapted}))
+            self._sync()
+        self._net.add(layer.kind, layer._attrs_text() or None)
+        self._sync(layer)
+        if not layer._trainable:
+            self._set_trainable(layer, False)
+        if layer._values is not None:
+            if not self._net.info()["built"]:
+                self.pop()
+                raise errors.make(1006, f"add: an adapted {layer.kind} needs a model whose shape is known; begin it with an Input layer")
+            self._set_weights(layer._values, layer)
+
+    def pop(self) -> Layer | None:
+        """Remove the last layer and give it back."""
+        last = self._all[-1] if self._all else None
+        self._net.pop()
+        self._sync()
+        if last is not None and last not in self._all:
+            last._model = None
+        return last
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, without Input."""
+        return [layer for layer in self._all if not isinstance(layer, Input)]
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by name or by place."""
+        if index is not None:
+            return self.layers[index]
+        for layer in self._all:
+            if layer.name == name:
+                return layer
+        raise errors.make(1003, f"get_layer: no layer '{name}'; there are {', '.join(layer.name for layer in self._all)}")
+
+    def _index(self, layer: Layer) -> int:
+        return next(i for i, one in enumerate(self._all) if one is layer)
+
+    def _layer_info(self, layer: Layer) -> tuple[str, str, str, tuple[int, ...], int, int, bool]:
+        return self._net.layers()[self._index(layer)]
+
+    def _set_trainable(self, layer: Layer, trainable: bool) -> None:
+        self._net.set_trainable(self._index(layer), trainable)
+
+    # ---- shapes and weights
+
+    @property
+    def dtype(self) -> str:
+        """ "float32" or "float64"."""
+        return "float32" if self._net.info()["type"] == 1 else "float64"
+
+    @property
+    def built(self) -> bool:
+        """Whether shapes are known."""
+        return bool(self._net.info()["built"])
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...]:
+        """Shape of the input, None standing for the batch; () before the model is built."""
+        return tuple(None if n < 0 else n for n in self._net.info()["input"])
+
+    @property
+    def output_shape(self) -> tuple[int | None, ...]:
+        """Shape of the output, None standing for the batch; () before the model is built."""
+        return tuple(None if n < 0 else n for n in self._net.info()["output"])
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """ "loss" and the metrics, in the order of evaluate."""
+        return self._net.metrics()
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Fix the shape of the input, the batch (None) first, as in Keras."""
+        shape = tuple(input_shape)
+        if not shape or shape[0] is not None and shape[0] != -1 or any(n is None for n in shape[1:]):
+            raise errors.make(1002, f"build: input_shape={shape}; expected None for the batch and then whole numbers, (None, 784)")
+        self._net.build([int(n) for n in shape[1:] if n is not None])
+
+    def _ready(self, shape: Sequence[int] | None = None) -> None:
+        """Build for rows of this shape and draw missing weights."""
+        if not self._net.info()["built"] and shape is not None:
+            self._net.build(shape)
+        if not all(ready for _, _, _, ready, _ in self._net.weights()):
+            self._net.init(next_seed())
+
+    def _own(self, layer: Layer | None) -> list[tuple[int, str, tuple[int, ...]]]:
+        place = None if layer is None else self._index(layer)
+        return [(i, name, shape) for i, (name, of, _, _, shape) in enumerate(self._net.weights()) if place is None or of == place]
+
+    def _get_weights(self, layer: Layer | None = None) -> list[np.ndarray]:
+        self._ready()
+        kind = _NUMPY[self._net.info()["type"]]
+        out = []
+        for i, _, shape in self._own(layer):
+            out.append(np.empty(shape, kind))
+            self._net.read_weight(i, out[-1])
+        return out
+
+    def _set_weights(self, weights: Sequence[Any], layer: Layer | None = None) -> None:
+        own = self._own(layer)
+        if len(weights) != len(own):
+            raise errors.make(1002, f"set_weights: {len(weights)} arrays; the {'model' if layer is None else 'layer'} has {len(own)} weights" + (
+                "" if self.built else " (it is not built yet: call build or give it an Input layer)"))
+        values = []
+        for value, (_, name, shape) in zip(weights, own):
+            a = np.ascontiguousarray(value, np.float32 if np.asarray(value).dtype == np.float32 else np.float64).reshape(np.shape(value))
+            if a.shape != shape:
+                raise errors.make(1002, f"set_weights: {name} has shape {list(shape)}; found {list(a.shape)}")
+            values.append(a)
+        for a, (i, _, _) in zip(values, own):
+            self._net.set_weight(i, a)
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in Keras' order."""
+        if not self.built and self._all:
+            raise errors.make(1006, "get_weights: the model has no shape yet; call build, give it an Input layer, or fit it")
+        return self._get_weights()
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Copy values into all weights, in the order of get_weights."""
+        self._set_weights(weights)
+
+    def count_params(self) -> int:
+        """Numbers in all weights."""
+        return int(self._net.info()["params"])
+
+    # ---- training
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None) -> None:
+        """Choose optimizer, loss and metrics: names or instances. Forgets what the optimizer had gathered."""
+        if loss is None:
+            raise errors.make(1007, "compile: no loss; give one, for example loss='sparse_categorical_crossentropy'")
+        listed = [] if metrics is None else [metrics] if isinstance(metrics, (str, Named)) else list(metrics)
+        if isinstance(optimizer, optimizer_classes.Optimizer) and optimizer._model not in (None, self):
+            optimizer._model = None  # the new owner has it from now on
+        self._net.compile(text_of(optimizer, "optimizer"), text_of(loss, "loss"), "\n".join(text_of(m, "metrics") for m in listed) or None)
+        self._after_compile(optimizer, loss)
+
+    def _after_compile(self, optimizer: Any, loss: Any) -> None:
+        info = self._net.info()
+        if not info["compiled"]:
+            return
+        if not isinstance(optimizer, optimizer_classes.Optimizer):
+            optimizer = object_of(info["optimizer"], _named(optimizer_classes))
+        if optimizer is not None:
+            optimizer._model = self
+        self.optimizer = optimizer
+        self.loss = loss if isinstance(loss, Named) else object_of(info["loss"], _named(loss_classes)) or info["loss"]
+
+    def _dataset(self, x: Any, y: Any, w: Any, columns: rows.Columns) -> _core.Dataset:
+        made = _core.Dataset(context())
+        if rows.add(made, x, y, w, columns):
+            self._columns = columns
+        return made
+
+    def fit(self, x: Any, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: int | str = "auto",
+            callbacks: Sequence[Callback] | None = None, validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True,
+            class_weight: Mapping[int, float] | Sequence[float] | None = None, sample_weight: Any = None, initial_epoch: int = 0, *,
+            features: str | Sequence[str] | None = None, label: str | Sequence[str] | None = None, weight: str | None = None,
+            validation: str | None = None, handle_invalid: str = "error", seed: int | None = None, reproducible: bool = False,
+            checkpoint_dir: str | PathLike[str] | None = None) -> History:
+        """Train; returns the History.
+
+        From arrays: fit(x, y). From tables (pyarrow Table, RecordBatch, RecordBatchReader, anything that speaks Arrow, or an iterable of
+        batches): fit(table, label="y"), which takes all other columns as features, or features=["a", "b"]; `weight` and `validation`
+        name a column of row weights and a boolean one that marks validation rows. handle_invalid says what happens to rows with
+        nulls, NaN or infinities in a table: "error", "skip" or "keep". The same seed, rows and threads give the same bits;
+        reproducible=True makes them independent of the threads too. checkpoint_dir gets a checkpoint after each epoch.
+        """
+        columns = rows.Columns.of(features, label, weight, validation, handle_invalid)
+        made = self._dataset(x, y, sample_weight, columns)
+        n, marked, _, x_shape, _, _ = made.info()
+        if validation_data is not None:
+            self._add_validation(made, validation_data, columns, n)
+        elif validation_split:
+            made.split(float(validation_split), 0, True)
+        stops = [c for c in callbacks or [] if isinstance(c, EarlyStopping)]
+        if len(stops) > 1:
+            raise errors.make(1005, f"fit: {len(stops)} EarlyStopping callbacks; one is supported")
+        stop = stops[0] if stops else None
+        options: dict[str, Any] = {} if stop is None else {
+            "monitor": stop.monitor, "patience": stop.patience, "start_from_epoch": stop.start_from_epoch, "min_delta": float(stop.min_delta),
+            "maximize": stop.maximize, "restore_best": stop.restore_best_weights}
+        if class_weight is not None:
+            options["class_weight"] = _class_weights(class_weight)
+        if checkpoint_dir is not None:
+            options["checkpoint_dir"] = checkpoint_dir
+        if not self.built:
+            self._net.build(x_shape)
+        return self._run_fit(made, callbacks or [], stop, verbose, epochs=epochs, initial_epoch=initial_epoch, batch_size=32 if batch_size is None else batch_size,
+                             seed=next_seed() if seed is None else seed, shuffle=bool(shuffle), reproducible=reproducible, **options)
+
+    def _add_validation(self, made: _core.Dataset, given: Any, columns: rows.Columns, n: int) -> None:
+        """Append validation rows and split them off again: they are the last ones."""
+        before = made.info()
+        if isinstance(given, (tuple, list)) and not rows.is_arrow(given[0]):
+            if len(given) not in (2, 3):
+                raise errors.make(1001, f"validation_data has {len(given)} parts; expected (x, y) or (x, y, sample_weight)")
+            rows.add_arrays(made, *given)
+        else:
+            rows.add(made, given, None, None, columns)
+        total = made.info()[0]
+        if total == n:
+            raise errors.make(2007, "validation_data has no rows")
+        made.split((total - n - 0.5) / total, 0, True)
+        after = made.info()
+        assert (after[0], after[1]) == (n, total - n + before[1])
+
+    def _run_fit(self, made: _core.Dataset, callbacks: Sequence[Callback], stop: EarlyStopping | None, verbose: int | str, **options: Any) -> History:
+        names = self.metrics_names
+        bar = Progress(verbose, names)
+        history = History()
+        self.stop_training = False
+        began = -1
+
+        def report(ended: bool, epoch: int, epochs: int, step: int, steps: int, n: int, seconds: float, results: list[float],
+                   validation: list[float] | None, rate: float) -> bool:
+            nonlocal began
+            if began < epoch:
+                began = epoch
+                for callback in callbacks:
+                    callback.on_epoch_begin(epoch, {})
+            bar.update(ended, epoch, epochs, step, steps, n, seconds, results, validation)
+            if ended:
+                logs = dict(zip(names, results))
+                if validation is not None:
+                    logs.update((f"val_{name}", value) for name, value in zip(names, validation))
+                history.add(epoch, logs)
+                for callback in callbacks:
+                    callback.on_epoch_end(epoch, logs)
+            return self.stop_training
+
+        for callback in callbacks:
+            callback.set_model(self)
+            callback.on_train_begin({})
+        try:
+            _, best, stopped, steps, n, seconds, _ = self._net.fit(made, progress=report, **options)
+        finally:
+            bar.close()
+        history.params = {"epochs": options["epochs"], "batch_size": options["batch_size"], "steps": steps, "seed": options["seed"]}
+        history.seconds, history.rows = seconds, n
+        if stop is not None:
+            stop.best_epoch = best
+            if stopped:
+                stop.stopped_epoch = history.epoch[-1]
+                if stop.verbose:
+                    bar.say(f"stopped after epoch {history.epoch[-1] + 1}: {stop.monitor} was best in epoch {best + 1}")
+        for callback in callbacks:
+            callback.on_train_end({})
+        self._note_columns()
+        self.history = history
+        return history
+
+    def _note_columns(self) -> None:
+        columns: rows.Columns | None = self.__dict__.pop("_columns", None)
+        if columns is not None:
+            label: Any = list(columns.label)
+            self._net.set_note("columns", json.dumps({"features": list(columns.features or []), "label": label[0] if len(label) == 1 else label or None}))
+
+    def _noted(self, features: Any, label: Any) -> tuple[Any, Any]:
+        """Columns as given, else those that the model was trained on."""
+        note = self._net.note("columns")
+        if note is None:
+            return features, label
+        known = json.loads(note)
+        return known.get("features") if features is None else features, known.get("label") if label is None else label
+
+    def evaluate(self, x: Any, y: Any = None, batch_size: int | None = None, verbose: int | str = "auto", sample_weight: Any = None,
+                 return_dict: bool = False, *, features: str | Sequence[str] | None = None, label: str | Sequence[str] | None = None,
+                 weight: str | None = None, handle_invalid: str = "error") -> Any:
+        """Loss and metrics over all rows: one number, a list in the order of metrics_names, or a dict. Of a table the columns that the
+        model was trained on are read, unless others are named. batch_size changes nothing: rows are computed in the model's own blocks."""
+        features, label = self._noted(features, label)
+        made = self._dataset(x, y, sample_weight, rows.Columns.of(features, label, weight, None, handle_invalid))
+        self._ready(made.info()[3])
+        results = self._net.evaluate(made)
+        named = dict(zip(self.metrics_names, results))
+        if verbose not in (0, "auto"):
+            print(" - ".join(f"{name}: {value:.4f}" for name, value in named.items()))
+        return named if return_dict else results if len(results) > 1 else results[0]
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", *, features: str | Sequence[str] | None = None,
+                logits: bool = False, handle_invalid: str = "error") -> Any:
+        """Outputs, one row each. Rows are computed in blocks of a size that the model fixes, so a row's bits depend on nothing but the
+        row and the model; batch_size changes nothing. logits=True: a pair, outputs and what the last softmax or sigmoid saw."""
+        features, _ = self._noted(features, None)
+        made = self._dataset(x, None, None, rows.Columns.of(features, None, None, None, handle_invalid))
+        n, _, _, shape, _, _ = made.info()
+        self._ready(shape)
+        info = self._net.info()
+        y = np.empty((n, *info["output"][1:]), _NUMPY[info["type"]])
+        z = np.empty_like(y) if logits else None
+        self._net.predict(made, y, z)
+        return (y, z) if logits else y
+
+    def predict_row(self, x: Any) -> np.ndarray:
+        """The output of one row, given without a batch: the fast way for serving. Agrees with predict to 1e-6."""
+        info = self._net.info()
+        kind = _NUMPY[info["type"]]
+        row = np.ascontiguousarray(x, kind)
+        self._ready(row.shape)
+        info = info if info["built"] else self._net.info()
+        y = np.empty(info["output"][1:], kind)
+        self._net.predict_row(row, y)
+        return y
+
+    def gradients(self, x: Any, y: Any, sample_weight: Any = None, training: bool = True) -> tuple[Any, ...]:
+        """The loss over all rows as one batch, then its gradient by each entry of get_weights() (zeros where not trainable), then by the input."""
+        made = self._dataset(x, y, sample_weight, rows.Columns())
+        n, _, _, shape, _, _ = made.info()
+        self._ready(shape)
+        info = self._net.info()
+        kind = _NUMPY[info["type"]]
+        by_weight = [np.empty(of, kind) for _, _, of in self._own(None)]
+        by_input = np.empty((n, *info["input"][1:]), kind)
+        loss = self._net.gradients(made, bool(training), by_weight, by_input)
+        return loss, *by_weight, by_input
+
+    def adapt(self, x: Any, *, features: str | Sequence[str] | None = None) -> None:
+        """Let Normalization layers learn from the data. fit does this by itself for those that nobody adapted."""
+        made = self._dataset(x, None, None, rows.Columns.of(features))
+        self._ready(made.info()[3])
+        self._net.adapt(made)
+
+    def _adapt_layer(self, layer: Layer, x: Any) -> None:
+        if not self.layers or self.layers[0] is not layer:
+            raise errors.make(1005, f"adapt: {layer.name} is not the first layer; model.adapt(x) gives it what the layers before it make of x")
+        self.adapt(x)
+
+    # ---- files
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write an ONNX file for inference that fire.load makes a trainable model of again. Not the optimizer's state: see save_checkpoint."""
+        self._ready()
+        self._net.save(fspath(path))
+
+    def save_checkpoint(self, folder: str | PathLike[str]) -> None:
+        """Write model, optimizer state and position into a folder; a crash leaves the old checkpoint or the new one."""
+        self._ready()
+        self._net.save_checkpoint(fspath(folder))
+
+    def to_bytes(self) -> bytes:
+        """What save writes, as bytes."""
+        self._ready()
+        return self._net.save_bytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Sequential:
+        """A model from what to_bytes made."""
+        return cls._wrap(_core.Network.load_bytes(context(), content))
+
+    def to_text(self) -> str:
+        """The architecture, without weights: one line for the model and one per layer."""
+        if self._net.info()["loaded_as_onnx"]:
+            raise errors.make(1005, "to_text: a plain ONNX graph has no layers")
+        lines = ["Sequential " + attrs_text({"name": self.name, "dtype": self.dtype})]
+        for kind, name, attrs, _, _, _, trainable in self._net.layers():
+            lines.append(" ".join(part for part in (kind, attrs, attrs_text({"name": name, "trainable": None if trainable else False})) if part))
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_text(cls, text: str) -> Sequential:
+        """A model of the architecture that to_text wrote, with weights yet to be drawn."""
+        first, *others = [line for line in text.splitlines() if line.strip()] or [""]
+        kind, attrs = split_name(first)
+        if kind != "Sequential":
+            raise errors.make(1001, f"from_text: begins with '{kind}'; expected 'Sequential'")
+        made = cls(**parse_attrs(attrs))
+        for line in others:
+            kind, attrs = split_name(line)
+            frozen = attrs.endswith(" trainable=false")
+            made._net.add(kind, attrs.removesuffix(" trainable=false") or None)
+            if frozen:
+                made._net.set_trainable(len(made._net.layers()) - 1, False)
+        made._sync()
+        return made
+
+    def clone(self) -> Sequential:
+        """A copy with the same layers, weights and compile settings, and a fresh optimizer."""
+        return type(self)._wrap(self._net.clone(), self.name)
+
+    def __copy__(self) -> Sequential:
+        return self.clone()
+
+    def __deepcopy__(self, memo: Any) -> Sequential:
+        return self.clone()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        info = self._net.info()
+        ready = info["loaded_as_onnx"] or info["built"] and all(w[3] for w in self._net.weights())
+        settings = (info["optimizer"], info["loss"], info["metrics"]) if info["compiled"] else None
+        return _unpickle, (self._net.save_bytes() if ready else self.to_text(), self.name, settings, info["built"] and info["input"][1:])
+
+    # ---- looking inside
+
+    def explain_plan(self, batch_size: int = 32, training: bool = False) -> str:
+        """Which kernel computes each node when scoring, or in a training step, and why others declined."""
+        self._ready()
+        return self._net.explain_plan(batch_size, training)
+
+    def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
+        """Print layers with shapes, numbers of weights and floating point operations per row."""
+        from ._summary import show
+        show(self.name, self._net.layers(), self._net.info(), print_fn)
+
+    def __repr__(self) -> str:
+        shape = f", {list(self.input_shape)} to {list(self.output_shape)}" if self.built else ", not built"
+        return f"<Sequential {self.name}: {len(self.layers)} layers{shape}>"
+
+
+def _class_weights(given: Mapping[int, float] | Sequence[float]) -> np.ndarray:
+    """One factor per class; classes that a dict leaves out have 1."""
+    if not isinstance(given, Mapping):
+        return np.ascontiguousarray(given, np.float64)
+    if not given or any(int(k) != k or k < 0 for k in given):
+        raise errors.make(1001, f"class_weight={dict(given)}; expected class numbers from 0 with their factors")
+    factors = np.ones(max(int(k) for k in given) + 1)
+    for k, factor in given.items():
+        factors[int(k)] = factor
+    return factors
+
+
+def _unpickle(content: bytes | str, name: str, settings: tuple[str, str, str] | None, shape: Sequence[int] | bool) -> Sequential:
+    if isinstance(content, bytes):
+        model = Sequential.from_bytes(content)
+    else:
+        model = Sequential.from_text(content)
+        if shape:
+            model._net.build(shape)  # type: ignore[arg-type]
+    model.name = name
+    if settings and not model._net.info()["compiled"]:
+        optimizer, loss, metrics = settings
+        model._net.compile(optimizer, loss, metrics or None)
+        model._after_compile(None, None)
+    return model
+
+
+def load(path: str | PathLike[str]) -> Sequential:
+    """A model from an ONNX file, or from a checkpoint folder with its optimizer state and position."""
+    try:
+        return Sequential._wrap(_core.Network.load(context(), fspath(path)))
+    except errors.ModelFileError as problem:
+        if exists(path):
+            raise
+        raise errors.ModelFileNotFoundError(problem.message, problem.code) from None
