@@ -51,6 +51,8 @@ typedef struct fire_graph {
 /* fire_graph_init - make an empty graph in place; fire_graph_clear frees what is in it. Never fails. */
 void fire_graph_init(fire_graph *g, fire_context *ctx);
 void fire_graph_clear(fire_graph *g);
+/* fire_graph_copy - init `to` as a copy of `from` with the same numbers of values and nodes. On failure `to` is empty. */
+fire_status fire_graph_copy(const fire_graph *from, fire_graph *to, fire_error *err);
 /* fire_graph_check - FIRE_OK, or the first failure met while building. */
 fire_status fire_graph_check(const fire_graph *g, fire_error *err);
 /* fire_graph_fail - make `code` the graph's first failure unless it has one. Returns 0. */

@@ -18,6 +18,10 @@ struct fire_build {
     bool training;        /* dropout and the like are active */
     fire_value row_id;    /* I64 [n]: ids of the batch's rows; only when training */
     fire_value draw;      /* I64 [2]: seed and epoch; only when training */
+    /* For fire_weight alone: */
+    bool first;           /* weights are registered, not looked up */
+    int32_t next_weight;  /* of this layer */
+    fire_value *weight_value; /* [net->n_weights], or NULL */
 };
 
 /* fire_weight - the layer's next weight as a graph value of the network's type. The first build registers it; later builds
@@ -25,14 +29,17 @@ struct fire_build {
 ** Shapes have no batch. */
 fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, const char *init, bool trainable);
 
-/* fire_weight_ready - whether weight `k` of the layer being built has a value (for layers that adapt). */
-
 struct fire_layer {
     const char *name;        /* Keras' class, saved in model files: never rename */
     const char *help;
     const fire_attr *attrs;
     size_t attr_size;
     int32_t min_in, max_in;  /* 1, 1 for most */
+
+    /* What the attribute table cannot say (a required attribute, an initializer's text); NULL: nothing. Messages need no layer name. */
+    fire_status (*check)(const void *attrs, fire_error *err);
+    /* A layer that fixes the input of the network, and so comes first, says its shape (without batch). NULL: does not. */
+    void (*input_shape)(const void *attrs, fire_shape *shape);
 
     /* Add the layer's operators and return its output; in[i] has the batch as dimension 0, -1. Failures go to the graph. */
     fire_value (*build)(fire_build *b, const void *attrs, int n_in, const fire_value *in);
@@ -52,11 +59,15 @@ const fire_layer *fire_layer_find(const char *name);
 
 /* fire_activate - apply an activation by its Keras name ("linear" gives x back); see activations.c, where each is one row. */
 fire_value fire_activate(fire_graph *g, const char *activation, fire_value x);
+/* fire_logits - what y is the softmax or sigmoid of; 0 when it is neither. `activation` NULL: either. */
+fire_value fire_logits(const fire_graph *g, fire_value y, const char *activation);
 #define FIRE_ACTIVATION_CHOICES "linear|relu|sigmoid|softmax|step|tanh"
 
-/* An initializer: Keras' names; one row each in init.c. fan-in and fan-out are Keras' (the last two dimensions times the receptive field). */
+/* An initializer: Keras' names; one row each in init.c; the class and the function name both work. fan-in and fan-out are Keras' (the last two dimensions times the receptive field). */
 /* fire_init_check - whether `text` names an initializer with good attributes. */
 fire_status fire_init_check(const char *text, fire_error *err);
 /* fire_init_fill - draw a weight: element i depends on (seed, place, i) alone. */
 fire_status fire_init_fill(const char *text, uint64_t seed, int64_t place, const fire_tensor *w, fire_error *err);
+/* fire_init_look - name, help and attributes of the i-th initializer; false past the last. */
+bool fire_init_look(int i, const char **name, const char **help, const fire_attr **attrs);
 #endif

@@ -7,7 +7,7 @@
 
 typedef struct fire_loss {
     const char *name;         /* Keras' class: "SparseCategoricalCrossentropy" */
-    const char *alias;        /* Keras' function name, as accepted by compile: "sparse_categorical_crossentropy" */
+    const char *alias;        /* Keras' function names, as accepted by compile, separated by '|': "mean_squared_error|mse" */
     const char *help;
     const fire_attr *attrs;
     size_t attr_size;
@@ -24,5 +24,12 @@ typedef struct fire_loss {
     const char *examples[8];  /* shape of the predictions without batch, and attributes: "[10] from_logits=1" */
 } fire_loss;
 extern const fire_loss *const fire_losses[];
-const fire_loss *fire_loss_find(const char *name); /* by name or alias */
+const fire_loss *fire_loss_find(const char *name); /* by name or alias, in any case */
+
+/* Shared by loss files. y_true like y_pred; mean and sum over the last axis, which goes. */
+fire_status fire_target_like_pred(const void *attrs, const fire_shape *pred, fire_shape *target, fire_error *err);
+fire_value fire_mean_last(fire_graph *g, fire_value x);
+fire_value fire_sum_last(fire_graph *g, fire_value x, bool keep);
+fire_value fire_clip_probability(fire_graph *g, fire_value p); /* to [1e-7, 1 - 1e-7], Keras' backend.epsilon() */
+bool fire_alias_has(const char *aliases, const char *name); /* one of a|b|c, in any case */
 #endif

@@ -1,0 +1,31 @@
+/* catalog.c - everything that has a name and attributes, one JSON object a line. */
+#include "layer.h"
+#include "loss.h"
+#include "metric.h"
+#include "op.h"
+#include "optim.h"
+#include <string.h>
+
+/* The function names that compile accepts beside the class name; NULL or "": none. */
+static void line(fire_write *write, void *user, const char *kind, const char *name, const char *aliases, const char *help, const fire_attr *attrs) {
+    fire_print(write, user, "{\"kind\": \"%s\", \"name\": ", kind);
+    fire_json_text(write, user, name);
+    for (const char *p = aliases; p && *p; p += strcspn(p, "|"), p += *p == '|')
+        fire_print(write, user, "%s\"%.*s\"", p == aliases ? ", \"aliases\": [" : ", ", (int)strcspn(p, "|"), p);
+    fire_print(write, user, "%s, \"help\": ", aliases && *aliases ? "]" : "");
+    fire_json_text(write, user, help ? help : "");
+    fire_print(write, user, ", \"attrs\": ");
+    fire_attrs_json(attrs, write, user);
+    fire_print(write, user, "}\n");
+}
+
+void fire_catalog(fire_write *write, void *user) {
+    for (const fire_layer *const *p = fire_layers; *p; p++) line(write, user, "layer", (*p)->name, NULL, (*p)->help, (*p)->attrs);
+    for (const fire_loss *const *p = fire_losses; *p; p++) line(write, user, "loss", (*p)->name, (*p)->alias, (*p)->help, (*p)->attrs);
+    for (const fire_metric *const *p = fire_metrics; *p; p++) line(write, user, "metric", (*p)->name, (*p)->alias, (*p)->help, (*p)->attrs);
+    for (const fire_optim *const *p = fire_optims; *p; p++) line(write, user, "optimizer", (*p)->name, NULL, (*p)->help, (*p)->attrs);
+    const char *name, *help;
+    const fire_attr *attrs;
+    for (int i = 0; fire_init_look(i, &name, &help, &attrs); i++) line(write, user, "initializer", name, NULL, help, attrs);
+    for (const fire_op *const *p = fire_ops; *p; p++) line(write, user, (*p)->domain ? "training operator" : "operator", (*p)->name, NULL, (*p)->help, (*p)->attrs);
+}

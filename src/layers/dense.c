@@ -1,0 +1,49 @@
+/* dense - y = activation(x w + b), with w [features, units] and b [units]; x may have more dimensions before the last. */
+#include "layer.h"
+#include <string.h>
+
+typedef struct {
+    int64_t units;
+    char activation[FIRE_ATTR_TEXT_SIZE], kernel_initializer[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE];
+    bool use_bias;
+} dense_attrs;
+
+#define AT(field) offsetof(dense_attrs, field)
+static const fire_attr attrs[] = {
+    {"units", FIRE_ATTR_INT, AT(units), 0, 1, 1 << 24, NULL, NULL, "width of the output; must be given"},
+    {"activation", FIRE_ATTR_TEXT, AT(activation), 0, 0, 0, "linear", FIRE_ACTIVATION_CHOICES, "applied to the result"},
+    {"use_bias", FIRE_ATTR_BOOL, AT(use_bias), 1, 0, 1, NULL, NULL, "add b"},
+    {"kernel_initializer", FIRE_ATTR_TEXT, AT(kernel_initializer), 0, 0, 0, "glorot_uniform", NULL, "first values of w"},
+    {"bias_initializer", FIRE_ATTR_TEXT, AT(bias_initializer), 0, 0, 0, "zeros", NULL, "first values of b"},
+    {0},
+};
+
+static fire_status dense_check(const void *attrs_, fire_error *err) {
+    const dense_attrs *t = attrs_;
+    if (t->units == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "units is missing; give the width of the output, as in units=10");
+    fire_status s = fire_init_check(t->kernel_initializer, err);
+    return s ? s : fire_init_check(t->bias_initializer, err);
+}
+
+static fire_value dense_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
+    const dense_attrs *t = attrs_;
+    fire_graph *g = b->g;
+    fire_shape x = fire_shape_of(g, in[0]);
+    if (x.rank < 2) return fire_graph_fail(g, FIRE_E_SHAPE, "Dense '%s': needs rows of at least one number, [n, features]; the input is [n]", g->layer);
+    fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, t->kernel_initializer, true);
+    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, t->bias_initializer, true) : 0;
+    fire_value y;
+    if (c && x.rank == 2) y = fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w, c), NULL);
+    else {
+        y = fire_apply(g, "MatMul", 2, FIRE_IN(in[0], w), NULL);
+        if (c) y = fire_apply(g, "Add", 2, FIRE_IN(y, c), NULL);
+    }
+    return fire_activate(g, t->activation, y);
+}
+
+const fire_layer fire_layer_dense = {
+    .name = "Dense", .help = "fully connected layer",
+    .attrs = attrs, .attr_size = sizeof(dense_attrs), .min_in = 1, .max_in = 1, .check = dense_check, .build = dense_build,
+    .examples = {"[4] units=5", "[4] units=3 use_bias=0", "[7] units=6 activation=relu", "[5] units=3 activation=softmax",
+                 "[3,4] units=2 activation=tanh", "[4] units=1 activation=sigmoid kernel_initializer=\"RandomNormal stddev=0.1\""},
+};

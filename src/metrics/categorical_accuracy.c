@@ -1,0 +1,16 @@
+/* categorical_accuracy - share of rows whose largest prediction is where the largest target is. */
+#include "metric.h"
+
+static void accuracy_add(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_tensor *w, double *sums) {
+    int64_t width, rows = fire_metric_rows(y_pred, &width);
+    for (int64_t r = 0; r < rows; r++) {
+        double weight = fire_metric_weight(w, y_pred, rows, r);
+        if (fire_argmax(y_true, r * width, width) == fire_argmax(y_pred, r * width, width)) sums[0] += weight;
+        sums[1] += weight;
+    }
+}
+
+const fire_metric fire_metric_categorical_accuracy = {
+    .name = "CategoricalAccuracy", .alias = "categorical_accuracy", .help = "share of right classes, for one-hot targets",
+    .sums = fire_metric_two_sums, .add = accuracy_add, .result = fire_metric_ratio,
+};
