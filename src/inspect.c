@@ -27,8 +27,10 @@ static fire_status training_outputs(fire_network *net, fire_graph *g, fire_value
     fire_network_graph made;
     fire_shape target;
     fire_status s = fire_network_check_compiled(net, &target, err);
-    fire_value *weight = s ? NULL : fire_alloc(net->ctx, (size_t)net->n_weights * 2, sizeof *weight, err), *wanted = weight + net->n_weights;
-    if (!weight) return s ? s : FIRE_NOMEM;
+    if (s) return s;
+    fire_value *weight = fire_alloc(net->ctx, (size_t)net->n_weights * 2, sizeof *weight, err);
+    if (!weight) return FIRE_NOMEM;
+    fire_value *wanted = weight + net->n_weights;
     s = fire_network_forward(net, g, true, &made, weight, err);
     if (!s) {
         fire_shape rows = {.rank = target.rank + 1, .dim = {-1}};
