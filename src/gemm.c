@@ -25,7 +25,7 @@ void fire_gemm_run(const fire_call *call, bool trans_a, bool trans_b, double alp
     const fire_tensor *a = &call->in[0], *b = &call->in[1], *c = call->n_in > 2 && call->in[2].type ? &call->in[2] : NULL, *y = &call->out[0];
     int64_t m = y->shape.dim[0], n = y->shape.dim[1], k = a->shape.dim[!trans_a];
     fire_walk w = fire_walk_start(&y->shape, c ? 1 : 0, c);
-    for (int64_t i = 0; i < m; i++)
+    for (int64_t i = 0; i < m && n; i++)
         for (int64_t j = 0; j < n; j++, fire_walk_next(&w)) {
             double sum = 0;
             for (int64_t p = 0; p < k; p++) sum += fire_get(a, trans_a ? p * m + i : i * k + p) * fire_get(b, trans_b ? j * k + p : p * n + j);

@@ -54,7 +54,8 @@ fire_status fire_gradient(fire_graph *g, int n_y, const fire_value *y, const fir
         fire_node n = g->node[k]; /* a copy: adding nodes moves the array */
         fire_value in[FIRE_MAX_OUT] = {0}, out[FIRE_MAX_IN] = {0};
         bool any = false, wanted = false;
-        for (int i = 0; i < n.n_out; i++) any = any || (varies[n.out[i]] && (in[i] = d[n.out[i]]));
+        for (int i = 0; i < n.n_out; i++)
+            if (varies[n.out[i]] && d[n.out[i]]) in[i] = d[n.out[i]], any = true;
         for (int i = 0; i < n.n_in; i++) wanted = wanted || (n.in[i] && varies[n.in[i]]);
         if (!any || !wanted || !n.op->grad) continue;
         const char *layer = g->layer;

@@ -187,3 +187,56 @@ void harness_fill(const harness_input *in, int i, uint64_t seed, fire_tensor *t)
         fire_put(t, e, v);
     }
 }
+
+/* ---- evaluator ---- */
+
+fire_tensor *harness_values(const fire_graph *g, int64_t batch, fire_error *err) {
+    fire_tensor *t = calloc((size_t)g->n_values + 1, sizeof *t);
+    assert_non_null(t);
+    for (int64_t v = 1; v < g->n_values; v++)
+        if (g->value[v].source != FIRE_FROM_NODE) {
+            t[v] = g->value[v].tensor;
+            for (int d = 0; d < t[v].shape.rank; d++)
+                if (t[v].shape.dim[d] == -1) t[v].shape.dim[d] = batch;
+        }
+    for (int64_t i = 0; i < g->n_nodes; i++) {
+        const fire_node *n = &g->node[i];
+        if (!n->n_out) continue;
+        fire_tensor in[FIRE_MAX_IN] = {0}, out[FIRE_MAX_OUT] = {0};
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k]) {
+                in[k] = t[n->in[k]];
+                if (g->value[n->in[k]].source != FIRE_FROM_CONST) in[k].data = NULL;
+            }
+        if (fire_op_infer(n->op, n->attrs, n->n_in, in, out, err)) { free(t); return NULL; }
+        for (int k = 0; k < n->n_out; k++) t[n->out[k]] = out[k];
+    }
+    for (int64_t v = 1; v < g->n_values; v++) {
+        size_t bytes = (size_t)fire_count(&t[v].shape) * fire_type_size(t[v].type);
+        t[v].data = calloc(bytes ? bytes : 1, 1);
+        assert_non_null(t[v].data);
+        if (g->value[v].source == FIRE_FROM_CONST && bytes) memcpy(t[v].data, g->value[v].tensor.data, bytes);
+    }
+    return t;
+}
+
+void harness_run(const fire_graph *g, fire_tensor *value) {
+    for (int64_t i = 0; i < g->n_nodes; i++) {
+        const fire_node *n = &g->node[i];
+        if (!n->n_out) continue;
+        fire_call call = {.attrs = n->attrs, .n_in = n->n_in, .n_out = n->n_out};
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k]) call.in[k] = value[n->in[k]];
+        for (int k = 0; k < n->n_out; k++) call.out[k] = value[n->out[k]];
+        size_t scratch = n->op->scratch ? n->op->scratch(&call) : 0;
+        call.scratch = malloc(scratch ? scratch : 1);
+        assert_non_null(call.scratch);
+        n->op->run(&call);
+        free(call.scratch);
+    }
+}
+
+void harness_values_free(const fire_graph *g, fire_tensor *value) {
+    for (int64_t v = 1; value && v < g->n_values; v++) free(value[v].data);
+    free(value);
+}

@@ -49,4 +49,12 @@ void harness_fill(const harness_input *in, int i, uint64_t seed, fire_tensor *t)
 
 /* harness_random - the next number of a small generator (splitmix64). */
 uint64_t harness_random(uint64_t *state);
+
+/* A tiny evaluator, an independent judge of plans: every value of a graph in memory of its own (malloc), nodes run in order by their
+** reference kernels. harness_values gives each value's tensor with -1 as `batch`, constants filled in, other data zeroed; the caller fills
+** inputs and params. Returns NULL when a shape cannot be inferred for this batch; *err says why. Index 0 is unused. */
+struct fire_graph;
+fire_tensor *harness_values(const struct fire_graph *g, int64_t batch, fire_error *err);
+void harness_run(const struct fire_graph *g, fire_tensor *value);
+void harness_values_free(const struct fire_graph *g, fire_tensor *value);
 #endif

@@ -25,7 +25,7 @@ static void bias_relu_grad_run(const fire_call *call) {
     double *sum = call->scratch;
     int64_t rows = y->shape.dim[0], m = y->shape.dim[1];
     for (int64_t j = 0; j < m; j++) sum[j] = 0;
-    for (int64_t i = 0, e = 0; i < rows; i++)
+    for (int64_t i = 0, e = 0; i < rows && m; i++)
         for (int64_t j = 0; j < m; j++, e++) {
             double d = fire_get(y, e) > 0 ? fire_get(dy, e) : 0;
             fire_put(&call->out[0], e, d);

@@ -89,7 +89,7 @@ static void gather_grad_run(const fire_call *call) {
     double *sum = call->scratch;
     int64_t count = s.outer * s.size * s.inner, e = 0;
     for (int64_t i = 0; i < count; i++) sum[i] = 0;
-    for (int64_t o = 0; o < s.outer; o++)
+    for (int64_t o = 0; o < s.outer && count; o++)
         for (int64_t k = 0; k < s.picks; k++) {
             int64_t i = pick(&call->in[1], k, s.size);
             for (int64_t j = 0; j < s.inner; j++, e++)

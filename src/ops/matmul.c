@@ -36,7 +36,7 @@ static fire_status matmul_infer(const void *attrs, int n_in, const fire_tensor *
 static void matmul_run(const fire_call *call) {
     const fire_tensor *y = &call->out[0];
     sizes s;
-    if (!fit(&call->in[0].shape, &call->in[1].shape, &s)) return;
+    if (!fire_count(&y->shape) || !fit(&call->in[0].shape, &call->in[1].shape, &s)) return;
     fire_tensor stack[2] = {{.shape = s.a}, {.shape = s.b}};
     fire_walk w = fire_walk_start(&s.stack, 2, stack);
     for (int64_t q = 0, e = 0, count = fire_count(&s.stack); q < count; q++, fire_walk_next(&w)) {

@@ -34,7 +34,7 @@ static void row_dropout_run(const fire_call *call) {
     int64_t rows = x->shape.dim[0], units = rows ? fire_count(&x->shape) / rows : 0;
     double scale = t->rate < 1 ? 1 / (1 - t->rate) : 0;
     fire_key key = fire_dropout_key((uint64_t)draw[0], (uint64_t)draw[1], (uint64_t)t->layer);
-    for (int64_t r = 0; r < rows; r++)
+    for (int64_t r = 0; r < rows && units; r++)
         for (int64_t u = 0; u < units; u++) {
             uint32_t four[4];
             fire_dropout_draw(key, (uint64_t)id[r], (uint64_t)u / 4, four);

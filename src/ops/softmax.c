@@ -32,7 +32,7 @@ static int64_t base(const lines *l, int64_t i) { return i / l->step * l->step * 
 static void softmax_run(const fire_call *call) {
     const fire_tensor *x = &call->in[0], *y = &call->out[0];
     lines l = lines_of(call);
-    for (int64_t i = 0; i < l.count; i++) {
+    for (int64_t i = 0; i < l.count && l.size; i++) { /* an empty axis can have any number of lines */
         int64_t at = base(&l, i);
         double top = -INFINITY, sum = 0; /* the largest is taken off first, so that nothing overflows */
         for (int64_t k = 0; k < l.size; k++) top = fmax(top, fire_get(x, at + k * l.step));
@@ -59,7 +59,7 @@ const fire_op fire_op_softmax = {
 static void softmax_grad_run(const fire_call *call) {
     const fire_tensor *y = &call->in[0], *dy = &call->in[1];
     lines l = lines_of(call);
-    for (int64_t i = 0; i < l.count; i++) {
+    for (int64_t i = 0; i < l.count && l.size; i++) {
         int64_t at = base(&l, i);
         double sum = 0;
         for (int64_t k = at, e = at + l.size * l.step; k < e; k += l.step) sum += fire_get(y, k) * fire_get(dy, k);
