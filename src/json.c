@@ -33,6 +33,12 @@ static size_t utf8_size(const uint8_t *p, size_t left) {
     return n;
 }
 
+bool fire_utf8_check(const char *text, size_t size) {
+    for (size_t n, i = 0; i < size; i += n)
+        if (!(n = utf8_size((const uint8_t *)text + i, size - i))) return false;
+    return true;
+}
+
 static int hex4(const char *p) {
     int v = 0;
     for (int i = 0; i < 4; i++) {

@@ -45,6 +45,8 @@ fire_status fire_json_copy(const fire_json *j, const fire_json_token *t, char *t
 /* fire_json_fail - FIRE_E_CORRUPT with the offset of `t` in the document: "byte 17: <message>". */
 fire_status fire_json_fail(const fire_json *j, const fire_json_token *t, const char *message, fire_error *err);
 
+/* fire_utf8_check - whether bytes are UTF-8 throughout. */
+bool fire_utf8_check(const char *text, size_t size);
 /* fire_json_put_text - write a quoted text; bytes that are not UTF-8 become U+FFFD. */
 void fire_json_put_text(fire_buffer *b, const char *text);
 #endif

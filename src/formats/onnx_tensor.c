@@ -158,7 +158,9 @@ fire_status fire_onnx_hash(const fire_onnx *m, int n, const char *const *texts, 
     for (int64_t i = 0; i < m->n_initializers && !s; i++) {
         const fire_onnx_tensor *t = &m->initializer[i];
         hash_bytes(&h, t->name.bytes, t->name.size);
-        s = hash_tensor(&h, m, t, t->name.size > 6 && !memcmp(t->name.bytes, "const.", 6), err);
+        /* Weights have a layer's name and a slash in theirs. */
+        bool constant = t->name.size > 6 && !memcmp(t->name.bytes, "const.", 6) && !memchr(t->name.bytes, '/', t->name.size);
+        s = hash_tensor(&h, m, t, constant, err);
     }
     hash_int(&h, (uint64_t)m->n_nodes);
     for (int64_t i = 0; i < m->n_nodes && !s; i++) {

@@ -1,0 +1,304 @@
+/* model.c - networks as model files: an ONNX file that other software runs, with our layers in its metadata.
+**
+** Metadata of format 1: firesteel.graph_hash (fire_onnx_hash over the graph, firesteel.network and firesteel.unset),
+** firesteel.version ("1"), firesteel.network (fire_network_describe), firesteel.unset (names of weights that have no value yet, a
+** line each), firesteel.optimizer, firesteel.loss, firesteel.metrics (texts of compile), firesteel.note.<key>.
+** Weights are the initializers of the same name. A file whose hash does not fit its graph was changed by other software: it is loaded
+** as the plain graph that it now is.
+*/
+#include "model.h"
+#include "file.h"
+#include "formats/onnx.h"
+#include "json.h"
+#include "network.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FORMAT 1
+#define FORMAT_TEXT "1"
+#define HASH_KEY "firesteel.graph_hash"
+#define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
+#define NOTE_KEY "firesteel.note."
+#define MAX_LAYERS 10000 /* in a file */
+
+fire_status fire_error_prefix(fire_error *err, const char *path, fire_status s) {
+    char name[300], text[sizeof err->message];
+    if (!err || s == FIRE_NOMEM || err->code == FIRE_E_FILE_IO) return s; /* those name the file already, or it does not matter */
+    memcpy(text, err->message, sizeof text);
+    fire_fail(err, err->code, "%s: %s", fire_escape(name, sizeof name, path, strlen(path)), text);
+    return s;
+}
+
+/* ---- save ---- */
+
+typedef struct saved { /* what is written, put together from the network */
+    fire_context *ctx;
+    fire_graph graph;
+    bool own_graph;
+    fire_onnx_weight *weight;
+    fire_value *value;
+    fire_onnx_meta *meta; int64_t n_meta;
+    char *network;
+    fire_buffer unset;
+    fire_arena keys;
+} saved;
+
+static void saved_clear(saved *s) {
+    fire_graph_clear(&s->graph);
+    fire_free(s->ctx, s->weight);
+    fire_free(s->ctx, s->value);
+    fire_free(s->ctx, s->meta);
+    fire_free(s->ctx, s->network);
+    fire_buffer_free(&s->unset);
+    fire_arena_free(&s->keys);
+}
+
+static fire_status add_meta(saved *s, const char *key, const char *text, fire_error *err) {
+    if (!fire_utf8_check(key, strlen(key)) || !fire_utf8_check(text, strlen(text))) {
+        char shown[80];
+        return fire_fail(err, FIRE_E_USAGE, "%s is not UTF-8 and cannot be saved", fire_escape(shown, sizeof shown, key, strlen(key)));
+    }
+    s->meta[s->n_meta++] = (fire_onnx_meta){key, text};
+    return FIRE_OK;
+}
+
+static fire_status layers_meta(const fire_network *net, saved *s, fire_error *err) {
+    fire_status r = fire_network_describe(net, &s->network, err);
+    if (r) return r;
+    for (int64_t i = 0; i < net->n_weights; i++)
+        if (!net->weight[i].ready) fire_buffer_text(&s->unset, "%s\n", net->weight[i].name);
+    fire_buffer_add(&s->unset, "", 1);
+    if (s->unset.first.status) return fire_fail(err, s->unset.first.code, "%s", s->unset.first.message);
+    if ((r = add_meta(s, "firesteel.network", s->network, err))) return r;
+    return s->unset.size > 1 ? add_meta(s, "firesteel.unset", (const char *)s->unset.data, err) : FIRE_OK;
+}
+
+/* Put the hash where zeros stand for it: the first entry of the metadata. */
+static fire_status set_hash(fire_buffer *b, const saved *s, fire_error *err) {
+    fire_onnx m;
+    char hash[65];
+    fire_status r = fire_onnx_read(s->ctx, b->data, (size_t)b->size, &m, err);
+    const char *texts[] = {s->network, s->unset.size ? (const char *)s->unset.data : ""};
+    if (!r) r = fire_onnx_hash(&m, 2, texts, hash, err);
+    fire_onnx_clear(&m);
+    if (!r) {
+        uint8_t *key = memmem(b->data, (size_t)b->size, HASH_KEY, strlen(HASH_KEY));
+        memcpy(key + strlen(HASH_KEY) + 2, hash, 64);
+    }
+    return r;
+}
+
+static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *err) {
+    saved s = {.ctx = net->ctx, .unset = {.ctx = net->ctx}, .keys = {.ctx = net->ctx}};
+    fire_network_graph made = {.x = net->onnx_in, .y = net->onnx_out};
+    fire_status r = FIRE_OK;
+    fire_graph_init(&s.graph, net->ctx);
+    if (!net->onnx) {
+        r = FIRE_NOMEM;
+        s.value = fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *s.value, err);
+        s.weight = s.value ? fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *s.weight, err) : NULL;
+        if (s.weight) r = fire_network_forward(net, &s.graph, false, &made, s.value, err);
+        for (int64_t i = 0; i < net->n_weights && !r; i++) {
+            const fire_weight_slot *w = &net->weight[i];
+            s.weight[i] = (fire_onnx_weight){s.value[i], w->name, {net->type, w->shape, fire_weight_data(net, i)}};
+        }
+    }
+    if (!r && !(s.meta = fire_alloc(net->ctx, (size_t)net->n_notes + 8, sizeof *s.meta, err))) r = FIRE_NOMEM;
+    if (!r && !net->onnx) r = add_meta(&s, HASH_KEY, NO_HASH, err);
+    if (!r) r = add_meta(&s, "firesteel.version", FORMAT_TEXT, err);
+    if (!r && !net->onnx) r = layers_meta(net, &s, err);
+    if (!r && net->optim && net->loss) {
+        r = add_meta(&s, "firesteel.optimizer", net->optim_text, err);
+        if (!r) r = add_meta(&s, "firesteel.loss", net->loss_text, err);
+        if (!r && net->metrics_text && *net->metrics_text) r = add_meta(&s, "firesteel.metrics", net->metrics_text, err);
+    }
+    for (int64_t i = 0; i < net->n_notes && !r; i++) {
+        char *key = fire_arena_alloc(&s.keys, strlen(NOTE_KEY) + strlen(net->note[i].key) + 1, 1, err);
+        if (!key) r = FIRE_NOMEM;
+        else {
+            strcpy(key, NOTE_KEY);
+            strcat(key, net->note[i].key);
+            r = add_meta(&s, key, net->note[i].text, err);
+        }
+    }
+    if (!r) r = fire_onnx_write(b, net->onnx ? net->onnx : &s.graph, made.x, made.y, s.weight ? net->n_weights : 0, s.weight, s.n_meta, s.meta, err);
+    if (!r && !net->onnx) r = set_hash(b, &s, err);
+    saved_clear(&s);
+    return r;
+}
+
+fire_status fire_save_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err) {
+    fire_buffer b = {.ctx = net->ctx};
+    fire_status s = save_to(net, &b, err);
+    if (s) {
+        fire_buffer_free(&b);
+        return s;
+    }
+    *bytes = b.data;
+    *size = (size_t)b.size;
+    return FIRE_OK;
+}
+
+fire_status fire_save(const fire_network *net, const char *path, fire_error *err) {
+    fire_buffer b = {.ctx = net->ctx};
+    fire_status s = save_to(net, &b, err);
+    if (!s) s = fire_file_write(net->ctx, path, 1, &(fire_piece){b.data, (size_t)b.size}, err);
+    fire_buffer_free(&b);
+    return s;
+}
+
+/* ---- load ---- */
+
+static fire_status load_weight(const fire_onnx *m, fire_network *net, int64_t i, fire_error *err) {
+    fire_weight_slot *w = &net->weight[i];
+    char shown[100], what[120], a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
+    snprintf(what, sizeof what, "weight '%s'", fire_escape(shown, sizeof shown, w->name, strlen(w->name)));
+    const fire_onnx_name *d = fire_onnx_find(m, (fire_span){(const uint8_t *)w->name, strlen(w->name)});
+    if (!d || d->from != FIRE_ONNX_INITIALIZER) return fire_fail(err, FIRE_E_CORRUPT, "%s is not in the file", what);
+    fire_tensor as;
+    fire_status s = fire_onnx_tensor_shape(m, &m->initializer[d->index], what, &as, err);
+    if (s) return s;
+    if (as.type != net->type || !fire_same_shape(&as.shape, &w->shape))
+        return fire_fail(err, FIRE_E_CORRUPT, "%s is %s %s, expected %s %s", what, fire_type_text(as.type), fire_shape_text(&as.shape, a),
+                         fire_type_text(net->type), fire_shape_text(&w->shape, b));
+    size_t bytes = (size_t)fire_count(&w->shape) * fire_type_size(net->type);
+    s = fire_onnx_tensor_copy(m, &m->initializer[d->index], what, &as, fire_weight_data(net, i), bytes, err);
+    w->ready = !s;
+    return s;
+}
+
+/* The names of weights without a value, in the order of the weights. */
+static fire_status load_unset(fire_network *net, const char *text, fire_error *err) {
+    for (int64_t i = 0; i < net->n_weights && *text; i++) {
+        size_t n = strcspn(text, "\n");
+        if (strlen(net->weight[i].name) != n || memcmp(net->weight[i].name, text, n)) continue;
+        net->weight[i].ready = false;
+        text += n + (text[n] == '\n');
+    }
+    return *text ? fire_fail(err, FIRE_E_CORRUPT, "firesteel.unset names a weight that the network does not have") : FIRE_OK;
+}
+
+/* Whether the description can be followed in reasonable time: a name on every line, not too many lines. */
+static fire_status check_description(const char *text, fire_error *err) {
+    int64_t lines = 0;
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        lines++;
+        if (strncmp(text, "built ", 6) && !memmem(text, n, " name=", 6)) return fire_fail(err, FIRE_E_CORRUPT, "line %lld of firesteel.network has no name", (long long)lines);
+    }
+    return lines <= MAX_LAYERS ? FIRE_OK : fire_fail(err, FIRE_E_CORRUPT, "%lld layers, expected at most %d", (long long)lines, MAX_LAYERS);
+}
+
+static fire_status load_layers(fire_context *ctx, const fire_onnx *m, const char *description, const char *unset, fire_network **out, fire_error *err) {
+    fire_network *net = NULL;
+    fire_status s = check_description(description, err);
+    if (s) return s;
+    if (m->n_inputs != 1 || (m->input->type != FIRE_F32 && m->input->type != FIRE_F64)) return fire_fail(err, FIRE_E_CORRUPT, "the input is no tensor of float32 or float64");
+    /* The weights lie in this file: a description that asks for more memory is not believed. */
+    if ((s = fire_network_restore(ctx, (fire_type)m->input->type, description, (int64_t)m->size, &net, err))) return s;
+    if (!net->built) s = fire_fail(err, FIRE_E_CORRUPT, "firesteel.network lacks the shape of the input");
+    for (int64_t i = 0; i < net->n_weights && !s; i++) s = load_weight(m, net, i, err);
+    if (!s) s = load_unset(net, unset, err);
+    const char *optimizer = fire_onnx_text(m, "firesteel.optimizer"), *loss = fire_onnx_text(m, "firesteel.loss");
+    if (!s && optimizer && loss) {
+        fire_error why = {0};
+        s = fire_network_compile(net, optimizer, loss, fire_onnx_text(m, "firesteel.metrics"), &why);
+        if (s == FIRE_NOMEM) { if (err) *err = why; }
+        else if (s) s = fire_fail(err, FIRE_E_CORRUPT, "the training settings in the file: %s", why.message);
+    }
+    if (s) fire_network_free(net);
+    else *out = net;
+    return s;
+}
+
+static fire_status load_plain(fire_context *ctx, const fire_onnx *m, fire_network **out, fire_error *err) {
+    fire_graph *g = fire_alloc(ctx, 1, sizeof *g, err);
+    if (!g) return FIRE_NOMEM;
+    fire_value x = 0, y = 0;
+    fire_network *net = NULL;
+    fire_graph_init(g, ctx);
+    fire_status s = fire_onnx_graph(m, g, &x, &y, err);
+    if (!s) s = fire_network_new(ctx, fire_type_of(g, x), &net, err);
+    if (s) {
+        fire_graph_clear(g);
+        fire_free(ctx, g);
+        return s;
+    }
+    net->onnx = g;
+    net->onnx_in = x, net->onnx_out = y;
+    net->input = fire_shape_of(g, x);
+    net->output = fire_shape_of(g, y);
+    *out = net;
+    return FIRE_OK;
+}
+
+/* The version of our format in the file; 0: not ours. */
+static fire_status read_version(const fire_onnx *m, int *version, fire_error *err) {
+    const char *text = fire_onnx_text(m, "firesteel.version");
+    *version = 0;
+    if (!text) return FIRE_OK;
+    size_t n = strspn(text, "0123456789");
+    for (size_t i = 0; i < n && n < 9; i++) *version = *version * 10 + (text[i] - '0');
+    if (!n || n > 8 || text[n] || !*version) {
+        char shown[40];
+        return fire_fail(err, FIRE_E_CORRUPT, "firesteel.version is '%s', expected a number from 1", fire_escape(shown, sizeof shown, text, strlen(text)));
+    }
+    if (*version > FORMAT)
+        return fire_fail(err, FIRE_E_FILE_VERSION, "the file has format %d; firesteel " FIRE_VERSION " reads up to %d: update firesteel", *version, FORMAT);
+    return FIRE_OK;
+}
+
+static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, fire_network **out, fire_error *err) {
+    int version;
+    fire_network *net = NULL;
+    fire_status s = read_version(m, &version, err);
+    if (s) return s;
+    const char *description = fire_onnx_text(m, "firesteel.network"), *unset = fire_onnx_text(m, "firesteel.unset"), *saved_hash = fire_onnx_text(m, HASH_KEY);
+    bool layers = false, changed = false;
+    if (version && (description || saved_hash)) {
+        char hash[65] = "";
+        const char *texts[] = {description ? description : "", unset ? unset : ""};
+        fire_error ignored = {0}; /* what cannot be hashed cannot be ours */
+        s = fire_onnx_hash(m, 2, texts, hash, &ignored);
+        if (s == FIRE_NOMEM) return fire_fail(err, FIRE_E_NOMEM, "%s", ignored.message);
+        layers = description && saved_hash && !strcmp(hash, saved_hash);
+        changed = !layers;
+    }
+    s = layers ? load_layers(ctx, m, description, unset ? unset : "", &net, err) : load_plain(ctx, m, &net, err);
+    if (s) return s;
+    for (int64_t i = 0; version && i < m->n_pairs && !s; i++)
+        if (!strncmp(m->pair[i].key, NOTE_KEY, strlen(NOTE_KEY)))
+            s = fire_network_set_note(net, m->pair[i].key + strlen(NOTE_KEY), m->pair[i].text, err);
+    if (!s && changed)
+        s = fire_network_set_note(net, "warning", "the graph or the layers in this file were changed after firesteel saved it: it is loaded as a plain ONNX graph, "
+                                                  "which predicts but has no layers to train or edit", err);
+    if (s) fire_network_free(net);
+    else *out = net;
+    return s;
+}
+
+fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err) {
+    fire_onnx m;
+    fire_status s = fire_onnx_read(ctx, bytes, size, &m, err);
+    if (!s) s = load_indexed(ctx, &m, out, err);
+    fire_onnx_clear(&m);
+    return s;
+}
+
+fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err) {
+    void *bytes, *file;
+    size_t size;
+    char *manifest = fire_path_join(ctx, path, "manifest.json", err);
+    if (!manifest) return FIRE_NOMEM;
+    int r = ctx->io.open(ctx->io.user, manifest, false, &file);
+    if (!r) ctx->io.close(ctx->io.user, file);
+    fire_status s = r && r != -ENOENT && r != -ENOTDIR ? fire_file_fail(err, FIRE_E_FILE_IO, "open", manifest, r) : FIRE_OK;
+    fire_free(ctx, manifest);
+    if (s) return s;
+    if (!r) return fire_checkpoint_load(ctx, path, out, err);
+    if ((s = fire_file_read(ctx, path, &bytes, &size, err))) return s;
+    s = fire_error_prefix(err, path, fire_load_bytes(ctx, bytes, size, out, err));
+    fire_free(ctx, bytes);
+    return s;
+}
