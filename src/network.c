@@ -92,7 +92,7 @@ static void changed(fire_network *net) {
 
 /* Give all weights places in new flat buffers and carry over the values of those that had one. On failure nothing has changed. */
 static fire_status place_weights(fire_network *net, fire_error *err) {
-    int64_t size = (int64_t)fire_type_size(net->type), line = 64 / size, total[2] = {0, 0};
+    int64_t size = (int64_t)fire_type_size(net->type), line = 64 / size, total[2] = {0, 0}, numbers = 0;
     int64_t *offset = fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *offset, err);
     if (!offset) return FIRE_NOMEM;
     for (int64_t i = 0; i < net->n_weights; i++) {
@@ -102,6 +102,11 @@ static fire_status place_weights(fire_network *net, fire_error *err) {
         if (n < 0 || n > INT64_MAX / 16 || !fire_add(*t, (n + line - 1) / line * line, t) || *t > INT64_MAX / 16) {
             fire_free(net->ctx, offset);
             return fire_fail(err, FIRE_E_UNSUPPORTED, "the weights of the network are too large at %s", w->name);
+        }
+        numbers += n;
+        if (net->weight_limit && numbers > net->weight_limit / size) {
+            fire_free(net->ctx, offset);
+            return fire_fail(err, FIRE_E_CORRUPT, "the layers need more weights than the file holds, at %s", w->name);
         }
     }
     void *fixed = fire_alloc(net->ctx, (size_t)total[0], (size_t)size, err);
@@ -537,13 +542,14 @@ static fire_status finish(fire_network *net, const fire_shape *input, fire_error
     return own.rank < 0 ? FIRE_OK : fire_network_build(net, &own, err);
 }
 
-fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, fire_network **out, fire_error *err) {
+fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, int64_t weight_limit, fire_network **out, fire_error *err) {
     typedef struct { fire_ints input; } built_attrs;
     static const fire_attr built_table[] = {{"input", FIRE_ATTR_INTS, offsetof(built_attrs, input), 0, 1, 1 << 30, NULL, NULL, "shape of a row"}, {0}};
     fire_network *net = NULL;
     fire_shape input = {.rank = -1};
     fire_status s = fire_network_new(ctx, type, &net, err);
     if (s) return s;
+    net->weight_limit = weight_limit;
     fire_error why = {0};
     for (int64_t row = 1; *text && !s; row++) {
         size_t n = strcspn(text, "\n");
@@ -571,6 +577,7 @@ fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *
     }
     if (s && err) *err = why;
     if (!s) s = finish(net, &input, err);
+    net->weight_limit = 0;
     if (s) fire_network_free(net);
     else *out = net;
     return s;

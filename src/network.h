@@ -46,6 +46,7 @@ struct fire_network {
     fire_shape input, output;   /* batch as -1 */
     void *params, *fixed;       /* flat buffers of `type`: trainable, others */
     int64_t n_params, n_fixed;  /* elements, padding included */
+    int64_t weight_limit;       /* while it is read from a file: bytes that its weights may take; 0: any */
     uint64_t shape_stamp;       /* changes whenever layers or weights' places change: plans made before are stale */
 
     /* compile */
@@ -93,7 +94,7 @@ int64_t fire_block_rows(const fire_network *net);
 
 /* fire_network_describe - layers as text, one "Kind name=... attr=..." line each, for the model file; fire_network_restore builds
 ** the same network again from it. A network that was built without an Input layer has a last line "built input=[784]". Lines
-** end with \n; memory of the context. */
+** end with \n; memory of the context. weight_limit: bytes of weights that a text of unknown origin may ask for; 0: any. */
 fire_status fire_network_describe(const fire_network *net, char **text, fire_error *err);
-fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, fire_network **out, fire_error *err);
+fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, int64_t weight_limit, fire_network **out, fire_error *err);
 #endif
