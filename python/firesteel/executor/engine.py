@@ -1,0 +1,192 @@
+"""engine - the few calls that the tasks make into firesteel's core, in the order of a training."""
+from __future__ import annotations
+
+import functools
+import json
+import math
+from typing import Any, Callable, Iterable, Optional, Sequence
+
+import numpy
+import pyarrow
+import pyarrow.compute
+
+from .failure import TaskError
+from .job import Job, Recipe, unpack_arrays
+
+TYPES = {"float32": 1, "float64": 11}
+INVALID = {"error": 0, "skip": 1, "keep": 2}
+
+
+def version() -> str:
+    from .. import _core
+
+    return _core.version()
+
+
+@functools.lru_cache(maxsize=None)
+def context(threads: int = 1) -> Any:
+    from .. import _core
+
+    return _core.Context(threads=threads)
+
+
+# ---- rows ----------------------------------------------------------------------------
+
+def read(batches: Iterable[pyarrow.RecordBatch], job: Job) -> Any:
+    """Convert and pack the rows of every batch as it arrives; the batch's own memory is released at once."""
+    from .. import _core
+
+    data = _core.Dataset(context(job.threads))
+    dtype = TYPES[Recipe.parse(job.recipe).dtype]
+    for batch in batches:
+        if batch.num_rows == 0:
+            continue
+        if job.classes is not None:
+            check_labels(batch.column(job.labels[0]), job)
+        schema, array = batch.__arrow_c_array__()
+        data.add_batch(dtype, schema, array, list(job.features), list(job.labels), job.weight, job.validation, INVALID[job.invalid])
+    return data
+
+
+def check_labels(column: pyarrow.Array, job: Job) -> None:
+    """Class labels are whole numbers from 0 to classes - 1; nulls and NaN are for handleInvalid to judge."""
+    values = column.drop_null()
+    if not pyarrow.types.is_floating(values.type):
+        values = values.cast(pyarrow.float64())
+    numbers = values.to_numpy(zero_copy_only=False)
+    numbers = numbers[numpy.isfinite(numbers)]
+    wrong = numbers[(numbers < 0) | (numbers >= (job.classes or 0)) | (numbers != numpy.floor(numbers))]
+    if len(wrong):
+        raise TaskError("FS2006", f"labelCol={job.labels[0]!r} holds {wrong[0]:g}; expected whole numbers from 0 to {(job.classes or 0) - 1}, one per class")
+
+
+def describe(data: Any) -> dict[str, Any]:
+    rows, validation_rows, skipped, x, y, _ = data.info()
+    return {"rows": rows, "validation_rows": validation_rows, "skipped": skipped, "x": list(x or ()), "y": list(y or ())}
+
+
+# ---- meeting the other ranks -------------------------------------------------------------
+
+def listen(job: Job, host: str) -> tuple[Any, str]:
+    """A listening port and the address that peers reach it by: on the address that Spark uses, else on all of this host's."""
+    from .. import _core
+    from ..errors import FiresteelError
+
+    if host:
+        try:
+            return _core.listen(context(job.threads), host)
+        except FiresteelError:
+            comm, address = _core.listen(context(job.threads), None)
+            return comm, f"{host}:{address.rsplit(':', 1)[1]}"
+    return _core.listen(context(job.threads), "127.0.0.1")
+
+
+def join(comm: Any, rank: int, addresses: Sequence[str], job: Job) -> None:
+    comm.open(rank, list(addresses), job.secret, job.deadline)
+
+
+def deal(data: Any, comm: Any) -> None:
+    data.deal(comm, 0)
+
+
+def tell_peers(comm: Any, record: dict[str, Any]) -> None:
+    number = int(record["code"][2:])
+    try:
+        comm.fail({1008: 6, 1009: 130}.get(number, number // 1000), number, record["message"])
+    except Exception:
+        pass  # they will notice by themselves
+
+
+# ---- the network ---------------------------------------------------------------------------
+
+def network(recipe: Recipe, job: Job) -> Any:
+    """The network of a job, compiled; weights that the recipe does not hold are drawn by fit from the seed."""
+    net = build(recipe, job.threads)
+    net.compile(job.optimizer, job.loss, job.metrics or None)
+    if job.learning_rate is not None:
+        net.set_learning_rate(job.learning_rate)
+    return net
+
+
+def build(recipe: Recipe, threads: int = 1) -> Any:
+    from .. import _core
+
+    net = _core.Network(context(threads), TYPES[recipe.dtype])
+    for kind, attrs in recipe.layers:
+        net.add(kind, attrs or None)
+    for layer in recipe.frozen:
+        net.set_trainable(layer, False)
+    if recipe.input:
+        net.build(list(recipe.input))
+    if recipe.weights:
+        for index, value in unpack_arrays(recipe.weights).items():
+            net.set_weight(int(index), numpy.ascontiguousarray(value))
+    return net
+
+
+def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[dict[str, Any]], None]], validates: bool) -> tuple[dict[str, Any], Optional[dict[str, str]]]:
+    """Train; the report, and the error of a training that diverged, which leaves the last good weights in the network."""
+    from ..errors import DivergedError
+
+    if job.validation_fraction > 0:
+        data.split(job.validation_fraction, job.seed, False)
+    names: list[str] = []
+    last = {"epoch": -1}
+
+    def tell(ended: bool, epoch: int, epochs: int, step: int, steps: int, rows: int, seconds: float,
+             results: Sequence[float], validation: Optional[Sequence[float]], learning_rate: float) -> bool:
+        if not names:
+            names.extend(net.metrics())
+        said = dict(zip(names, results))
+        if validation is not None:
+            said.update((f"val_{name}", value) for name, value in zip(names, validation))
+        if ended:
+            last["epoch"] = epoch
+        assert progress is not None
+        progress({"event": "epoch" if ended else "step", "epoch": epoch, "epochs": epochs, "step": step, "steps": steps, "rows": rows,
+                  "seconds": seconds, "results": {n: v if math.isfinite(v) else None for n, v in said.items()}, "learning_rate": learning_rate})
+        return False
+
+    stop: dict[str, Any] = {}
+    if job.patience > 0:
+        stop = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "restore_best": True}
+    weights = None if job.class_weight is None else numpy.asarray(job.class_weight, numpy.float64)
+    try:
+        epochs_run, best, stopped, steps, rows, seconds, _ = net.fit(
+            data, epochs=job.epochs, batch_size=job.batch_size, seed=job.seed % 2**64, class_weight=weights, comm=comm,
+            progress=None if progress is None else tell, **stop)
+    except DivergedError as error:
+        return {"epochs_run": last["epoch"] + 1, "best_epoch": -1, "stopped_early": False, "steps": 0, "rows": 0, "seconds": 0.0}, \
+            {"code": error.code, "message": error.message}
+    return {"epochs_run": epochs_run, "best_epoch": best, "stopped_early": bool(stopped), "steps": steps, "rows": rows, "seconds": seconds}, None
+
+
+def save(net: Any, job: Job) -> bytes:
+    for key, text in job.notes:
+        net.set_note(key, text)
+    return net.save_bytes()
+
+
+# ---- scoring ---------------------------------------------------------------------------------
+
+def load(data: bytes) -> Any:
+    from .. import _core
+
+    return _core.Network.load_bytes(context(), data)
+
+
+def predict(net: Any, batch: pyarrow.RecordBatch, names: Sequence[str], invalid: str) -> tuple[numpy.ndarray, Optional[numpy.ndarray]]:
+    """Outputs and, where the network ends in a softmax or sigmoid, logits: [rows, ...] of the network's type."""
+    from .. import _core
+
+    info = net.info()
+    shape = (batch.num_rows, *info["output"][1:])
+    dtype = numpy.float64 if info["type"] == TYPES["float64"] else numpy.float32
+    y = numpy.empty(shape, dtype)
+    logits = numpy.empty(shape, dtype) if info["has_logits"] else None
+    if batch.num_rows:
+        data = _core.Dataset(context())
+        schema, array = batch.__arrow_c_array__()
+        data.add_batch(0, schema, array, list(names), [], None, None, INVALID["keep" if invalid == "keep" else "error"])
+        net.predict(data, y, logits)
+    return y, logits

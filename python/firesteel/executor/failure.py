@@ -1,0 +1,60 @@
+"""failure - an error's way from a task to the driver: one line of JSON inside the text of an exception.
+
+Spark reports a failed task as some 90 lines of Java and Python. The line that `raise_marked` plants is what the driver looks for first.
+"""
+from __future__ import annotations
+
+import json
+from typing import Any, Optional
+
+MARK = "firesteel-error "
+_decoder = json.JSONDecoder()
+
+
+class TaskError(RuntimeError):
+    """Raised in a task; its text holds MARK and a JSON object on one line."""
+
+    def __init__(self, code: str, message: str, rank: int = -1, host: str = "", **more: Any):
+        self.record = {"code": code, "message": message, "rank": rank, "host": host, **more}
+        super().__init__(MARK + json.dumps(self.record, ensure_ascii=True))
+
+    def __reduce__(self) -> Any:  # it may cross a process boundary in tests
+        r = dict(self.record)
+        return (_rebuild, (r,))
+
+
+def _rebuild(record: dict[str, Any]) -> TaskError:
+    return TaskError(**record)
+
+
+def marked(error: BaseException, rank: int, host: str) -> TaskError:
+    """Any exception of a task as a TaskError. Errors of the engine carry their code; others count as a failed task."""
+    if isinstance(error, TaskError):
+        return error
+    code = getattr(error, "code", None)
+    if isinstance(code, int):
+        code = f"FS{code}"
+    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    if not isinstance(code, str):
+        code, message = "FS4008", f"{type(error).__name__}: {message}"
+    return TaskError(code, message, rank, host)
+
+
+def find(text: str) -> Optional[dict[str, Any]]:
+    """The record planted in a long error text. Of several, one that is not merely the echo of another worker's failure wins."""
+    best: Optional[dict[str, Any]] = None
+    at = text.find(MARK)
+    while at >= 0:
+        try:
+            record, _ = _decoder.raw_decode(text, at + len(MARK))
+        except ValueError:
+            record = None
+        if isinstance(record, dict) and isinstance(record.get("code"), str) and isinstance(record.get("message"), str):
+            if best is None or (best["code"] in ECHOES and record["code"] not in ECHOES):
+                best = record
+        at = text.find(MARK, at + 1)
+    return best
+
+
+# Codes that say that somebody else failed: PEER_LOST, PEER_SILENT, PEER_FAILED.
+ECHOES = ("FS4003", "FS4004", "FS4006")

@@ -1,0 +1,97 @@
+"""job - the frozen descriptions that travel from the driver to the tasks."""
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from typing import Any, Optional
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A network as configuration: what a Param holds and a task builds from. Immutable, so threads share it freely.
+
+    layers   pairs of layer kind and attributes in the engine's text form: ("Dense", "units=10 activation=softmax name=dense")
+    frozen   indices of layers that are not trainable
+    weights  an .npz archive of the weights that have a value, keyed by their index, or None
+    """
+
+    layers: tuple[tuple[str, str], ...]
+    dtype: str = "float32"
+    frozen: tuple[int, ...] = ()
+    input: tuple[int, ...] = ()       # shape of one row where the network is built, else ()
+    loss: str = ""
+    optimizer: str = ""
+    metrics: str = ""
+    weights: Optional[bytes] = None
+
+    @property
+    def text(self) -> str:
+        """Everything but the weights, as JSON."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "weights"}
+        return json.dumps(fields, sort_keys=True)
+
+    @classmethod
+    def parse(cls, text: str, weights: Optional[bytes] = None) -> "Recipe":
+        fields = json.loads(text)
+        fields["layers"] = tuple((str(kind), str(attrs)) for kind, attrs in fields["layers"])
+        for name in ("frozen", "input"):
+            fields[name] = tuple(int(i) for i in fields[name])
+        return cls(weights=weights, **fields)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{kind}({attrs})" for kind, attrs in self.layers)
+        return f"Sequential([{inside}])" + (" with weights" if self.weights else "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One training, told to every task in the same words. Fields are plain values, so that it can be rebuilt with Job(**fields)
+    on an executor that has only just found firesteel."""
+
+    version: str                      # of firesteel on the driver
+    recipe: str                       # Recipe.text
+    recipe_weights: Optional[bytes]   # Recipe.weights
+    features: tuple[str, ...]
+    labels: tuple[str, ...]
+    workers: int
+    secret: bytes                     # 16 bytes, fresh for every attempt
+    weight: Optional[str] = None
+    validation: Optional[str] = None  # name of a boolean column
+    invalid: str = "error"            # error, skip, keep
+    loss: str = ""
+    optimizer: str = ""
+    metrics: str = ""
+    learning_rate: Optional[float] = None
+    epochs: int = 1
+    batch_size: int = 32
+    seed: int = 0
+    validation_fraction: float = 0.0
+    classes: Optional[int] = None     # labels are whole numbers below it; None: not class numbers
+    class_weight: Optional[tuple[float, ...]] = None
+    patience: int = 0                 # epochs without progress before stopping; 0: never stop early
+    deadline: float = 60.0            # seconds of silence from a peer before giving up
+    threads: int = 1
+    heartbeat: float = 10.0           # seconds between signs of life towards Spark
+    progress: Optional[tuple[str, int, bytes]] = None  # the driver's host, port and key, or None
+    notes: tuple[tuple[str, str], ...] = ()  # text that travels in the model file
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+
+def pack_arrays(arrays: dict[str, Any]) -> bytes:
+    """numpy arrays as the bytes of an .npz archive."""
+    import numpy
+
+    out = io.BytesIO()
+    numpy.savez(out, **arrays)
+    return out.getvalue()
+
+
+def unpack_arrays(data: bytes) -> dict[str, Any]:
+    import numpy
+
+    with numpy.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

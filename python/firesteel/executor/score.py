@@ -1,0 +1,192 @@
+"""score - from columns of features to columns of predictions, as Arrow arrays of Spark's own layout.
+
+One network is kept per Python worker and content of its file. The engine computes rows in blocks of fixed size, so that a row
+comes out with the same bits however Spark cuts the table into batches.
+"""
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Callable, Optional, Sequence
+
+import numpy
+import pyarrow
+
+from . import engine
+from .failure import TaskError
+
+KEPT = 4  # networks that one Python worker keeps loaded
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Which columns come out and how the network's last layer is read.
+
+    head   softmax     k classes; logits are given by the engine
+           sigmoid     one unit, two classes
+           labels      k units, each a yes or no of its own (multi-label)
+           logits      k linear units of a loss that takes logits
+           logit       the same with one unit, two classes
+           values      regression
+    """
+
+    head: str
+    units: int
+    raw: bool = False
+    probability: bool = False
+    prediction: bool = True
+    thresholds: Optional[tuple[float, ...]] = None
+    invalid: str = "error"
+
+    @property
+    def classes(self) -> int:
+        return 2 if self.head in ("sigmoid", "logit") else self.units
+
+
+# ---- the network of this worker -----------------------------------------------
+
+_networks: dict[str, Any] = {}
+
+
+def network(key: str, read: Callable[[], bytes]) -> Any:
+    """The loaded network whose file has the content hash `key`; `read` gives the file's bytes when it is not loaded yet."""
+    net = _networks.pop(key, None)
+    if net is None:
+        while len(_networks) >= KEPT:
+            del _networks[next(iter(_networks))]
+        net = engine.load(read())
+    _networks[key] = net  # youngest last
+    return net
+
+
+# ---- rows that cannot be scored ------------------------------------------------
+
+def valid_rows(arrays: Sequence[pyarrow.Array]) -> Optional[numpy.ndarray]:
+    """True for each row without a null, NaN or infinity in any column; None when that is all of them."""
+    mask: Optional[numpy.ndarray] = None
+    for array in arrays:
+        good = _valid(array)
+        if good is not None:
+            mask = good if mask is None else mask & good
+    return None if mask is None or mask.all() else mask
+
+
+def _valid(array: pyarrow.Array) -> Optional[numpy.ndarray]:
+    if isinstance(array, pyarrow.ChunkedArray):
+        array = array.combine_chunks()
+    kind = array.type
+    good = None if array.null_count == 0 else array.is_valid().to_numpy(zero_copy_only=False)
+    if pyarrow.types.is_struct(kind):  # an ML vector: what counts is in its values
+        inner = _valid(array.field("values"))
+        if inner is not None and good is not None:
+            inner = inner | ~good
+    elif pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind) or pyarrow.types.is_fixed_size_list(kind):
+        bad = _valid(array.flatten())  # leaves out what null rows hold
+        if bad is None:
+            inner = None
+        else:
+            lengths = array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(numpy.int64)
+            owner = numpy.repeat(numpy.arange(len(array)), lengths)
+            inner = numpy.ones(len(array), bool)
+            inner[owner[~bad]] = False
+    elif pyarrow.types.is_floating(kind):
+        finite = numpy.isfinite(array.fill_null(0).to_numpy(zero_copy_only=False))
+        inner = None if finite.all() else finite
+    else:
+        inner = None
+    if inner is None:
+        return good
+    return inner if good is None else good & inner
+
+
+# ---- assembling columns ----------------------------------------------------------
+
+def vectors(values: numpy.ndarray) -> pyarrow.StructArray:
+    """Rows of a float array [n, k] as dense ML vectors, in the layout of VectorUDT."""
+    n, k = values.shape
+    lists = pyarrow.ListArray.from_arrays(
+        pyarrow.array(numpy.arange(n + 1, dtype=numpy.int32) * numpy.int32(k)),
+        pyarrow.array(numpy.ascontiguousarray(values, dtype=numpy.float64).reshape(-1)))
+    return pyarrow.StructArray.from_arrays(
+        [pyarrow.array(numpy.ones(n, numpy.int8)), pyarrow.nulls(n, pyarrow.int32()), pyarrow.nulls(n, pyarrow.list_(pyarrow.int32())), lists],
+        ["type", "size", "indices", "values"])
+
+
+def softmax(z: numpy.ndarray) -> numpy.ndarray:
+    z = z.astype(numpy.float64)
+    e = numpy.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def raw_and_probability(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """rawPrediction and probability, [n, classes] in float64, from the network's output y [n, units] and its logits."""
+    if out.head in ("logits", "logit"):
+        z = y.astype(numpy.float64)
+        if out.head == "logits":
+            return z, softmax(z)
+        p = 1.0 / (1.0 + numpy.exp(-z))
+        return numpy.hstack([-z, z]), numpy.hstack([1.0 - p, p])
+    z = (y if logits is None else logits).astype(numpy.float64)
+    p = y.astype(numpy.float64)
+    if out.head == "sigmoid":
+        return numpy.hstack([-z, z]), numpy.hstack([1.0 - p, p])
+    return z, p
+
+
+def choose(out: Outputs, raw: numpy.ndarray, probability: numpy.ndarray) -> numpy.ndarray:
+    """The predicted class of each row, by spark.ml's rule: the largest raw value, or with thresholds the largest
+    probability / threshold; the first of equals; NaN where the row has a NaN."""
+    if out.thresholds is None:
+        scaled = raw
+    else:
+        with numpy.errstate(divide="ignore", invalid="ignore"):
+            scaled = probability / numpy.asarray(out.thresholds)
+    best = numpy.where(numpy.isnan(scaled), -numpy.inf, scaled).argmax(axis=1).astype(numpy.float64)
+    best[numpy.isnan(raw).any(axis=1)] = numpy.nan
+    return best
+
+
+def columns(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> list[pyarrow.Array]:
+    """The wanted columns in the order rawPrediction, probability, prediction."""
+    n = y.shape[0]
+    y = y.reshape(n, -1)
+    logits = None if logits is None else logits.reshape(n, -1)
+    if y.shape[1] != out.units:
+        raise TaskError("FS1002", f"the network gives {y.shape[1]} numbers per row, the model expects {out.units}")
+    if out.head == "values":
+        return [pyarrow.array(y[:, 0].astype(numpy.float64)) if out.units == 1 else vectors(y)]
+    raw, probability = raw_and_probability(out, y, logits)
+    made: list[pyarrow.Array] = []
+    if out.raw:
+        made.append(vectors(raw))
+    if out.probability:
+        made.append(vectors(probability))
+    if out.prediction:
+        if out.head == "labels":
+            limit = numpy.full(out.units, 0.5) if out.thresholds is None else numpy.asarray(out.thresholds)
+            yes = (probability > limit).astype(numpy.float64)
+            yes[numpy.isnan(probability)] = numpy.nan
+            made.append(pyarrow.ListArray.from_arrays(
+                pyarrow.array(numpy.arange(n + 1, dtype=numpy.int32) * numpy.int32(out.units)), pyarrow.array(yes.reshape(-1))))
+        else:
+            made.append(pyarrow.array(choose(out, raw, probability)))
+    return made
+
+
+def score_arrays(net: Any, names: Sequence[str], arrays: Sequence[Any], out: Outputs, output_names: Sequence[str]) -> pyarrow.StructArray:
+    """Score one Arrow batch: a struct per row with the fields output_names. With invalid="skip" a row that cannot be
+    scored comes out as a null struct; the driver's query drops those."""
+    arrays = [a.combine_chunks() if isinstance(a, pyarrow.ChunkedArray) else a for a in arrays]
+    rows = len(arrays[0])
+    mask = valid_rows(arrays) if out.invalid == "skip" else None
+    if mask is not None:
+        keep = pyarrow.array(mask)
+        arrays = [a.filter(keep) for a in arrays]
+    batch = pyarrow.RecordBatch.from_arrays(list(arrays), names=list(names))
+    y, logits = engine.predict(net, batch, list(names), out.invalid)
+    made = columns(out, y, logits)
+    if mask is None:
+        return pyarrow.StructArray.from_arrays(made, names=list(output_names))
+    # Scatter the scored rows: row i of the batch takes the next scored one, or null.
+    take = pyarrow.array(numpy.where(mask, numpy.cumsum(mask) - 1, 0), mask=~mask)
+    return pyarrow.StructArray.from_arrays([m.take(take) for m in made], names=list(output_names), mask=pyarrow.array(~mask)) if rows else \
+        pyarrow.StructArray.from_arrays(made, names=list(output_names))

@@ -1,0 +1,13 @@
+"""firesteel.spark - neural networks as spark.ml estimators: a DataFrame goes in, a model comes out that scores DataFrames.
+
+    from firesteel.spark import NNClassifier
+    model = NNClassifier(hiddenLayers=[256, 128], epochs=10, numWorkers=4).fit(train)
+    model.transform(test).select("prediction").show()
+
+Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
+"""
+from .estimators import NNClassifier, NNClassifierModel, NNRegressor, NNRegressorModel
+from .session import addWheel
+from .summary import TrainingSummary
+
+__all__ = ["NNClassifier", "NNClassifierModel", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel"]

@@ -1,0 +1,355 @@
+"""estimators - NNClassifier and NNRegressor and their models, after the law of spark.ml."""
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Optional
+
+import numpy
+import pyarrow
+from pyspark import keyword_only
+from pyspark.ml.base import Estimator, Model
+from pyspark.ml.linalg import DenseVector, Vector
+from pyspark.ml.util import MLReadable, MLWritable
+
+from ..executor import engine, score
+from ..executor.job import Recipe
+from . import fit as fitting
+from . import nets, persist, schema, session
+from .errors import fail
+from .params import CLASSIFIER, CLASSIFIER_MODEL, REGRESSOR, REGRESSOR_MODEL, TableParams, bad, checked_class_weights, with_params
+from .summary import TrainingSummary
+from .transform import add_columns, output_fields
+
+
+
+class _Readable(MLReadable):  # type: ignore[type-arg]
+    @classmethod
+    def read(cls) -> persist.Reader:
+        """A reader of what write() saved."""
+        return persist.Reader(cls)
+
+
+# ---- models ---------------------------------------------------------------------------------
+
+class NNModel(Model, TableParams, MLWritable, _Readable):
+    """What both models share: the network as the bytes of its ONNX file, read when first needed."""
+
+    _head: Optional[nets.Head] = None
+    _content: bytes = b""
+    _summary: Optional[TrainingSummary] = None
+
+    @keyword_only
+    def __init__(self) -> None:
+        super().__init__()
+        self._start({})
+        self._loaded: Any = None
+
+    @classmethod
+    def _made(cls, content: bytes, head: nets.Head) -> Any:
+        model = cls()
+        model._content, model._head = content, head
+        return model
+
+    @classmethod
+    def _from_saved(cls, content: Optional[bytes], mine: dict[str, Any]) -> Any:
+        head = mine.get("head")
+        if content is None or not isinstance(head, dict) or set(head) != {"head", "units", "loss"}:
+            raise fail(5004, "a saved model without its network or the description of its last layer")
+        return cls._made(content, nets.Head(str(head["head"]), int(head["units"]), str(head["loss"])))
+
+    def write(self) -> persist.Writer:
+        """A writer: write().overwrite().save(path)."""
+        self._network()
+        assert self._head is not None
+        return persist.Writer(self, self._content, {"head": self._head._asdict()})
+
+    def _network(self) -> Any:
+        if self._loaded is None:
+            if not self._content:
+                raise fail(1006, f"{type(self).__name__} holds no network; it comes from fit or load")
+            self._loaded = engine.load(self._content)
+        return self._loaded
+
+    @property
+    def network(self) -> Any:
+        """The trained network as a local firesteel.Sequential, a fresh one each time."""
+        from .. import Sequential
+
+        self._network()
+        return Sequential._wrap(engine.load(self._content))
+
+    @property
+    def numFeatures(self) -> int:
+        """Numbers per row that the network takes."""
+        return int(numpy.prod(self._network().info()["input"][1:], dtype=numpy.int64))
+
+    @property
+    def hasSummary(self) -> bool:
+        """Whether this model was trained in this session, and not loaded."""
+        return self._summary is not None
+
+    @property
+    def summary(self) -> TrainingSummary:
+        """How the training went."""
+        if self._summary is None:
+            raise RuntimeError(f"No training summary available for this {type(self).__name__}: it was loaded, not trained here")
+        return self._summary
+
+    # -- scoring
+
+    def _outputs(self) -> score.Outputs:
+        raise NotImplementedError
+
+    def _output_names(self) -> tuple[str, str, str]:
+        raise NotImplementedError
+
+    def _transform(self, dataset: Any) -> Any:
+        self._network()
+        columns = [f.name for f in schema.features(dataset.schema, self.value("featuresCol"))]
+        out = self._outputs()
+        raw, probability, prediction = self._output_names()
+        fields = output_fields(out, raw, probability, prediction)
+        schema.free_outputs(dataset.schema, [(role, name) for role, name in
+                                             (("rawPredictionCol", raw), ("probabilityCol", probability), ("predictionCol", prediction)) if name])
+        return add_columns(dataset, hashlib.sha256(self._content).hexdigest(), self._content, columns, out, fields)
+
+    def _score_row(self, value: Any) -> tuple[score.Outputs, numpy.ndarray, Optional[numpy.ndarray]]:
+        row = value.toArray() if isinstance(value, Vector) else numpy.asarray(value, numpy.float64)
+        if row.size != self.numFeatures:
+            raise fail(1002, f"a row of {row.size} numbers; the network takes {self.numFeatures}")
+        batch = pyarrow.RecordBatch.from_arrays([pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(row.reshape(-1).astype(numpy.float64)), row.size)], names=["features"])
+        y, logits = engine.predict(self._network(), batch, ["features"], "keep")
+        y = y.reshape(1, -1)
+        return self._outputs(), y, None if logits is None else logits.reshape(1, -1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: uid={self.uid}" + (f", {self.numFeatures} features, {len(self._content):,} bytes" if self._content else "")
+
+
+@with_params(CLASSIFIER_MODEL)
+class NNClassifierModel(NNModel):
+    """A trained network that scores tables: adds rawPrediction, probability and prediction."""
+
+    @property
+    def numClasses(self) -> int:
+        """Classes, or labels of a multi-label model."""
+        return self._outputs().classes
+
+    def _outputs(self) -> score.Outputs:
+        assert self._head is not None
+        out = score.Outputs(self._head.head, self._head.units, raw=bool(self.value("rawPredictionCol")), probability=bool(self.value("probabilityCol")),
+                            prediction=bool(self.value("predictionCol")), invalid=self.value("handleInvalid"))
+        thresholds = self.value("thresholds")
+        if thresholds is None:
+            return out
+        if len(thresholds) != out.classes:
+            raise bad("thresholds", thresholds, f"{out.classes} numbers, one per class")
+        return score.dataclasses.replace(out, thresholds=tuple(thresholds))
+
+    def _output_names(self) -> tuple[str, str, str]:
+        return self.value("rawPredictionCol"), self.value("probabilityCol"), self.value("predictionCol")
+
+    def predict(self, value: Any) -> Any:
+        """The class of one row (a vector or array); for a multi-label model the list of its labels."""
+        out, y, logits = self._score_row(value)
+        made = score.columns(score.dataclasses.replace(out, raw=False, probability=False, prediction=True), y, logits)[0]
+        return made[0].as_py()
+
+    def predictRaw(self, value: Any) -> DenseVector:
+        """Logits of one row."""
+        return DenseVector(score.raw_and_probability(*self._score_row(value))[0][0])
+
+    def predictProbability(self, value: Any) -> DenseVector:
+        """Probability of each class for one row."""
+        return DenseVector(score.raw_and_probability(*self._score_row(value))[1][0])
+
+
+@with_params(REGRESSOR_MODEL)
+class NNRegressorModel(NNModel):
+    """A trained network that scores tables: adds prediction, a number, or a vector when the label was one."""
+
+    def _outputs(self) -> score.Outputs:
+        assert self._head is not None
+        return score.Outputs("values", self._head.units, prediction=bool(self.value("predictionCol")), invalid=self.value("handleInvalid"))
+
+    def _output_names(self) -> tuple[str, str, str]:
+        return "", "", self.value("predictionCol")
+
+    def predict(self, value: Any) -> Any:
+        """The prediction for one row: a number, or a vector for several targets."""
+        out, y, _ = self._score_row(value)
+        return float(y[0, 0]) if out.units == 1 else DenseVector(y[0].astype(numpy.float64))
+
+
+# ---- estimators --------------------------------------------------------------------------------
+
+class NNEstimatorBase(Estimator, TableParams, MLWritable, _Readable):  # type: ignore[type-arg]
+    """What both estimators share: from Params and a table's schema to a job, and from its answer to a model."""
+
+    _model_class: Any = None
+
+    def write(self) -> persist.Writer:
+        """A writer: write().overwrite().save(path). The net travels as configuration and weights, never as code."""
+        net = self.value("net")
+        return persist.Writer(self, None if net is None else net.weights, {})
+
+    @classmethod
+    def _from_saved(cls, content: Optional[bytes], mine: dict[str, Any]) -> Any:
+        return cls()
+
+    def _head_for(self, dataset: Any, label: schema.Label, loss: str) -> tuple[Recipe, nets.Head]:
+        raise NotImplementedError
+
+    def _fit(self, dataset: Any) -> Any:
+        table = dataset.schema
+        features = schema.features(table, self.value("featuresCol"))
+        label = schema.label(table, self.value("labelCol"))
+        weight = schema.weight(table, self.value("weightCol"))
+        validation = schema.indicator(table, self.value("validationIndicatorCol"))
+        names = [f.name for f in features]
+        schema.roles_apart([*[("featuresCol", n) for n in names], ("labelCol", label.name), ("weightCol", weight), ("validationIndicatorCol", validation)])
+        if validation is not None and self.value("validationFraction"):
+            raise fail(1001, "validationIndicatorCol and validationFraction are both set; choose one way to pick validation rows")
+        # Everything that can be judged without looking at rows is judged before the first Spark job.
+        net: Optional[Recipe] = self.value("net")
+        loss = self.value("loss") or (net.loss if net is not None else "")
+        optimizer = self.value("optimizer") or (net.optimizer if net is not None else "") or "adam"
+        if net is not None:
+            head = self._judge(net, label, loss)
+            self._check(net, head, optimizer, loss, features)
+        session.check_slots(dataset.sparkSession, self.value("numWorkers"))
+        if net is None:
+            nets.check(nets.short_recipe(self.value("hiddenLayers"), self.value("activation"), 1, "linear"), optimizer, loss or "mean_squared_error", "", None)
+            net, head = self._short(dataset, label, loss)
+            self._check(net, head, optimizer, loss, features)
+        trained = fitting.run(
+            dataset, [*names, label.name, *[c for c in (weight, validation) if c is not None]], self.value("verbose"),
+            version=engine.version(), recipe=net.text, recipe_weights=net.weights, features=tuple(names), labels=(label.name,),
+            workers=self.value("numWorkers"), weight=weight, validation=validation, invalid=self.value("handleInvalid"),
+            loss=loss or head.loss, optimizer=optimizer, metrics=self._metrics(net, head), learning_rate=self.value("learningRate"),
+            epochs=self.value("epochs"), batch_size=self.value("batchSize"), seed=self.value("seed"),
+            validation_fraction=self.value("validationFraction"), classes=self._classes(head, label), class_weight=self._class_weight(head),
+            patience=self.value("patience"), notes=self._notes(names, label))
+        model = self._model_class._made(trained.model, nets.Head(head.head, head.units, loss or head.loss))
+        model._summary = TrainingSummary(trained.result, trained.seconds)
+        model._resetUid(self.uid)
+        self._copyValues(model)
+        failure = trained.result.get("error")
+        if failure:
+            raise fail(int(failure["code"][2:]), failure["message"] + "; the last good weights are in this error's .model", model=model)
+        return model
+
+    def _check(self, net: Recipe, head: nets.Head, optimizer: str, loss: str, features: list[Any]) -> None:
+        width: Optional[int] = 0
+        for f in features:
+            size = (f.metadata or {}).get("ml_attr", {}).get("num_attrs") if schema.is_vector(f.dataType) else \
+                None if schema.is_array(f.dataType) else 1
+            width = None if width is None or not isinstance(size, int) else width + size
+        nets.check(net, optimizer, loss or head.loss, self._metrics(net, head), width)
+        self._class_weight(head)
+
+    def _notes(self, names: list[str], label: schema.Label) -> tuple[tuple[str, str], ...]:
+        notes = [("columns", json.dumps({"features": names, "label": label.name}))]
+        if label.names:
+            notes.append(("classes", json.dumps(list(label.names))))
+        return tuple(notes)
+
+    def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
+        raise NotImplementedError
+
+    def _short(self, dataset: Any, label: schema.Label, loss: str) -> tuple[Recipe, nets.Head]:
+        raise NotImplementedError
+
+    def _metrics(self, net: Recipe, head: nets.Head) -> str:
+        return net.metrics
+
+    def _classes(self, head: nets.Head, label: schema.Label) -> Optional[int]:
+        return None
+
+    def _class_weight(self, head: nets.Head) -> Optional[tuple[float, ...]]:
+        return None
+
+
+@with_params(CLASSIFIER)
+class NNClassifier(NNEstimatorBase):
+    """Trains a network that tells classes apart, on all workers together, and gives an NNClassifierModel.
+
+    NNClassifier(hiddenLayers=[256, 128], epochs=10, numWorkers=4).fit(df)
+    """
+
+    _model_class = NNClassifierModel
+
+    @keyword_only
+    def __init__(self, **params: Any) -> None:
+        super().__init__()
+        self._start(self._input_kwargs)
+
+    @keyword_only
+    def setParams(self, **params: Any) -> "NNClassifier":
+        """Set several Params."""
+        return self._set(**self._input_kwargs)
+
+    def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
+        head = nets.classifier_head(net, loss, label.several)
+        if label.several and head.head in ("sigmoid", "logit"):
+            raise fail(1001, f"labelCol={label.name!r} is an array and the net ends in one unit; end it in one unit per label")
+        if label.classes is not None and label.classes > max(2, head.units):
+            raise fail(2006, f"labelCol={label.name!r} has {label.classes} classes by its metadata, the net ends in {head.units} units")
+        self._check_thresholds(head)
+        return head
+
+    def _short(self, dataset: Any, label: schema.Label, loss: str) -> tuple[Recipe, nets.Head]:
+        logits = bool(nets.LOGITS.search(loss))
+        if label.several:
+            units, last = fitting.label_width(dataset, label), "sigmoid"
+        else:
+            units, last = label.classes or fitting.count_classes(dataset, label, self.value("handleInvalid")), "softmax"
+        net = nets.short_recipe(self.value("hiddenLayers"), self.value("activation"), units, "linear" if logits else last)
+        return net, self._judge(net, label, loss)
+
+    def _check_thresholds(self, head: nets.Head) -> None:
+        thresholds = self.value("thresholds")
+        classes = 2 if head.head in ("sigmoid", "logit") else head.units
+        if thresholds is not None and len(thresholds) != classes:
+            raise bad("thresholds", thresholds, f"{classes} numbers, one per class")
+
+    def _metrics(self, net: Recipe, head: nets.Head) -> str:
+        return net.metrics or "accuracy"
+
+    def _classes(self, head: nets.Head, label: schema.Label) -> Optional[int]:
+        return None if label.several else max(2, head.units)
+
+    def _class_weight(self, head: nets.Head) -> Optional[tuple[float, ...]]:
+        return checked_class_weights(self.value("classWeights"), 2 if head.head in ("sigmoid", "logit") else head.units)
+
+
+@with_params(REGRESSOR)
+class NNRegressor(NNEstimatorBase):
+    """Trains a network that predicts one number per row, or several when the label is an array or vector.
+
+    NNRegressor(hiddenLayers=[64], epochs=20, numWorkers=2).fit(df)
+    """
+
+    _model_class = NNRegressorModel
+
+    @keyword_only
+    def __init__(self, **params: Any) -> None:
+        super().__init__()
+        self._start(self._input_kwargs)
+
+    @keyword_only
+    def setParams(self, **params: Any) -> "NNRegressor":
+        """Set several Params."""
+        return self._set(**self._input_kwargs)
+
+    def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
+        head = nets.regressor_head(net)
+        if not label.several and head.units != 1:
+            raise fail(1002, f"labelCol={label.name!r} is one number per row, the net ends in {head.units} units")
+        return head
+
+    def _short(self, dataset: Any, label: schema.Label, loss: str) -> tuple[Recipe, nets.Head]:
+        units = fitting.label_width(dataset, label) if label.several else 1
+        net = nets.short_recipe(self.value("hiddenLayers"), self.value("activation"), units, "linear")
+        return net, self._judge(net, label, loss)

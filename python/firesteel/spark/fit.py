@@ -1,0 +1,203 @@
+"""fit - the driver's side of a training: look at the table, start the barrier job, watch it, read its answer."""
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
+
+from pyspark.sql import functions as F
+
+from ..executor.job import Job
+from . import session
+from .errors import fail, translate
+from .progress import Listener, Screen
+from .schema import Label
+
+WATCHDOG = 60.0    # seconds without a running task before a Connect job is given up
+MOST_CLASSES = 1000  # that are inferred from label values; more need a net or label metadata
+
+
+def column(name: str) -> Any:
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+# ---- looking at the labels -----------------------------------------------------------------
+
+def count_classes(df: Any, label: Label, invalid: str) -> int:
+    """One small job: how many classes the label column has. Names the value that is not a class number."""
+    c = column(label.name).cast("double")
+    finite = c.isNotNull() & ~F.isnan(c) & (F.abs(c) != float("inf"))
+    row = collect(df, lambda: df.select(
+        F.count(F.lit(1)).alias("rows"), F.count(F.when(c.isNull(), 1)).alias("nulls"), F.count(F.when(c.isNotNull() & ~finite, 1)).alias("nans"),
+        F.min(F.when(finite, c)).alias("low"), F.max(F.when(finite, c)).alias("high"),
+        F.min(F.when(finite & (c != F.floor(c)), c)).alias("fraction")).collect(), "looking at the labels")[0]
+    name = f"labelCol={label.name!r}"
+    if row["rows"] == 0:
+        raise fail(2007, "the table has no rows to train on")
+    if invalid == "error" and row["nulls"]:
+        raise fail(2003, f"{name} has {row['nulls']} nulls; handleInvalid='skip' leaves those rows out")
+    if invalid == "error" and row["nans"]:
+        raise fail(2004, f"{name} has {row['nans']} values that are NaN or infinite; handleInvalid='skip' leaves those rows out")
+    if row["high"] is None:
+        raise fail(2007, f"{name} has no value in any of {row['rows']} rows")
+    if row["low"] < 0:
+        raise fail(2006, f"{name} holds {row['low']:g}; expected whole numbers from 0, one per class")
+    if row["fraction"] is not None:
+        raise fail(2006, f"{name} holds {row['fraction']:g}; expected whole numbers from 0, one per class (NNRegressor predicts numbers)")
+    classes = int(row["high"]) + 1
+    if classes > MOST_CLASSES:
+        raise fail(2006, f"{name} holds {int(row['high'])}, which would make {classes} classes; at most {MOST_CLASSES} are taken from the values, "
+                   "StringIndexer numbers the classes from 0, or give a net with one unit per class")
+    return max(2, classes)
+
+
+def label_width(df: Any, label: Label) -> int:
+    """One small job: how many numbers each row of an array or vector label has."""
+    c = column(label.name)
+    if label.is_vector:
+        from pyspark.ml.functions import vector_to_array
+
+        c = vector_to_array(c)
+    row = collect(df, lambda: df.select(F.min(F.size(c)).alias("low"), F.max(F.size(c)).alias("high")).where(F.lit(True)).collect(), "looking at the labels")[0]
+    if row["high"] is None or row["high"] < 1:
+        raise fail(2007, f"labelCol={label.name!r} has no value in any row")
+    return int(row["high"])
+
+
+def collect(df: Any, work: Callable[[], Any], what: str) -> Any:
+    try:
+        return work()
+    except Exception as error:
+        raise translate(error, (), what) from None
+
+
+# ---- the job ---------------------------------------------------------------------------------
+
+def task(fields: dict[str, Any]) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """What each task runs. It travels by value and imports firesteel only when it runs."""
+    find_wheel = session.wheel_finder()
+
+    def run(batches: Iterable[Any]) -> Iterator[Any]:
+        find_wheel()
+        from pyspark import BarrierTaskContext
+
+        from firesteel.executor import Job, train
+
+        context = BarrierTaskContext.get()
+        rank = context.partitionId()
+        host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
+        yield from train(batches, Job(**fields), context.allGather, rank=rank, host=host)
+
+    return run
+
+
+class Trained(NamedTuple):
+    model: bytes
+    result: dict[str, Any]
+    seconds: float
+
+
+def run(df: Any, columns: Sequence[str], verbose: int, **job_fields: Any) -> Trained:
+    """Train on the columns of df as one attempt, and return the model file with what rank 0 reports."""
+    spark = df.sparkSession
+    workers = job_fields["workers"]
+    began = time.monotonic()
+    listener: Optional[Listener] = None
+    if not session.is_connect(spark):
+        host = session.setting(spark, "spark.driver.host")
+        try:
+            listener = Listener(host, session.setting(spark, "spark.driver.bindAddress", "") or "") if host else None
+        except OSError:
+            listener = None  # no port to be had: train without live progress
+    job = Job(secret=secrets.token_bytes(16), threads=session.task_cpus(spark), progress=listener.address if listener else None, **job_fields)
+    screen = Screen(verbose)
+    try:
+        rows = _run_job(spark, df, columns, job, listener, screen)
+        trained = _answer(rows, time.monotonic() - began)
+        report = trained.result["report"]
+        screen.close(listener, f"{report['epochs_run']} epochs on {workers} worker{'s' if workers > 1 else ''} in {trained.seconds:.1f}s: "
+                     + " - ".join(f"{n}: {v[-1]:.4f}" for n, v in trained.result["history"].items() if v and v[-1] is not None))
+        return trained
+    finally:
+        screen.close(listener)
+        if listener is not None:
+            listener.close()
+
+
+def _run_job(spark: Any, df: Any, columns: Sequence[str], job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
+    frame = (df.select(*[column(c) for c in columns]).repartition(job.workers)
+             .mapInArrow(task(job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'"))
+    stages = session.QuietStages(spark) if screen.live else None
+    watch = _Watchdog(spark, job.workers) if session.is_connect(spark) else None
+    work = session.Background(spark, frame.collect)
+    waiting = f"waiting for {job.workers} worker{'s' if job.workers > 1 else ''}"
+    try:
+        while not work.wait(0.2):
+            if stages is not None:
+                stages.hush()
+            screen.show(listener, watch.words(waiting) if watch else waiting)
+            if watch is not None and watch.expired():
+                work.cancel()
+                if work.error is not None or not work.wait(0):
+                    raise fail(4001, f"numWorkers={job.workers}: no task of the training ran for {WATCHDOG:.0f} seconds, so the cluster has fewer free task slots; "
+                               "lower numWorkers or add cores")
+    except BaseException:
+        work.cancel()
+        raise
+    finally:
+        if watch is not None:
+            watch.close()
+    if work.error is not None:
+        if isinstance(work.error, KeyboardInterrupt):
+            raise work.error
+        hosts = listener.start.get("hosts", ()) if listener is not None else ()
+        raise translate(work.error, hosts) from None
+    return list(work.result)
+
+
+def _answer(rows: list[Any], seconds: float) -> Trained:
+    results = [bytes(r["data"]) for r in rows if r["kind"] == "result"]
+    pieces = sorted((int(r["part"]), bytes(r["data"])) for r in rows if r["kind"] == "model")
+    if len(results) != 1 or [p for p, _ in pieces] != list(range(len(pieces))) or not pieces:
+        raise fail(4008, f"the training sent back {len(results)} results and {len(pieces)} pieces of a model; expected one result and a whole model")
+    return Trained(b"".join(data for _, data in pieces), json.loads(results[0]), seconds)
+
+
+class _Watchdog:
+    """On Connect the client hears every 2 seconds how many tasks run. A training whose tasks have all been waiting for a minute
+    will wait for ever; Spark itself gives up after ten."""
+
+    def __init__(self, spark: Any, workers: int):
+        self._spark = spark
+        self._running = 0
+        self._since = time.monotonic()
+        self._began = self._since
+        _Watchdog.active.add(id(self))
+        try:
+            spark.registerProgressHandler(self._hear)
+            self._deaf = False
+        except Exception:
+            self._deaf = True
+
+    active: set[int] = set()  # other fits of this process may rightly hold the slots
+
+    def _hear(self, stages: Any = None, inflight_tasks: int = 0, operation_id: Any = None, done: bool = False, **_: Any) -> None:
+        self._running = int(inflight_tasks or 0)
+        if self._running > 0:
+            self._since = time.monotonic()
+
+    def expired(self) -> bool:
+        if self._deaf or len(_Watchdog.active) > 1:
+            self._since = time.monotonic()
+        return time.monotonic() - self._since > WATCHDOG
+
+    def words(self, waiting: str) -> str:
+        return f"training, {self._running} tasks running" if self._running else waiting
+
+    def close(self) -> None:
+        _Watchdog.active.discard(id(self))
+        try:
+            self._spark.removeProgressHandler(self._hear)
+        except Exception:
+            pass

@@ -1,0 +1,138 @@
+"""nets - networks between a user's Sequential, a Param and the tasks; and how the last layer of one is to be read."""
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple, Optional, Sequence
+
+import numpy
+
+from .. import _text
+from ..executor.job import Recipe, pack_arrays
+from .errors import fail
+from .params import bad
+
+LOGITS = re.compile(r"\bfrom_logits=true\b")
+
+
+def recipe_of(name: str, net: Any) -> Recipe:
+    """A Sequential as it is now: layers, compile settings and those weights that have a value. Later changes to it do not matter."""
+    if isinstance(net, Recipe):
+        return net
+    core = getattr(net, "_net", None)
+    if core is None or not hasattr(core, "layers"):
+        raise bad(name, net, "a firesteel.Sequential")
+    info = core.info()
+    if info["loaded_as_onnx"]:
+        raise fail(1005, f"{name}: this network was read from a plain ONNX file and has no layers, so it cannot be trained")
+    layers = core.layers()
+    dtype = numpy.float64 if info["type"] == 11 else numpy.float32
+    values = {}
+    for i, (_, _, _, ready, shape) in enumerate(core.weights()):
+        if ready:
+            values[str(i)] = numpy.empty(shape, dtype)
+            core.read_weight(i, values[str(i)])
+    return Recipe(
+        layers=tuple((kind, f"{attrs} name={_text.value_text(own)}".strip()) for kind, own, attrs, *_ in layers),
+        dtype="float64" if info["type"] == 11 else "float32",
+        frozen=tuple(i for i, layer in enumerate(layers) if not layer[6]),
+        input=tuple(info["input"][1:]) if info["built"] else (),
+        loss=info["loss"], optimizer=info["optimizer"], metrics=info["metrics"],
+        weights=pack_arrays(values) if values else None)
+
+
+def network_of(recipe: Recipe) -> Any:
+    """A new Sequential after a recipe."""
+    from .. import Sequential
+    from ..executor import engine
+
+    net = engine.build(recipe)
+    if recipe.loss and recipe.optimizer:
+        net.compile(recipe.optimizer, recipe.loss, recipe.metrics or None)
+    return Sequential._wrap(net)
+
+
+def short_recipe(hidden: Sequence[int], activation: str, units: int, head: str) -> Recipe:
+    """The network of hiddenLayers: dense layers, and one with `units` outputs on top."""
+    layers = [("Dense", f"units={u} activation={_text.value_text(activation)}") for u in hidden]
+    return Recipe(tuple([*layers, ("Dense", f"units={units}" + ("" if head == "linear" else f" activation={head}"))]))
+
+
+def engine_text(name: str, value: Any) -> str:
+    """A loss or optimizer as the engine's text."""
+    try:
+        text = _text.text_of(value, name)
+    except TypeError:
+        raise bad(name, value, f"a name or an object of firesteel.{name}{'es' if name == 'loss' else 's'}") from None
+    if not text.strip():
+        raise bad(name, value, f"the name of a{'n' if name == 'optimizer' else ''} {name}")
+    return text
+
+
+class Head(NamedTuple):
+    """How a network's output is read: see executor.Outputs."""
+
+    head: str
+    units: int
+    loss: str     # what fits it when nothing else was asked for
+
+
+def last_layer(recipe: Recipe) -> tuple[str, Optional[int]]:
+    """Activation of the output, and its units where the last Dense layer tells them."""
+    activation = "linear"
+    for kind, attrs in reversed(recipe.layers):
+        found = _text.parse_attrs(attrs)
+        if kind == "Activation" and activation == "linear":
+            activation = str(found.get("activation", "linear"))
+        elif kind == "Dense":
+            if activation == "linear":
+                activation = str(found.get("activation", "linear"))
+            return activation, int(found.get("units", 1))
+        elif kind not in ("Dropout", "Activation"):
+            return activation, None
+    return activation, None
+
+
+def classifier_head(recipe: Recipe, loss: str, several: bool) -> Head:
+    """What a classifier's network says about its classes. `several`: the label is an array with one number per class or label."""
+    activation, units = last_layer(recipe)
+    if units is None:
+        raise fail(1005, "net: a classifier's network ends in a Dense layer with one unit per class, or with one sigmoid unit for two classes")
+    if activation == "softmax" and units > 1:
+        return Head("softmax", units, "categorical_crossentropy" if several else "sparse_categorical_crossentropy")
+    if activation == "sigmoid":
+        if units > 1 and not several:
+            raise fail(1001, f"net: {units} sigmoid units answer {units} separate questions, so the label must be an array of {units} numbers 0 or 1; "
+                       "for one of several classes end the network in softmax")
+        return Head("sigmoid" if units == 1 else "labels", units, "binary_crossentropy")
+    if activation == "linear":
+        if loss and not LOGITS.search(loss):
+            raise fail(1001, f"net ends in linear units and the loss is {loss!r}; end it in softmax (or sigmoid), or use a loss with from_logits=True")
+        if units == 1:
+            return Head("logit", 1, "BinaryCrossentropy from_logits=true")
+        return Head("logits", units, f"{'CategoricalCrossentropy' if several else 'SparseCategoricalCrossentropy'} from_logits=true")
+    raise fail(1005, f"net ends in {units} {activation} units; a classifier's network ends in softmax, sigmoid, or linear units with a loss that takes logits")
+
+
+def regressor_head(recipe: Recipe) -> Head:
+    _, units = last_layer(recipe)
+    if units is None:
+        raise fail(1005, "net: a regressor's network ends in a Dense layer with one unit per target")
+    return Head("values", units, "mean_squared_error")
+
+
+def check(recipe: Recipe, optimizer: str, loss: str, metrics: str, width: Optional[int]) -> None:
+    """Let the engine judge, on the driver, layers, texts and, where it is known, the width of the features."""
+    from ..executor import engine
+
+    net = engine.build(recipe)
+    net.compile(optimizer, loss, metrics or None)
+    if width is None:
+        return
+    first = next((_text.parse_attrs(attrs).get("shape") for kind, attrs in recipe.layers if kind == "Input"), None)
+    shape = recipe.input or first
+    if shape is not None:
+        expected = int(numpy.prod(shape, dtype=numpy.int64))
+        if expected != width:
+            raise fail(1002, f"net expects {expected} numbers per row ({list(shape)}), the features have {width}")
+    else:
+        net.build([width])

@@ -1,0 +1,291 @@
+"""params - every Param of the estimators and models in one table: name, kind, default, who has it, what it means.
+
+Class attributes, setX, getX, constructor signatures, checks of values and what is written to disk all come from TABLE.
+"""
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from typing import Any, Callable, NamedTuple, Optional
+
+from pyspark.ml.param import Param, Params
+
+from .errors import fail
+
+# Who has a Param: an estimator (C classifier, R regressor) or its model (c, r).
+CLASSIFIER, REGRESSOR, CLASSIFIER_MODEL, REGRESSOR_MODEL = "C", "R", "c", "r"
+
+
+class Entry(NamedTuple):
+    name: str
+    kind: str
+    default: Any  # UNSET: no default
+    who: str
+    doc: str
+
+
+UNSET: Any = object()
+
+TABLE = (
+    Entry("featuresCol", "columns", "features", "CRcr", "features: one column (ML vector, array of numbers, or a number) or a list of columns, joined in that order"),
+    Entry("labelCol", "column", "label", "CRcr", "label: a class number 0, 1, ... for classification, a number for regression; an array or ML vector of them for multi-label classification and regression on several targets"),
+    Entry("predictionCol", "outcolumn", "prediction", "CRcr", "name of the column with the prediction; \"\" leaves it out"),
+    Entry("probabilityCol", "outcolumn", "probability", "Cc", "name of the column with the classes' probabilities; \"\" leaves it out"),
+    Entry("rawPredictionCol", "outcolumn", "rawPrediction", "Cc", "name of the column with the logits, what the last softmax or sigmoid sees; \"\" leaves it out"),
+    Entry("weightCol", "column", UNSET, "CR", "weight of each row, a number of at least 0; unset: every row weighs 1"),
+    Entry("validationIndicatorCol", "column", UNSET, "CR", "boolean column: true marks rows that are not trained on but evaluated after each epoch"),
+    Entry("validationFraction", "fraction", 0.0, "CR", "share of the rows, chosen by seed and content, that is evaluated after each epoch instead of trained on"),
+    Entry("net", "net", UNSET, "CR", "the network, a firesteel.Sequential: weights it has are the start, others are drawn by seed; fit never changes it. Unset: hiddenLayers decide"),
+    Entry("hiddenLayers", "ints0", [256, 128], "CR", "units of the hidden layers when net is not set; [] is a linear model"),
+    Entry("activation", "text", "relu", "CR", "activation of the hidden layers when net is not set"),
+    Entry("loss", "engine", UNSET, "CR", "loss, by name or as an object of firesteel.losses; unset: the compiled net's, else what fits the last layer"),
+    Entry("optimizer", "engine", UNSET, "CR", "optimizer, by name or as an object of firesteel.optimizers; unset: the compiled net's, else adam"),
+    Entry("learningRate", "positive", UNSET, "CR", "step size; unset: the optimizer's own"),
+    Entry("epochs", "count", 10, "CR", "passes over the rows"),
+    Entry("batchSize", "count", 32, "CR", "rows of one step, of all workers together"),
+    Entry("numWorkers", "count", 1, "CR", "Spark tasks that train together; each needs a slot at the same time"),
+    Entry("seed", "seed", 0, "CR", "decides first weights, dropout, order of rows and the validation share: same seed, table and numWorkers give the same bits"),
+    Entry("classWeights", "weights", UNSET, "C", "one factor per class on its rows' loss, as a list or as {class: factor}; classes left out of a dict weigh 1"),
+    Entry("thresholds", "thresholds", UNSET, "Cc", "one number per class: the class with the largest probability / threshold is predicted; multi-label: a label is set above its threshold"),
+    Entry("handleInvalid", "invalid", "error", "CRcr", "rows with a null, NaN or infinity: 'error' fails naming the column, 'skip' leaves the row out, 'keep' passes it to the network (nulls as NaN)"),
+    Entry("patience", "count0", 0, "CR", "stop after so many epochs in which val_loss (loss, without validation rows) did not get better, and put the best weights back; 0: never"),
+    Entry("verbose", "flag", 1, "CR", "1 shows progress on the driver, 0 nothing"),
+)
+BY_NAME = {e.name: e for e in TABLE}
+
+
+def bad(name: str, value: Any, expected: str) -> Exception:
+    shown = repr(value)
+    return fail(1004, f"{name}={shown if len(shown) <= 80 else shown[:77] + '...'}: expected {expected}")
+
+
+def unknown(owner: str, name: str, names: list[str]) -> Exception:
+    near = difflib.get_close_matches(name, names, 3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "it has " + ", ".join(sorted(names))
+    return fail(1003, f"{owner} has no Param {name!r}; {hint}")
+
+
+# ---- kinds of value: each function returns the stored value or raises ----------------
+
+def _text(name: str, v: Any) -> str:
+    if not isinstance(v, str) or not v:
+        raise bad(name, v, "a text")
+    return v
+
+
+def _column(name: str, v: Any) -> str:
+    if not isinstance(v, str) or not v:
+        raise bad(name, v, "the name of a column")
+    return v
+
+
+def _outcolumn(name: str, v: Any) -> str:
+    if not isinstance(v, str):
+        raise bad(name, v, "the name of a column, or \"\" for none")
+    return v
+
+
+def _columns(name: str, v: Any) -> Any:
+    if isinstance(v, str) and v:
+        return v
+    if isinstance(v, (list, tuple)) and v and all(isinstance(c, str) and c for c in v):
+        twice = sorted({c for c in v if list(v).count(c) > 1})
+        if twice:
+            raise bad(name, v, f"each column once, {', '.join(twice)} is there twice")
+        return list(v)
+    raise bad(name, v, "the name of a column or a list of names")
+
+
+def is_number(v: Any) -> bool:
+    """A finite real number, Python's or numpy's, that is not a boolean."""
+    if isinstance(v, bool) or isinstance(v, (str, bytes)):
+        return False
+    try:
+        return math.isfinite(float(v))
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _whole(name: str, v: Any, low: int, high: int, expected: str) -> int:
+    if not is_number(v) or float(v) != int(v) or not low <= int(v) <= high:
+        raise bad(name, v, expected)
+    return int(v)
+
+
+def _count(name: str, v: Any) -> int:
+    return _whole(name, v, 1, 2**31 - 1, "a whole number of at least 1")
+
+
+def _count0(name: str, v: Any) -> int:
+    return _whole(name, v, 0, 2**31 - 1, "a whole number of at least 0")
+
+
+def _seed(name: str, v: Any) -> int:
+    return _whole(name, v, -2**63, 2**64 - 1, "a whole number of 64 bits")
+
+
+def _flag(name: str, v: Any) -> int:
+    return _whole(name, int(v) if isinstance(v, bool) else v, 0, 2, "0 or 1")
+
+
+def _ints0(name: str, v: Any) -> list[int]:
+    if isinstance(v, (str, bytes)) or not hasattr(v, "__iter__"):
+        raise bad(name, v, "a list of whole numbers, units of each hidden layer")
+    return [_whole(name, u, 1, 2**24, "whole numbers of at least 1, units of each hidden layer") for u in v]
+
+
+def _positive(name: str, v: Any) -> float:
+    if not is_number(v) or float(v) <= 0:
+        raise bad(name, v, "a number above 0")
+    return float(v)
+
+
+def _fraction(name: str, v: Any) -> float:
+    if not is_number(v) or not 0 <= float(v) < 1:
+        raise bad(name, v, "a number from 0 up to, but not including, 1")
+    return float(v)
+
+
+def _weights(name: str, v: Any) -> Any:
+    if isinstance(v, dict):
+        try:
+            found = {int(k): float(w) for k, w in v.items()}
+        except (TypeError, ValueError):
+            raise bad(name, v, "a factor for each class number") from None
+        if found and min(found) >= 0 and all(math.isfinite(w) and w >= 0 for w in found.values()):
+            return {str(k): found[k] for k in sorted(found)}  # keys as JSON has them
+    elif not isinstance(v, (str, bytes)) and hasattr(v, "__iter__"):
+        values = list(v)
+        if values and all(is_number(w) and float(w) >= 0 for w in values):
+            return [float(w) for w in values]
+    raise bad(name, v, "factors of at least 0, as a list with one per class or as {class: factor}")
+
+
+def _thresholds(name: str, v: Any) -> list[float]:
+    values = [] if isinstance(v, (str, bytes)) or not hasattr(v, "__iter__") else list(v)
+    if not values or not all(is_number(t) and float(t) >= 0 for t in values) or sum(float(t) == 0 for t in values) > 1:
+        raise bad(name, v, "one number of at least 0 per class, at most one of them 0")
+    return [float(t) for t in values]
+
+
+def _invalid(name: str, v: Any) -> str:
+    if v not in ("error", "skip", "keep"):
+        raise bad(name, v, "'error', 'skip' or 'keep'")
+    return str(v)
+
+
+def _engine(name: str, v: Any) -> str:
+    from .nets import engine_text
+
+    return engine_text(name, v)
+
+
+def _net(name: str, v: Any) -> Any:
+    from .nets import recipe_of
+
+    return recipe_of(name, v)
+
+
+KINDS: dict[str, Callable[[str, Any], Any]] = {
+    "text": _text, "column": _column, "outcolumn": _outcolumn, "columns": _columns, "count": _count, "count0": _count0, "seed": _seed,
+    "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
+    "invalid": _invalid, "engine": _engine, "net": _net,
+}
+
+
+class TableParams(Params):
+    """What all estimators and models share: values checked by the table, unknown names refused with the nearest known."""
+
+    def _start(self, given: dict[str, Any]) -> None:
+        """The body of every constructor."""
+        for entry in self._entries():
+            if entry.default is not UNSET:
+                self._setDefault(**{entry.name: entry.default})
+        self._set(**given)
+
+    @classmethod
+    def _entries(cls) -> list[Entry]:
+        return [e for e in TABLE if isinstance(getattr(cls, e.name, None), Param)]
+
+    def _set(self, **given: Any) -> Any:
+        names = [e.name for e in self._entries()]
+        checked = {}
+        for name, value in given.items():
+            if name not in names:
+                raise unknown(type(self).__name__, name, names)
+            checked[name] = None if value is None else KINDS[BY_NAME[name].kind](name, value)
+        for name, value in checked.items():  # all or nothing
+            param = getattr(self, name)
+            if value is None:
+                self._paramMap.pop(param, None)  # type: ignore[attr-defined]
+            else:
+                self._paramMap[param] = value  # type: ignore[attr-defined]
+        return self
+
+    def value(self, name: str) -> Any:
+        """The value set, or the default, or None."""
+        param = getattr(self, name)
+        return self.getOrDefault(param) if self.isDefined(param) else None
+
+
+def _getter(entry: Entry) -> Callable[[Any], Any]:
+    def get(self: Any) -> Any:
+        value = self.value(entry.name)
+        if entry.kind == "net" and value is not None:
+            from .nets import network_of
+
+            return network_of(value)
+        return value
+
+    get.__name__ = get.__qualname__ = "get" + entry.name[0].upper() + entry.name[1:]
+    get.__doc__ = f"Value of {entry.name}: {entry.doc}."
+    return get
+
+
+def _setter(entry: Entry) -> Callable[[Any, Any], Any]:
+    def set(self: Any, value: Any) -> Any:
+        return self._set(**{entry.name: value})
+
+    set.__name__ = set.__qualname__ = "set" + entry.name[0].upper() + entry.name[1:]
+    set.__doc__ = f"Set {entry.name}: {entry.doc}."
+    return set
+
+
+def with_params(who: str) -> Callable[[type], type]:
+    """Class decorator: give a TableParams class the Params of `who`, their getters, and, to estimators, setters and a signature."""
+
+    def decorate(cls: type) -> type:
+        entries = [e for e in TABLE if who in e.who]
+        for e in entries:
+            # The converter also checks values in param maps, which do not pass through _set: est.fit(df, {est.epochs: 3}).
+            converter = (lambda kind, name: lambda v: KINDS[kind](name, v))(e.kind, e.name)
+            setattr(cls, e.name, Param(Params._dummy(), e.name, e.doc, typeConverter=converter))
+            for make in (_getter, _setter):
+                f = make(e)
+                setattr(cls, f.__name__, f)
+        if who.isupper():
+            keyword = inspect.Parameter.KEYWORD_ONLY
+            shown = [inspect.Parameter(e.name, keyword, default=None if e.default is UNSET else e.default) for e in entries]
+            me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+            for method in ("__init__", "setParams"):
+                getattr(cls, method).__signature__ = inspect.Signature([me, *shown])
+            cls.__doc__ = (cls.__doc__ or "") + "\n\n    Params\n    ------\n" + "".join(
+                f"    {e.name}{'' if e.default is UNSET else f' = {e.default!r}'}\n        {e.doc}\n" for e in entries)
+        return cls
+
+    return decorate
+
+
+def checked_class_weights(value: Any, classes: int) -> Optional[tuple[float, ...]]:
+    """classWeights as one factor per class."""
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        high = max(int(k) for k in value)
+        if high >= classes:
+            raise bad("classWeights", value, f"classes 0 to {classes - 1}, found {high}")
+        return tuple(float(value.get(str(c), 1.0)) for c in range(classes))
+    if len(value) != classes:
+        raise bad("classWeights", value, f"{classes} factors, one per class, found {len(value)}")
+    return tuple(value)

@@ -1,0 +1,105 @@
+"""transform - scoring a table: one Arrow function from the feature columns to a struct of outputs, whose fields become columns."""
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import Any, Callable, Iterator, Sequence
+
+import pyarrow
+from pyspark.ml.linalg import VectorUDT
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DoubleType, StructField, StructType
+
+from ..executor.score import Outputs
+from . import session
+from .fit import column
+
+CLOSURE = 1 << 20  # bytes of a model file that still travel inside each task's function
+
+
+def output_fields(out: Outputs, raw: str, probability: str, prediction: str) -> list[tuple[StructField, dict[str, Any]]]:
+    """The columns that scoring adds, each with spark.ml's metadata, in the order that executor.score gives them."""
+    if out.head == "values":
+        return [(StructField(prediction, DoubleType() if out.units == 1 else VectorUDT()), {})] if prediction else []
+    size = {"ml_attr": {"num_attrs": out.classes}}
+    found = []
+    if out.raw:
+        found.append((StructField(raw, VectorUDT()), size))
+    if out.probability:
+        found.append((StructField(probability, VectorUDT()), size))
+    if out.prediction:
+        if out.head == "labels":
+            found.append((StructField(prediction, ArrayType(DoubleType())), {}))
+        else:
+            found.append((StructField(prediction, DoubleType()), {"ml_attr": {"type": "nominal", "num_vals": str(out.classes)}}))
+    return found
+
+
+def scorer(key: str, model: bytes, file: str, names: Sequence[str], output_names: Sequence[str], fields: dict[str, Any]) -> Callable[[Any], Any]:
+    """The function that tasks run on each batch: a struct array of features to a struct array of outputs. It travels by value;
+    the model travels with it (`model`), or lies on each host as `file`."""
+    find_wheel = session.wheel_finder()
+
+    def read() -> bytes:
+        if not file:
+            return model
+        from pyspark import SparkFiles
+
+        with open(SparkFiles.get(file), "rb") as f:
+            return f.read()
+
+    def score(rows: Any) -> Any:
+        find_wheel()
+        from firesteel.executor.score import Outputs, network, score_arrays
+
+        return score_arrays(network(key, read), names, rows.flatten(), Outputs(**fields), output_names)
+
+    score.__annotations__ = {"rows": pyarrow.Array, "return": pyarrow.Array}
+    return score
+
+
+def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: Outputs, fields: list[tuple[StructField, dict[str, Any]]]) -> Any:
+    """df with the output columns. Rows come out in order; with handleInvalid="skip" those that cannot be scored are left out."""
+    if not fields:
+        return df
+    spark = df.sparkSession
+    file = ""
+    if len(model) > CLOSURE:
+        file, shipped = f"firesteel-{key[:40]}.onnx", model
+        session.ship_file(spark, file, shipped)
+        model = b""
+    names = [f.name for f, _ in fields]
+    score = scorer(key, model, file, list(features), names, dataclasses.asdict(out))
+    kind = StructType([f for f, _ in fields])
+    rows = F.struct(*[column(c).alias(c) for c in features])
+    if session.version(spark) < (4, 1):
+        return _by_map(df, score, kind, features, fields)
+    from pyspark.sql.functions import arrow_udf
+
+    udf = arrow_udf(score, kind)
+    temporary = f"__firesteel_{os.urandom(4).hex()}"
+    if out.invalid == "skip":
+        # Spark may move a filter below the projection that it reads from and so score twice; not for a nondeterministic function.
+        scored = df.withColumn(temporary, udf.asNondeterministic()(rows)).where(F.col(temporary).isNotNull())
+    else:
+        scored = df.withColumn(temporary, udf(rows))
+    added = [F.col(temporary).getField(f.name).alias(f.name, metadata=metadata) for f, metadata in fields]
+    return scored.select("*", *added).drop(temporary)
+
+
+def _by_map(df: Any, score: Callable[[Any], Any], kind: StructType, features: Sequence[str], fields: list[tuple[StructField, dict[str, Any]]]) -> Any:
+    """The way of Spark 4.0, which has no arrow_udf: all columns pass through Python."""
+    names = list(features)
+
+    def run(batches: Iterator[Any]) -> Iterator[Any]:
+        import pyarrow
+
+        for batch in batches:
+            rows = pyarrow.StructArray.from_arrays([batch.column(n) for n in names], names=names)
+            scored = score(rows)
+            arrays = [*batch.columns, *scored.flatten()]
+            made = pyarrow.RecordBatch.from_arrays(arrays, names=[*batch.schema.names, *[f.name for f in scored.type]])
+            yield made.filter(scored.is_valid()) if scored.null_count else made
+
+    schema = StructType([*df.schema.fields, *[StructField(f.name, f.dataType, True, metadata) for f, metadata in fields]])
+    return df.mapInArrow(run, schema)
