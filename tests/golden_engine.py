@@ -17,13 +17,13 @@ Arrays = dict[str, np.ndarray]
 
 
 def _make(module: Any, op: str, attrs: dict[str, Any], skip: dict[str, Any]) -> Any:
-    """An instance of module.op; attributes that it lacks must have the value that means nothing."""
+    """An instance of module.op; attributes that it lacks must have a value that means nothing."""
     kind = getattr(module, op, None)
     if kind is None:
         raise NotImplementedError(op)
     known = inspect.signature(kind).parameters
     for name, value in attrs.items():
-        if name not in known and value is not None and value != skip.get(name, None):
+        if name not in known and value not in (None, False) and value != skip.get(name):
             raise NotImplementedError(f"{op}({name}={value!r})")
     try:
         return kind(**{name: value for name, value in attrs.items() if name in known and value is not None})
@@ -82,7 +82,7 @@ def _optimizer(case: dict[str, Any], a: Arrays) -> Arrays:
         if rate["class_name"] != "InverseTimeDecay" or config["decay_steps"] != 1 or config["staircase"] or case["op"] != "SGD":
             raise NotImplementedError(rate["class_name"])
         attrs.update(learning_rate=config["initial_learning_rate"], decay=config["decay_rate"])
-    optimizer = _make(fire.optimizers, case["op"], attrs, {"use_ema": False, "ema_momentum": 0.99})
+    optimizer = _make(fire.optimizers, case["op"], attrs, {"ema_momentum": 0.99})
     n = len(a["w0"])
     factor = np.linalg.cholesky(a["A"])
     scale = np.sqrt(n / 2)  # the mean of n squares has gradient 2 / n

@@ -1,0 +1,45 @@
+"""The classes of the package are the engine's: same names, same parameters, same defaults. The catalog is the one source."""
+import inspect
+import json
+
+import firesteel as fire
+import pytest
+from firesteel import _core
+from firesteel._text import Named
+
+MODULES = {"layer": fire.layers, "loss": fire.losses, "metric": fire.metrics, "optimizer": fire.optimizers, "initializer": fire.initializers}
+CATALOG = [entry for entry in map(json.loads, _core.catalog().splitlines()) if entry["kind"] in MODULES]
+BASES = {"Layer", "Loss", "Metric", "Optimizer", "Initializer", "Named"}
+
+
+def test_all_are_there():
+    for kind, module in MODULES.items():
+        ours = {name for name, thing in vars(module).items() if inspect.isclass(thing) and issubclass(thing, Named) and thing.__module__ == module.__name__}
+        assert ours - BASES == {entry["name"] for entry in CATALOG if entry["kind"] == kind}, kind
+
+
+@pytest.mark.parametrize("entry", CATALOG, ids=lambda entry: f"{entry['kind']}-{entry['name']}")
+def test_signature(entry):
+    kind = getattr(MODULES[entry["kind"]], entry["name"])
+    parameters = {name: p for name, p in inspect.signature(kind).parameters.items() if name not in ("name", "trainable")}
+    assert list(parameters) == [attr["name"] for attr in entry["attrs"]]
+    for attr in entry["attrs"]:
+        default = parameters[attr["name"]].default
+        if default is inspect.Parameter.empty:
+            continue  # it must be given, as in Keras
+        if attr["name"] == "activation" and default is None:
+            default = "linear"
+        if attr["type"] == "ints" and isinstance(default, int):
+            default = [default]
+        assert default == attr["default"] and isinstance(default, bool) == (attr["type"] == "bool"), attr
+    assert kind.__doc__ and entry["help"]
+
+
+def test_defaults_reach_the_engine():
+    model = fire.Sequential([fire.Input((4,)), fire.layers.Dense(3)])
+    for optimizer in (fire.optimizers.SGD, fire.optimizers.RMSprop, fire.optimizers.Adam):
+        model.compile(optimizer(), "mse")
+        by_instance = model._net.info()["optimizer"]
+        model.compile(optimizer.__name__.lower(), "mse")
+        assert model._net.info()["optimizer"] == by_instance
+        assert model.optimizer.get_config() == optimizer().get_config()
