@@ -143,6 +143,7 @@ static fire_status read_metrics(fire_context *ctx, const char *metrics, fire_com
     if (!s && !all) s = FIRE_NOMEM;
     if (s) {
         free_metrics(ctx, metric, *n);
+        *n = 0;
         return s;
     }
     for (int64_t i = 0; i < *n; i++) {

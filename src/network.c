@@ -178,6 +178,7 @@ static void build_layers(fire_build *b, int64_t from, int64_t to, fire_value *va
             in[k] = value[j + 1];
         }
         int64_t flops = b->first ? fire_graph_flops(g) : 0;
+        if (g->first.status) return;
         g->layer = n->name;
         b->layer = (int32_t)i;
         b->next_weight = 0;

@@ -12,6 +12,7 @@ static const fire_attr attrs[] = {
 
 static fire_value cce_build(fire_graph *g, const void *attrs_, fire_value y_true, fire_value *y_pred) {
     const cce_attrs *t = attrs_;
+    if (g->first.status) return 0;
     fire_shape shape = fire_shape_of(g, *y_pred);
     fire_type type = fire_type_of(g, *y_pred);
     if (t->label_smoothing > 0) {
