@@ -436,6 +436,7 @@ static const fire_chunk *chunk_of(const fire_dataset *d, int64_t raw) {
 void fire_dataset_gather(const fire_dataset *d, fire_role role, bool validation, const int64_t *index, int64_t first, int64_t n, fire_type type, void *to) {
     size_t size = fire_type_size(type);
     char *out = to;
+    if (n <= 0) return;
     if (!d->n_columns[role]) {
         assert(role == FIRE_ROLE_W);
         for (int64_t i = 0; i < n; i++) switch (type) {

@@ -39,7 +39,7 @@ fire_status fire_shards_new(fire_context *ctx, fire_shards *s, const fire_datase
             uint64_t id = fire_dataset_row_id(d, i);
             int64_t at = s->start[fire_mix(id) % (uint64_t)s->n]++;
             s->row[at] = i;
-            s->id[at] = id;
+            s->id[i] = id;
         }
         for (int32_t k = s->n; k > 0; k--) s->start[k] = s->start[k - 1];
         s->start[0] = 0;
@@ -101,20 +101,21 @@ void fire_order(fire_shards *s, uint64_t seed, int64_t epoch, bool shuffle, int6
     fire_key key = fire_key_make(seed, FIRE_STREAM_SHUFFLE);
     for (int32_t k = 0; k < s->own; k++) {
         int64_t first = s->start[k], n = s->start[k + 1] - first;
-        const uint64_t *id = s->id + first;
+        const int64_t *row = s->row + first;
+        const uint64_t *id = s->id;
         /* An entry is the upper half of the row's 64-bit draw, and its place in the shard. */
-        for (int64_t i = 0; i < n; i++) s->sort[i] = (fire_draw(key, id[i], (uint64_t)epoch) & 0xffffffff00000000u) | (uint64_t)i;
+        for (int64_t i = 0; i < n; i++) s->sort[i] = (fire_draw(key, id[row[i]], (uint64_t)epoch) & 0xffffffff00000000u) | (uint64_t)i;
         uint64_t *e = radix_sort(s->sort, s->sort + n, n);
         /* Equal halves are rare: order those by the whole draw, then by id. */
         for (int64_t i = 1; i < n; i++)
             for (int64_t j = i; j > 0 && e[j - 1] >> 32 == e[j] >> 32; j--) {
-                uint64_t p = id[(uint32_t)e[j - 1]], q = id[(uint32_t)e[j]], x = fire_draw(key, p, (uint64_t)epoch), y = fire_draw(key, q, (uint64_t)epoch);
+                uint64_t p = id[row[(uint32_t)e[j - 1]]], q = id[row[(uint32_t)e[j]]], x = fire_draw(key, p, (uint64_t)epoch), y = fire_draw(key, q, (uint64_t)epoch);
                 if (x < y || (x == y && p <= q)) break;
                 uint64_t swap = e[j];
                 e[j] = e[j - 1];
                 e[j - 1] = swap;
             }
-        for (int64_t i = 0; i < n; i++) order[first + i] = s->row[first + (uint32_t)e[i]];
+        for (int64_t i = 0; i < n; i++) order[first + i] = row[(uint32_t)e[i]];
     }
 }
 

@@ -11,7 +11,7 @@ typedef struct fire_shards {
     int64_t total;  /* their sum */
     int64_t *start; /* [own + 1]: own shard s is row[start[s] .. start[s + 1]) */
     int64_t *row;   /* training rows of the dataset, shard by shard */
-    uint64_t *id;   /* of each */
+    uint64_t *id;   /* of each training row of the dataset */
     uint64_t *sort; /* scratch of fire_order: two lists of the largest own shard's rows */
 } fire_shards;
 

@@ -1,0 +1,382 @@
+/* step.c - slices of rows through a network and its loss. */
+#include "step.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+static fire_shape without_batch(const fire_shape *s) {
+    fire_shape r = {.rank = s->rank > 0 ? s->rank - 1 : 0};
+    for (int i = 0; i < r.rank; i++) r.dim[i] = s->dim[i + 1];
+    return r;
+}
+
+static fire_shape with_batch(const fire_shape *s) {
+    fire_shape r = {.rank = s->rank + 1, .dim = {-1}};
+    for (int i = 0; i < s->rank; i++) r.dim[i + 1] = s->dim[i];
+    return r;
+}
+
+fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool has_y, const fire_shape *y, const fire_shape *target, fire_error *err) {
+    char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
+    fire_shape input = without_batch(&net->input), batch = with_batch(y), want = with_batch(target);
+    if (fire_count(&input) != fire_count(x)) {
+        fire_shape got = with_batch(x);
+        return fire_fail(err, FIRE_E_SHAPE, "the data has features of shape %s, the network takes %s; give it as many numbers per row", fire_shape_text(&got, a),
+                         fire_shape_text(&net->input, b));
+    }
+    if (!has_y) return fire_fail(err, FIRE_E_USAGE, "the data has no labels, which the loss %s needs", net->loss->name);
+    if (fire_count(y) != fire_count(target))
+        return fire_fail(err, FIRE_E_SHAPE, "the labels have shape %s, the loss %s takes %s for outputs of shape %s", fire_shape_text(&batch, a), net->loss->name,
+                         fire_shape_text(&want, b), fire_shape_text(&net->output, (char[FIRE_SHAPE_TEXT]){0}));
+    return FIRE_OK;
+}
+
+/* ---- the graph ---- */
+
+static bool learns(const fire_network *net, int64_t i) {
+    return net->weight[i].trainable && net->layer[net->weight[i].layer].trainable;
+}
+
+static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_error *err) {
+    fire_network *net = s->net;
+    fire_graph *g = &s->g;
+    fire_status st = fire_network_forward(net, g, o->training, &s->made, s->weight, err);
+    if (st) return st;
+    s->pred = s->made.y;
+    fire_shape y_shape = with_batch(&s->target);
+    s->y = fire_graph_input(g, "y_true", s->target_type, y_shape);
+    s->loss = net->loss->build(g, net->loss_attrs, s->y, &s->pred);
+    if ((st = fire_graph_check(g, err))) return st;
+    fire_shape loss = fire_shape_of(g, s->loss), each = without_batch(&loss);
+    s->values = loss.rank ? fire_count(&each) : -1;
+    if (s->values <= 0) return fire_fail(err, FIRE_E_UNSUPPORTED, "the loss %s does not give a value for each row", net->loss->name);
+    if (!o->gradient && !o->input_gradient) return FIRE_OK;
+
+    /* Row weights come in where the gradient begins: d(sum of w * loss). */
+    s->w = fire_graph_input(g, "row_weight", net->type, loss);
+    fire_value *x = fire_alloc(s->ctx, (size_t)net->n_weights + 1, 2 * sizeof *x, err);
+    if (!x) return FIRE_NOMEM;
+    fire_value *dx = x + net->n_weights + 1;
+    int n = 0;
+    for (int64_t i = 0; o->gradient && i < net->n_weights; i++)
+        if (learns(net, i)) x[n++] = s->weight[i];
+    if (o->input_gradient) x[n++] = s->made.x;
+    st = n ? fire_gradient(g, 1, &s->loss, &s->w, n, x, dx) : FIRE_OK;
+    if (st) fire_graph_check(g, err);
+    if (!st) st = fire_graph_check(g, err);
+    n = 0;
+    for (int64_t i = 0; !st && o->gradient && i < net->n_weights; i++)
+        if (learns(net, i)) s->grad[i] = dx[n++];
+    if (!st && o->input_gradient) s->dx = dx[n];
+    /* A gradient goes straight to its place, and one value has one place: a second use of it gets its own copy. */
+    for (int64_t i = 0; !st && i < net->n_weights; i++)
+        for (int64_t j = 0; s->grad[i] && j < i; j++)
+            if (s->grad[j] == s->grad[i]) {
+                s->grad[i] = fire_apply(g, "Add", 2, FIRE_IN(s->grad[i], fire_graph_scalar(g, net->type, 0)), NULL);
+                break;
+            }
+    if (!st) st = fire_graph_check(g, err);
+    fire_free(s->ctx, x);
+    return st;
+}
+
+void fire_step_free(fire_step *s) {
+    if (!s->ctx) return;
+    for (int32_t i = 0; s->slice && i < s->n_slices; i++) {
+        fire_slice *c = &s->slice[i];
+        for (int k = 0; k < FIRE_SLICE_PLANS; k++) fire_plan_free(c->ready[k].plan);
+        fire_free(s->ctx, c->x);
+        fire_free(s->ctx, c->y);
+        fire_free(s->ctx, c->w);
+        fire_free(s->ctx, c->id);
+        fire_free(s->ctx, c->grad);
+        fire_free(s->ctx, c->sums);
+    }
+    fire_free(s->ctx, s->slice);
+    fire_free(s->ctx, s->weight);
+    fire_free(s->ctx, s->grad);
+    fire_free(s->ctx, s->sums_at);
+    fire_graph_clear(&s->g);
+    *s = (fire_step){0};
+}
+
+static fire_status make(fire_step *s, const fire_step_options *o, fire_error *err) {
+    fire_network *net = s->net;
+    fire_context *ctx = s->ctx;
+    size_t number = fire_type_size(net->type);
+    fire_status st = fire_network_check_compiled(net, &s->target, err);
+    if (st) return st;
+    s->target_type = net->loss->target ? net->loss->target : net->type;
+    fire_shape input = without_batch(&net->input);
+    s->pred_row = without_batch(&net->output);
+    s->x_width = fire_count(&input);
+    s->y_width = fire_count(&s->target);
+    s->weighted = s->data->has_w || o->class_weight;
+    if (!(s->weight = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->weight, err)) || !(s->grad = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->grad, err)) ||
+        !(s->sums_at = fire_alloc(ctx, (size_t)net->n_metrics + 1, sizeof *s->sums_at, err)) ||
+        !(s->slice = fire_alloc(ctx, (size_t)o->slices, sizeof *s->slice, err)))
+        return FIRE_NOMEM;
+    s->n_slices = o->slices;
+    for (int64_t i = 0; i < net->n_metrics; i++) {
+        s->sums_at[i] = s->n_sums;
+        s->n_sums += net->metric[i].kind->sums(net->metric[i].attrs, &s->pred_row);
+    }
+    if ((st = build_graph(s, o, err))) return st;
+    int64_t ys, ws, grads;
+    if (!fire_mul(s->capacity, s->y_width, &ys) || !fire_mul(s->capacity, s->values, &ws) || !fire_add(net->n_params, 2, &grads))
+        return fire_fail(err, FIRE_E_NOMEM, "out of memory: a batch of %lld rows is too large", (long long)s->capacity);
+    for (int32_t i = 0; i < s->n_slices; i++) {
+        fire_slice *c = &s->slice[i];
+        if (!(c->y = fire_alloc(ctx, (size_t)ys, 8, err)) || !(c->w = fire_alloc(ctx, (size_t)ws, number, err)) ||
+            !(c->sums = fire_alloc(ctx, (size_t)s->n_sums + 1, sizeof(double), err)) || (o->gradient && !(c->grad = fire_alloc(ctx, (size_t)grads, number, err))) ||
+            (s->made.row_id && !(c->id = fire_alloc(ctx, (size_t)s->capacity, sizeof(int64_t), err))))
+            return FIRE_NOMEM;
+        for (int64_t k = 0; k < ws; k++) {
+            if (net->type == FIRE_F32) ((float *)c->w)[k] = 1;
+            else ((double *)c->w)[k] = 1;
+        }
+    }
+    return FIRE_OK;
+}
+
+fire_status fire_step_new(fire_step *s, fire_network *net, const fire_dataset *data, const fire_step_options *o, fire_error *err) {
+    *s = (fire_step){.ctx = net->ctx, .net = net, .data = data, .training = o->training, .capacity = o->capacity, .class_weight = o->class_weight, .n_class_weight = o->n_class_weight};
+    fire_graph_init(&s->g, net->ctx);
+    fire_status st = make(s, o, err);
+    if (st) fire_step_free(s);
+    return st;
+}
+
+/* ---- running ---- */
+
+/* The slice's plan for n rows, made at the first use. */
+static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
+    fire_ready *r = c->last;
+    if (r && r->rows == n) return r;
+    r = &c->ready[0];
+    for (int k = 0; k < FIRE_SLICE_PLANS; k++) {
+        if (c->ready[k].rows == n && c->ready[k].plan) return &c->ready[k];
+        if (c->ready[k].used < r->used) r = &c->ready[k];
+    }
+    fire_network *net = s->net;
+    fire_value *outputs = fire_alloc(s->ctx, (size_t)net->n_weights + 3, sizeof *outputs, &c->error);
+    if (!outputs) return NULL;
+    int n_out = 0;
+    outputs[n_out++] = s->loss;
+    if (s->n_sums) outputs[n_out++] = s->pred;
+    for (int64_t i = 0; i < net->n_weights; i++)
+        if (s->grad[i]) outputs[n_out++] = s->grad[i];
+    if (s->dx) outputs[n_out++] = s->dx;
+    fire_plan *p = NULL;
+    fire_status st = fire_plan_new(&s->g, n, n_out, outputs, &p, &c->error);
+    fire_free(s->ctx, outputs);
+    if (st) return NULL;
+    fire_plan_free(r->plan);
+    size_t number = fire_type_size(net->type);
+    for (int64_t i = 0; i < net->n_weights; i++) {
+        if (s->weight[i]) fire_plan_bind(p, s->weight[i], fire_weight_data(net, i));
+        if (s->grad[i]) fire_plan_bind(p, s->grad[i], (char *)c->grad + (size_t)net->weight[i].offset * number);
+    }
+    fire_plan_bind(p, s->y, c->y);
+    if (s->w) fire_plan_bind(p, s->w, c->w);
+    if (s->made.row_id) fire_plan_bind(p, s->made.row_id, c->id);
+    if (s->made.draw) fire_plan_bind(p, s->made.draw, s->draw);
+    *r = (fire_ready){.rows = n, .plan = p, .loss = fire_plan_data(p, s->loss)};
+    if (s->n_sums) {
+        r->pred = fire_plan_tensor(p, s->pred);
+        r->pred.data = fire_plan_data(p, s->pred);
+    }
+    return r;
+}
+
+/* The factor of a row's class: told by its number, or by the largest of its one-hot labels, as in Keras. */
+static double class_factor(const fire_step *s, const fire_slice *c, int64_t row) {
+    int64_t k = 0;
+    fire_tensor y = {.type = s->target_type, .data = c->y};
+    if (s->y_width == 1) k = (int64_t)fire_get(&y, row);
+    else
+        for (int64_t i = 1; i < s->y_width; i++)
+            if (fire_get(&y, row * s->y_width + i) > fire_get(&y, row * s->y_width + k)) k = i;
+    return k >= 0 && k < s->n_class_weight ? s->class_weight[k] : 1;
+}
+
+/* Row weights, repeated for each of a row's loss values. The values are spread from the last row on, so that they may lie in place. */
+static void weigh(fire_step *s, fire_slice *c, bool validation, const int64_t *index, int64_t first, int64_t n) {
+    fire_tensor w = {.type = s->net->type, .data = c->w};
+    fire_dataset_gather(s->data, FIRE_ROLE_W, validation, index, first, n, s->net->type, c->w);
+    for (int64_t i = n - 1; i >= 0; i--) {
+        double v = fire_get(&w, i);
+        if (s->class_weight && !validation) v *= class_factor(s, c, i);
+        for (int64_t k = s->values - 1; k >= 0; k--) fire_put(&w, i * s->values + k, v);
+    }
+}
+
+static double weighted_sum(const fire_step *s, const void *loss, const void *weight, int64_t n) {
+    double sum = 0;
+    if (s->net->type == FIRE_F32) {
+        const float *l = loss, *w = weight;
+        if (s->weighted) for (int64_t i = 0; i < n; i++) sum += (double)l[i] * w[i];
+        else for (int64_t i = 0; i < n; i++) sum += (double)l[i];
+    } else {
+        const double *l = loss, *w = weight;
+        if (s->weighted) for (int64_t i = 0; i < n; i++) sum += l[i] * w[i];
+        else for (int64_t i = 0; i < n; i++) sum += l[i];
+    }
+    return sum;
+}
+
+fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const int64_t *index, int64_t first, int64_t n) {
+    fire_slice *c = &s->slice[slice];
+    fire_network *net = s->net;
+    assert(n <= s->capacity);
+    c->loss = 0;
+    c->rows = n;
+    if (n == 0) {
+        if (c->grad) memset(c->grad, 0, (size_t)net->n_params * fire_type_size(net->type));
+        return FIRE_OK;
+    }
+    fire_ready *r = ready_for(s, c, n);
+    if (!r) return c->error.status;
+    c->last = r;
+    r->used = ++c->runs;
+
+    const void *x = index ? NULL : fire_dataset_direct(s->data, FIRE_ROLE_X, validation, first, n, net->type);
+    if (!x) {
+        if (!c->x) {
+            int64_t numbers;
+            if (!fire_mul(s->capacity, s->x_width, &numbers)) return fire_fail(&c->error, FIRE_E_NOMEM, "out of memory: a batch of %lld rows is too large", (long long)s->capacity);
+            if (!(c->x = fire_alloc(s->ctx, (size_t)numbers, fire_type_size(net->type), &c->error))) return FIRE_NOMEM;
+        }
+        fire_dataset_gather(s->data, FIRE_ROLE_X, validation, index, first, n, net->type, c->x);
+        x = c->x;
+    }
+    c->x_used = x;
+    fire_plan_bind(r->plan, s->made.x, (void *)x); /* inputs are only read */
+    fire_dataset_gather(s->data, FIRE_ROLE_Y, validation, index, first, n, s->target_type, c->y);
+    if (s->weighted) weigh(s, c, validation, index, first, n);
+    if (c->id)
+        for (int64_t i = 0; i < n; i++) {
+            int64_t row = index ? index[i] : first + i;
+            c->id[i] = (int64_t)(s->row_id ? s->row_id[row] : fire_dataset_row_id(s->data, row));
+        }
+    fire_plan_run(r->plan);
+
+    c->loss = weighted_sum(s, r->loss, c->w, n * s->values);
+    c->sums[0] += c->loss;
+    fire_tensor y = {.type = s->target_type, .shape = with_batch(&s->target), .data = c->y}, none = {0};
+    y.shape.dim[0] = n;
+    for (int64_t i = 0; i < net->n_metrics; i++) /* Keras' `metrics` do not look at row weights */
+        net->metric[i].kind->add(net->metric[i].attrs, &y, &r->pred, &none, c->sums + 1 + s->sums_at[i]);
+    return FIRE_OK;
+}
+
+void fire_step_clear_sums(fire_step *s) {
+    for (int32_t i = 0; i < s->n_slices; i++) memset(s->slice[i].sums, 0, (size_t)(s->n_sums + 1) * sizeof(double));
+}
+
+int32_t fire_step_results(const fire_step *s, const double *sums, int64_t rows, double *results) {
+    results[0] = rows ? sums[0] / ((double)rows * (double)s->values) : 0;
+    for (int64_t i = 0; i < s->net->n_metrics; i++) results[i + 1] = s->net->metric[i].kind->result(s->net->metric[i].attrs, sums + 1 + s->sums_at[i]);
+    return (int32_t)s->net->n_metrics + 1;
+}
+
+fire_status fire_add_slots(fire_comm *comm, double *sums, int64_t slots, int64_t n, fire_error *err) {
+    if (fire_comm_size(comm) > 1) {
+        fire_status st = fire_comm_sum(comm, FIRE_F64, sums, slots * n, err);
+        if (st) return st;
+    }
+    for (int64_t k = 1; k < slots; k++)
+        for (int64_t i = 0; i < n; i++) sums[i] += sums[k * n + i];
+    return FIRE_OK;
+}
+
+/* ---- evaluation ---- */
+
+typedef struct wave { fire_step *s; bool validation; int64_t first, end; fire_status *status; } wave;
+
+static void run_block(void *user, int32_t i) {
+    wave *w = user;
+    int64_t first = w->first + i * w->s->capacity, n = w->end - first;
+    w->status[i] = fire_step_run(w->s, i, w->validation, NULL, first, n < w->s->capacity ? n : w->s->capacity);
+}
+
+fire_status fire_step_evaluate(fire_step *s, fire_pool *pool, bool validation, fire_comm *comm, double *results, int64_t *rows, fire_error *err) {
+    bool dealt = s->data->start[0] != NULL;
+    int32_t ranks = fire_comm_size(comm), slots = dealt ? s->data->shards : ranks, own = dealt ? s->data->own_shards : 1;
+    int32_t slot = dealt ? s->data->first_shard : fire_comm_rank(comm);
+    int64_t n = s->n_sums + 2; /* sums, and rows */
+    double *sums = fire_alloc(s->ctx, (size_t)slots, (size_t)n * sizeof *sums, err);
+    fire_status *status = fire_alloc(s->ctx, (size_t)s->n_slices, sizeof *status, err), st = sums && status ? FIRE_OK : FIRE_NOMEM;
+    fire_step_clear_sums(s);
+    for (int32_t k = 0; !st && k < own; k++, slot++) {
+        wave w = {.s = s, .validation = validation, .status = status};
+        int64_t shard_rows = fire_dataset_shard(s->data, validation, k, &w.first);
+        w.end = w.first + shard_rows;
+        double *to = sums + slot * n;
+        to[n - 1] = (double)shard_rows;
+        /* A wave is a block for each slice; sums are added block by block, in order. */
+        for (; !st && w.first < w.end; w.first += s->n_slices * s->capacity) {
+            int64_t blocks = (w.end - w.first + s->capacity - 1) / s->capacity;
+            if (blocks > s->n_slices) blocks = s->n_slices;
+            fire_pool_run(pool, (int32_t)blocks, run_block, &w);
+            for (int64_t b = 0; b < blocks; b++) {
+                if (status[b] && !st) {
+                    st = status[b];
+                    if (err) *err = s->slice[b].error;
+                }
+                for (int64_t i = 0; i < n - 1; i++) to[i] += s->slice[b].sums[i];
+                memset(s->slice[b].sums, 0, (size_t)(n - 1) * sizeof(double));
+            }
+        }
+    }
+    if (!st) st = fire_add_slots(comm, sums, slots, n, err);
+    if (!st) {
+        *rows = (int64_t)sums[n - 1];
+        fire_step_results(s, sums, *rows, results);
+    }
+    fire_free(s->ctx, sums);
+    fire_free(s->ctx, status);
+    return st;
+}
+
+/* ---- what ranks must agree on ---- */
+
+typedef struct hello { int64_t same[16], rows, validation_rows, has_shape, has_y; fire_shape x, y; } hello;
+
+fire_status fire_meet(fire_context *ctx, const fire_dataset *d, fire_comm *comm, const int64_t *same, int32_t n_same, const char *const *same_name, fire_facts *facts, fire_error *err) {
+    int32_t ranks = fire_comm_size(comm);
+    hello mine = {.rows = d->n[0], .validation_rows = d->n[1], .has_shape = d->has_shape, .has_y = d->has_y, .x = d->x, .y = d->y};
+    assert(n_same <= 16);
+    for (int32_t i = 0; i < n_same; i++) mine.same[i] = same[i];
+    hello *all = fire_alloc(ctx, (size_t)ranks, sizeof *all, err);
+    if (!all) return FIRE_NOMEM;
+    fire_status st = FIRE_OK;
+    if (ranks > 1) st = fire_comm_gather(comm, &mine, sizeof mine, all, err);
+    else all[0] = mine;
+    const hello *first = NULL;
+    fire_facts f = {0};
+    for (int32_t r = 0; !st && r < ranks; r++) {
+        char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
+        for (int32_t i = 0; !st && i < n_same; i++)
+            if (all[r].same[i] != all[0].same[i])
+                st = fire_fail(err, FIRE_E_USAGE, "rank %d has %s %lld, rank 0 has %lld; all workers must be given the same", (int)r, same_name[i], (long long)all[r].same[i],
+                               (long long)all[0].same[i]);
+        if (st) break;
+        if (all[r].rows < 0 || all[r].validation_rows < 0 || !fire_add(f.rows, all[r].rows, &f.rows) || !fire_add(f.validation_rows, all[r].validation_rows, &f.validation_rows))
+            st = fire_fail(err, FIRE_E_PEER_FAILED, "rank %d told an impossible number of rows", (int)r);
+        if (st || !all[r].has_shape || !(all[r].rows + all[r].validation_rows)) continue;
+        if (!first) { first = &all[r]; continue; }
+        if (!fire_same_shape(&first->x, &all[r].x) || !fire_same_shape(&first->y, &all[r].y) || first->has_y != all[r].has_y)
+            st = fire_fail(err, FIRE_E_RAGGED, "rank %d has rows of features %s and labels %s, other ranks differ; all rows must have one width", (int)r,
+                           fire_shape_text(&all[r].x, a), fire_shape_text(&all[r].y, b));
+    }
+    if (!st && !first) st = fire_fail(err, FIRE_E_NO_ROWS, "there are no rows%s", d->skipped ? "; all were left out as invalid" : "; the table is empty");
+    if (!st) {
+        f.x = first->x;
+        f.y = first->y;
+        f.has_y = first->has_y;
+        *facts = f;
+    }
+    fire_free(ctx, all);
+    return st;
+}

@@ -1,0 +1,96 @@
+/* step.h - a network with its loss made ready to run slices of rows: what training, evaluation and gradients share.
+**
+** A slice has its own plans, buffers and sums, so several threads can each run one. Nothing is normalised here: losses and gradients are sums over
+** rows, which slices, shards and workers add up, and the division by the number of loss values comes last.
+*/
+#ifndef FIRE_STEP_H
+#define FIRE_STEP_H
+#include "dataset.h"
+#include "network.h"
+#include "plan.h"
+#include "pool.h"
+
+#define FIRE_SLICE_PLANS 16 /* plans kept per slice, by number of rows; the least recently used makes room */
+
+typedef struct fire_ready { int64_t rows; uint64_t used; fire_plan *plan; const void *loss; fire_tensor pred; } fire_ready;
+
+typedef struct fire_slice {
+    fire_ready ready[FIRE_SLICE_PLANS];
+    fire_ready *last;     /* the plan that ran last */
+    uint64_t runs;
+    void *x, *y, *w;      /* [capacity, ...]; x is made when rows must be gathered */
+    int64_t *id;          /* [capacity], when dropout and the like ask for it */
+    void *grad;           /* [n_params + 2], like net->params and two numbers behind; only when training */
+    const void *x_used;   /* where the last run took x from */
+    int64_t rows;         /* of the last run */
+    double loss;          /* sum of its weighted losses */
+    double *sums;         /* [1 + n_sums] since cleared: weighted losses, then those of each metric */
+    fire_error error;     /* of the last run */
+} fire_slice;
+
+typedef struct fire_step {
+    fire_context *ctx;
+    fire_network *net;
+    const fire_dataset *data;
+    const uint64_t *row_id;     /* of each training row; NULL: fire_dataset_row_id */
+    fire_graph g;
+    fire_network_graph made;
+    bool training;
+    fire_value y, w, loss, pred, dx;
+    fire_value *weight, *grad;  /* [net->n_weights]; grad 0: none */
+    fire_shape pred_row, target;
+    fire_type target_type;
+    bool weighted;              /* rows have weights other than 1 */
+    int64_t x_width, y_width, values; /* numbers per row; loss values per row */
+    int64_t n_sums, *sums_at;   /* of all metrics; where each one's begin */
+    int64_t draw[2];            /* seed, epoch */
+    const double *class_weight;
+    int32_t n_class_weight;
+    int64_t capacity;           /* rows of a slice at most */
+    int32_t n_slices;
+    fire_slice *slice;
+} fire_step;
+
+typedef struct fire_step_options {
+    bool training;              /* dropout active */
+    bool gradient, input_gradient;
+    const double *class_weight;
+    int32_t n_class_weight;
+    int32_t slices;
+    int64_t capacity;
+} fire_step_options;
+
+/* fire_step_new - build graph and buffers. The network is built and compiled, and its places stay fixed until the step is freed. */
+fire_status fire_step_new(fire_step *s, fire_network *net, const fire_dataset *data, const fire_step_options *o, fire_error *err);
+void fire_step_free(fire_step *s);
+
+/* fire_step_run - rows index[0..n), or first .. first + n - 1, through slice i; its status is returned and its error kept in the slice.
+** n 0 gives zero sums and gradients. */
+fire_status fire_step_run(fire_step *s, int32_t i, bool validation, const int64_t *index, int64_t first, int64_t n);
+
+void fire_step_clear_sums(fire_step *s);
+/* fire_step_results - loss and metrics from summed sums[1 + n_sums] over `rows` rows, into results[FIRE_MAX_RESULTS]. Returns how many. */
+int32_t fire_step_results(const fire_step *s, const double *sums, int64_t rows, double *results);
+
+/* fire_step_fits - whether rows of shapes x and y (has_y) are what the network and its loss take. */
+fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool has_y, const fire_shape *y, const fire_shape *target, fire_error *err);
+
+/* fire_step_evaluate - sums over all rows of the part, on every rank the same; shards in their order, each in blocks of `capacity` rows. Does not
+** depend on the number of threads. */
+fire_status fire_step_evaluate(fire_step *s, fire_pool *pool, bool validation, fire_comm *comm, double *results, int64_t *rows, fire_error *err);
+
+/* fire_add_slots - sums of several slots over the ranks, then over the slots in order: sums[slots, n] on each rank, where every slot is filled
+** by one rank and zero elsewhere, end in sums[0 .. n). The same bits for any number of ranks. */
+fire_status fire_add_slots(fire_comm *comm, double *sums, int64_t slots, int64_t n, fire_error *err);
+
+/* fire_meet - what ranks tell each other first: the shape of rows, which a rank without rows cannot know, and how many there are. */
+typedef struct fire_facts {
+    int64_t rows, validation_rows;  /* of all ranks */
+    fire_shape x, y;
+    bool has_y;
+} fire_facts;
+fire_status fire_meet(fire_context *ctx, const fire_dataset *data, fire_comm *comm, const int64_t *same, int32_t n_same, const char *const *same_name, fire_facts *facts, fire_error *err);
+
+/* fire_adapt_layers - adapt layers that have no values yet; all: the others too. */
+fire_status fire_adapt_layers(fire_network *net, const fire_dataset *data, fire_comm *comm, bool all, fire_error *err);
+#endif
