@@ -164,7 +164,7 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
 def save(net: Any, job: Job) -> bytes:
     for key, text in job.notes:
         net.set_note(key, text)
-    return net.save_bytes()
+    return bytes(net.save_bytes())
 
 
 # ---- scoring ---------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def vectors(values: numpy.ndarray) -> pyarrow.StructArray:
 def softmax(z: numpy.ndarray) -> numpy.ndarray:
     z = z.astype(numpy.float64)
     e = numpy.exp(z - z.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    return numpy.asarray(e / e.sum(axis=1, keepdims=True))
 
 
 def raw_and_probability(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -142,7 +142,7 @@ def choose(out: Outputs, raw: numpy.ndarray, probability: numpy.ndarray) -> nump
             scaled = probability / numpy.asarray(out.thresholds)
     best = numpy.where(numpy.isnan(scaled), -numpy.inf, scaled).argmax(axis=1).astype(numpy.float64)
     best[numpy.isnan(raw).any(axis=1)] = numpy.nan
-    return best
+    return numpy.asarray(best)
 
 
 def columns(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> list[pyarrow.Array]:

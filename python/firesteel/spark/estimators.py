@@ -1,6 +1,7 @@
 """estimators - NNClassifier and NNRegressor and their models, after the law of spark.ml."""
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from typing import Any, Optional
@@ -145,7 +146,7 @@ class NNClassifierModel(NNModel):
             return out
         if len(thresholds) != out.classes:
             raise bad("thresholds", thresholds, f"{out.classes} numbers, one per class")
-        return score.dataclasses.replace(out, thresholds=tuple(thresholds))
+        return dataclasses.replace(out, thresholds=tuple(thresholds))
 
     def _output_names(self) -> tuple[str, str, str]:
         return self.value("rawPredictionCol"), self.value("probabilityCol"), self.value("predictionCol")
@@ -153,7 +154,7 @@ class NNClassifierModel(NNModel):
     def predict(self, value: Any) -> Any:
         """The class of one row (a vector or array); for a multi-label model the list of its labels."""
         out, y, logits = self._score_row(value)
-        made = score.columns(score.dataclasses.replace(out, raw=False, probability=False, prediction=True), y, logits)[0]
+        made = score.columns(dataclasses.replace(out, raw=False, probability=False, prediction=True), y, logits)[0]
         return made[0].as_py()
 
     def predictRaw(self, value: Any) -> DenseVector:
@@ -283,12 +284,12 @@ class NNClassifier(NNEstimatorBase):
     @keyword_only
     def __init__(self, **params: Any) -> None:
         super().__init__()
-        self._start(self._input_kwargs)
+        self._start(params)
 
     @keyword_only
-    def setParams(self, **params: Any) -> "NNClassifier":
+    def setParams(self, **params: Any) -> Any:
         """Set several Params."""
-        return self._set(**self._input_kwargs)
+        return self._set(**params)
 
     def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
         head = nets.classifier_head(net, loss, label.several)
@@ -336,12 +337,12 @@ class NNRegressor(NNEstimatorBase):
     @keyword_only
     def __init__(self, **params: Any) -> None:
         super().__init__()
-        self._start(self._input_kwargs)
+        self._start(params)
 
     @keyword_only
-    def setParams(self, **params: Any) -> "NNRegressor":
+    def setParams(self, **params: Any) -> Any:
         """Set several Params."""
-        return self._set(**self._input_kwargs)
+        return self._set(**params)
 
     def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
         head = nets.regressor_head(net)

@@ -218,9 +218,9 @@ class TableParams(Params):
         for name, value in checked.items():  # all or nothing
             param = getattr(self, name)
             if value is None:
-                self._paramMap.pop(param, None)  # type: ignore[attr-defined]
+                self._paramMap.pop(param, None)
             else:
-                self._paramMap[param] = value  # type: ignore[attr-defined]
+                self._paramMap[param] = value
         return self
 
     def value(self, name: str) -> Any:

@@ -45,6 +45,24 @@ def _attempt(path: str, work: Any) -> Any:
         raise fail(5001, f"{path}: {next((line for line in text.strip().splitlines() if line), type(error).__name__)[:300]}", text) from None
 
 
+def session_of(io: Any) -> Any:
+    """The session that a reader or writer was given, or the active one, classic or Connect."""
+    from pyspark.sql import SparkSession
+
+    chosen = getattr(io, "_sparkSession", None)
+    if chosen is not None:
+        return chosen
+    active: Any = SparkSession.getActiveSession()
+    if active is None:
+        try:
+            from pyspark.sql.connect.session import SparkSession as Remote
+
+            active = Remote.getActiveSession()
+        except ImportError:
+            active = None
+    return active if active is not None else SparkSession.builder.getOrCreate()
+
+
 class Writer(MLWriter):
     """write().overwrite().save(path). Unlike Spark's own writers for Python classes it needs neither a SparkContext nor a JVM."""
 
@@ -52,24 +70,8 @@ class Writer(MLWriter):
         super().__init__()
         self._instance, self._content, self._extra = instance, content, extra
 
-    def _session(self) -> Any:
-        from pyspark.sql import SparkSession
-
-        chosen = getattr(self, "_sparkSession", None)
-        if chosen is not None:
-            return chosen
-        active = SparkSession.getActiveSession()
-        if active is None:
-            try:
-                from pyspark.sql.connect.session import SparkSession as Remote
-
-                active = Remote.getActiveSession()
-            except ImportError:
-                active = None
-        return active if active is not None else SparkSession.builder.getOrCreate()
-
     def save(self, path: str) -> None:
-        spark = self._session()
+        spark = session_of(self)
         if not self.shouldOverwrite and _exists(spark, path):
             raise fail(5001, f"{path} exists; write().overwrite().save(path) replaces it")
         metadata = self._metadata(spark)
@@ -100,10 +102,8 @@ class Reader(MLReader):  # type: ignore[type-arg]
         super().__init__()
         self._cls = cls
 
-    _session = Writer._session
-
     def load(self, path: str) -> Any:
-        spark = self._session()
+        spark = session_of(self)
         metadata = self._read_metadata(spark, path)
         mine = metadata["firesteel"]
         content = self._read_content(spark, path, mine["content"]) if mine.get("content") else None

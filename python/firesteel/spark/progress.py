@@ -72,9 +72,10 @@ class Listener:
     def close(self) -> None:
         self._closed = True
         try:
-            self._server.close()
+            self._server.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
         except OSError:
             pass
+        self._server.close()
 
 
 # ---- the line ---------------------------------------------------------------------------

@@ -42,6 +42,6 @@ class TrainingSummary:
     def _repr_html_(self) -> str:
         from html import escape
 
-        from ..models import History
+        from ..history import History
 
         return f"<p>{escape(repr(self))}</p>" + History(self.history)._repr_html_()

@@ -21,8 +21,8 @@ def output_fields(out: Outputs, raw: str, probability: str, prediction: str) -> 
     """The columns that scoring adds, each with spark.ml's metadata, in the order that executor.score gives them."""
     if out.head == "values":
         return [(StructField(prediction, DoubleType() if out.units == 1 else VectorUDT()), {})] if prediction else []
-    size = {"ml_attr": {"num_attrs": out.classes}}
-    found = []
+    size: dict[str, Any] = {"ml_attr": {"num_attrs": out.classes}}
+    found: list[tuple[StructField, dict[str, Any]]] = []
     if out.raw:
         found.append((StructField(raw, VectorUDT()), size))
     if out.probability:
@@ -74,9 +74,7 @@ def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: O
     rows = F.struct(*[column(c).alias(c) for c in features])
     if session.version(spark) < (4, 1):
         return _by_map(df, score, kind, features, fields)
-    from pyspark.sql.functions import arrow_udf
-
-    udf = arrow_udf(score, kind)
+    udf = getattr(F, "arrow_udf")(score, kind)  # pyspark 4.0 lacks it
     temporary = f"__firesteel_{os.urandom(4).hex()}"
     if out.invalid == "skip":
         # Spark may move a filter below the projection that it reads from and so score twice; not for a nondeterministic function.
