@@ -2,8 +2,9 @@
 **
 ** Metadata of format 1: firesteel.graph_hash (fire_onnx_hash over the graph, firesteel.network and firesteel.unset),
 ** firesteel.version ("1"), firesteel.network (fire_network_describe), firesteel.unset (names of weights that have no value yet, a
-** line each), firesteel.optimizer, firesteel.loss, firesteel.metrics (texts of compile), firesteel.note.<key>.
-** Weights are the initializers of the same name. A file whose hash does not fit its graph was changed by other software: it is loaded
+** line each), firesteel.state (small weights that inference does not read, "name number number ..." a line each),
+** firesteel.optimizer, firesteel.loss, firesteel.metrics (texts of compile), firesteel.note.<key>.
+** All other weights are the initializers of the same name. A file whose hash does not fit its graph was changed by other software: it is loaded
 ** as the plain graph that it now is.
 */
 #include "model.h"
@@ -21,6 +22,7 @@
 #define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
 #define NOTE_KEY "firesteel.note."
 #define MAX_LAYERS 10000 /* in a file */
+#define STATE_NUMBERS 64 /* larger weights are initializers even when nothing reads them: other software may warn of such */
 
 fire_status fire_error_prefix(fire_error *err, const char *path, fire_status s) {
     char name[300], text[sizeof err->message];
@@ -35,12 +37,11 @@ fire_status fire_error_prefix(fire_error *err, const char *path, fire_status s) 
 typedef struct saved { /* what is written, put together from the network */
     fire_context *ctx;
     fire_graph graph;
-    bool own_graph;
-    fire_onnx_weight *weight;
+    fire_onnx_weight *weight; int64_t n_weights; /* those that become initializers */
     fire_value *value;
     fire_onnx_meta *meta; int64_t n_meta;
     char *network;
-    fire_buffer unset;
+    fire_buffer unset, state;
     fire_arena keys;
 } saved;
 
@@ -51,6 +52,7 @@ static void saved_clear(saved *s) {
     fire_free(s->ctx, s->meta);
     fire_free(s->ctx, s->network);
     fire_buffer_free(&s->unset);
+    fire_buffer_free(&s->state);
     fire_arena_free(&s->keys);
 }
 
@@ -69,9 +71,12 @@ static fire_status layers_meta(const fire_network *net, saved *s, fire_error *er
     for (int64_t i = 0; i < net->n_weights; i++)
         if (!net->weight[i].ready) fire_buffer_text(&s->unset, "%s\n", net->weight[i].name);
     fire_buffer_add(&s->unset, "", 1);
+    fire_buffer_add(&s->state, "", 1);
     if (s->unset.first.status) return fire_fail(err, s->unset.first.code, "%s", s->unset.first.message);
+    if (s->state.first.status) return fire_fail(err, s->state.first.code, "%s", s->state.first.message);
     if ((r = add_meta(s, "firesteel.network", s->network, err))) return r;
-    return s->unset.size > 1 ? add_meta(s, "firesteel.unset", (const char *)s->unset.data, err) : FIRE_OK;
+    if (s->unset.size > 1) r = add_meta(s, "firesteel.unset", (const char *)s->unset.data, err);
+    return r || s->state.size <= 1 ? r : add_meta(s, "firesteel.state", (const char *)s->state.data, err);
 }
 
 /* Put the hash where zeros stand for it: the first entry of the metadata. */
@@ -89,8 +94,30 @@ static fire_status set_hash(fire_buffer *b, const saved *s, fire_error *err) {
     return r;
 }
 
+static bool is_read(const fire_graph *g, fire_value v) {
+    for (int64_t i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->node[i].n_in; k++)
+            if (v && g->node[i].in[k] == v) return true;
+    return false;
+}
+
+/* Weight i becomes an initializer, or a line of firesteel.state. */
+static void place_weight(const fire_network *net, saved *s, int64_t i) {
+    const fire_weight_slot *w = &net->weight[i];
+    const fire_tensor t = {net->type, w->shape, fire_weight_data(net, i)};
+    int64_t n = fire_count(&w->shape);
+    if (n > STATE_NUMBERS || is_read(&s->graph, s->value[i])) {
+        s->weight[s->n_weights++] = (fire_onnx_weight){s->value[i], w->name, t};
+        return;
+    }
+    char number[FIRE_NUMBER_TEXT];
+    fire_buffer_text(&s->state, "%s", w->name);
+    for (int64_t k = 0; k < n; k++) fire_buffer_text(&s->state, " %s", fire_number_text(fire_get(&t, k), number));
+    fire_buffer_text(&s->state, "\n");
+}
+
 static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *err) {
-    saved s = {.ctx = net->ctx, .unset = {.ctx = net->ctx}, .keys = {.ctx = net->ctx}};
+    saved s = {.ctx = net->ctx, .unset = {.ctx = net->ctx}, .state = {.ctx = net->ctx}, .keys = {.ctx = net->ctx}};
     fire_network_graph made = {.x = net->onnx_in, .y = net->onnx_out};
     fire_status r = FIRE_OK;
     fire_graph_init(&s.graph, net->ctx);
@@ -99,10 +126,7 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
         s.value = fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *s.value, err);
         s.weight = s.value ? fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *s.weight, err) : NULL;
         if (s.weight) r = fire_network_forward(net, &s.graph, false, &made, s.value, err);
-        for (int64_t i = 0; i < net->n_weights && !r; i++) {
-            const fire_weight_slot *w = &net->weight[i];
-            s.weight[i] = (fire_onnx_weight){s.value[i], w->name, {net->type, w->shape, fire_weight_data(net, i)}};
-        }
+        for (int64_t i = 0; i < net->n_weights && !r; i++) place_weight(net, &s, i);
     }
     if (!r && !(s.meta = fire_alloc(net->ctx, (size_t)net->n_notes + 8, sizeof *s.meta, err))) r = FIRE_NOMEM;
     if (!r && !net->onnx) r = add_meta(&s, HASH_KEY, NO_HASH, err);
@@ -122,7 +146,7 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
             r = add_meta(&s, key, net->note[i].text, err);
         }
     }
-    if (!r) r = fire_onnx_write(b, net->onnx ? net->onnx : &s.graph, made.x, made.y, s.weight ? net->n_weights : 0, s.weight, s.n_meta, s.meta, err);
+    if (!r) r = fire_onnx_write(b, net->onnx ? net->onnx : &s.graph, made.x, made.y, s.n_weights, s.weight, s.n_meta, s.meta, err);
     if (!r && !net->onnx) r = set_hash(b, &s, err);
     saved_clear(&s);
     return r;
@@ -150,20 +174,45 @@ fire_status fire_save(const fire_network *net, const char *path, fire_error *err
 
 /* ---- load ---- */
 
+/* The line of a weight in firesteel.state, past its name; NULL: none. */
+static const char *state_line(const char *state, const char *name) {
+    size_t n = strlen(name);
+    while (state && *state) {
+        if (!strncmp(state, name, n) && (state[n] == ' ' || state[n] == '\n')) return state + n;
+        state = strchr(state, '\n');
+        state += state != NULL;
+    }
+    return NULL;
+}
+
 static fire_status load_weight(const fire_onnx *m, fire_network *net, int64_t i, fire_error *err) {
     fire_weight_slot *w = &net->weight[i];
+    const int64_t count = fire_count(&w->shape);
+    fire_tensor to = {net->type, w->shape, fire_weight_data(net, i)}, as;
     char shown[100], what[120], a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
     snprintf(what, sizeof what, "weight '%s'", fire_escape(shown, sizeof shown, w->name, strlen(w->name)));
     const fire_onnx_name *d = fire_onnx_find(m, (fire_span){(const uint8_t *)w->name, strlen(w->name)});
-    if (!d || d->from != FIRE_ONNX_INITIALIZER) return fire_fail(err, FIRE_E_CORRUPT, "%s is not in the file", what);
-    fire_tensor as;
+    if (!d || d->from != FIRE_ONNX_INITIALIZER) {
+        const char *text = count <= STATE_NUMBERS ? state_line(fire_onnx_text(m, "firesteel.state"), w->name) : NULL;
+        if (!text) return fire_fail(err, FIRE_E_CORRUPT, "%s is not in the file", what);
+        for (int64_t k = 0; k < count; k++) {
+            char *end;
+            const bool more = text[0] == ' ' && text[1] > ' ';
+            double v = more ? fire_number_read(text + 1, &end) : 0;
+            if (!more || end == text + 1) return fire_fail(err, FIRE_E_CORRUPT, "%s has %lld numbers, expected %lld", what, (long long)k, (long long)count);
+            fire_put(&to, k, v);
+            text = end;
+        }
+        if (*text && *text != '\n') return fire_fail(err, FIRE_E_CORRUPT, "%s has more than %lld numbers", what, (long long)count);
+        w->ready = true;
+        return FIRE_OK;
+    }
     fire_status s = fire_onnx_tensor_shape(m, &m->initializer[d->index], what, &as, err);
     if (s) return s;
     if (as.type != net->type || !fire_same_shape(&as.shape, &w->shape))
         return fire_fail(err, FIRE_E_CORRUPT, "%s is %s %s, expected %s %s", what, fire_type_text(as.type), fire_shape_text(&as.shape, a),
                          fire_type_text(net->type), fire_shape_text(&w->shape, b));
-    size_t bytes = (size_t)fire_count(&w->shape) * fire_type_size(net->type);
-    s = fire_onnx_tensor_copy(m, &m->initializer[d->index], what, &as, fire_weight_data(net, i), bytes, err);
+    s = fire_onnx_tensor_copy(m, &m->initializer[d->index], what, &as, to.data, (size_t)count * fire_type_size(net->type), err);
     w->ready = !s;
     return s;
 }
@@ -195,8 +244,9 @@ static fire_status load_layers(fire_context *ctx, const fire_onnx *m, const char
     fire_status s = check_description(description, err);
     if (s) return s;
     if (m->n_inputs != 1 || (m->input->type != FIRE_F32 && m->input->type != FIRE_F64)) return fire_fail(err, FIRE_E_CORRUPT, "the input is no tensor of float32 or float64");
-    /* The weights lie in this file: a description that asks for more memory is not believed. */
-    if ((s = fire_network_restore(ctx, (fire_type)m->input->type, description, (int64_t)m->size, &net, err))) return s;
+    /* The weights lie in this file, the small ones as text of at least two bytes a number: a description that asks for more memory is
+    ** not believed. */
+    if ((s = fire_network_restore(ctx, (fire_type)m->input->type, description, (int64_t)m->size * 4, &net, err))) return s;
     if (!net->built) s = fire_fail(err, FIRE_E_CORRUPT, "firesteel.network lacks the shape of the input");
     for (int64_t i = 0; i < net->n_weights && !s; i++) s = load_weight(m, net, i, err);
     if (!s) s = load_unset(net, unset, err);

@@ -177,6 +177,7 @@ static void build_layers(fire_build *b, int64_t from, int64_t to, fire_value *va
             if (!value[j + 1]) value[j + 1] = fire_graph_input(g, j < 0 ? "x" : net->layer[j].name, net->type, j < 0 ? net->input : net->layer[j].output);
             in[k] = value[j + 1];
         }
+        if (g->first.status) return;
         int64_t flops = b->first ? fire_graph_flops(g) : 0;
         if (g->first.status) return;
         g->layer = n->name;

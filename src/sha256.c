@@ -48,6 +48,7 @@ void fire_sha256_init(fire_sha256 *s) {
 
 void fire_sha256_add(fire_sha256 *s, const void *data, size_t size) {
     const uint8_t *p = data;
+    if (!size) return;
     size_t held = s->bytes % 64;
     s->bytes += size;
     if (held) {

@@ -202,17 +202,17 @@ static void describes(void **state) {
     char built[400];
     snprintf(built, sizeof built, "%sbuilt input=[28,28]\n", open);
     same_text(net, built);
-    OK(fire_network_restore(ctx, FIRE_F32, built, &back, &err));
+    OK(fire_network_restore(ctx, FIRE_F32, built, 0, &back, &err));
     same_text(back, built);
     assert_int_equal(fire_network_weights(back), 5);
     fire_network_free(back);
-    OK(fire_network_restore(ctx, FIRE_F64, open, &back, &err));
+    OK(fire_network_restore(ctx, FIRE_F64, open, 0, &back, &err));
     assert_int_equal(fire_network_weights(back), 0);
     fire_network_free(back);
 
-    FAILS(fire_network_restore(ctx, FIRE_F32, "Flatten name=flatten\nDens units=3\n", &back, &err), FIRE_E_CORRUPT,
+    FAILS(fire_network_restore(ctx, FIRE_F32, "Flatten name=flatten\nDens units=3\n", 0, &back, &err), FIRE_E_CORRUPT,
           "line 2 of the network's description: no layer named 'Dens'; did you mean 'Dense'?");
-    FAILS(fire_network_restore(ctx, FIRE_F32, "built input=[3]\nFlatten\n", &back, &err), FIRE_E_CORRUPT,
+    FAILS(fire_network_restore(ctx, FIRE_F32, "built input=[3]\nFlatten\n", 0, &back, &err), FIRE_E_CORRUPT,
           "line 2 of the network's description: nothing may follow the line of the input shape");
     fire_network_free(net);
 }
@@ -333,7 +333,7 @@ static void examples(void **state) {
                 OK(fire_network_build(net, &x, &err));
                 OK(fire_network_init(net, 1, &err));
                 OK(fire_network_describe(net, &text, &err));
-                OK(fire_network_restore(ctx, net->type, text, &back, &err));
+                OK(fire_network_restore(ctx, net->type, text, 0, &back, &err));
                 assert_int_equal(fire_network_weights(net), fire_network_weights(back));
                 assert_true(fire_same_shape(&net->output, &back->output));
                 fire_release(ctx, text);
@@ -413,7 +413,7 @@ static fire_status whole_life(fire_context *c, void *user, fire_error *e) {
     if (!s) s = fire_network_clone(net, &copy, e);
     if (!s) s = fire_network_pop(copy, e);
     if (!s) s = fire_network_describe(net, &text, e);
-    if (!s) s = fire_network_restore(c, FIRE_F32, text, &back, e);
+    if (!s) s = fire_network_restore(c, FIRE_F32, text, 0, &back, e);
     if (!s) s = fire_network_compile(net, "adam", "sparse_categorical_crossentropy", "acc", e);
     fire_free(c, text);
     fire_network_free(net);

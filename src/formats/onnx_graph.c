@@ -189,9 +189,10 @@ static fire_status add_node(const fire_onnx *m, fire_graph *g, int64_t i, fire_b
         if ((s = add_constant_node(m, g, n, &out[0], err))) return s;
     } else {
         const fire_op *op = NULL;
-        if (n->op.size < sizeof op_name && n->domain.size < sizeof domain) {
+        if (n->op.size && n->op.size < sizeof op_name && n->domain.size < sizeof domain) {
             memcpy(op_name, n->op.bytes, n->op.size), op_name[n->op.size] = 0;
-            memcpy(domain, n->domain.bytes, n->domain.size), domain[n->domain.size] = 0;
+            if (n->domain.size) memcpy(domain, n->domain.bytes, n->domain.size);
+            domain[n->domain.size] = 0;
             if (strlen(op_name) == n->op.size && strlen(domain) == n->domain.size) op = fire_op_find(standard ? NULL : domain, op_name);
         }
         if (!op) {

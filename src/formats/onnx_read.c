@@ -8,7 +8,7 @@
 
 static int64_t offset_in(const fire_onnx *m, const uint8_t *at) { return at - m->bytes; }
 
-bool fire_span_is(fire_span s, const char *text) { return s.size == strlen(text) && !memcmp(s.bytes, text, s.size); }
+bool fire_span_is(fire_span s, const char *text) { return s.size == strlen(text) && (!s.size || !memcmp(s.bytes, text, s.size)); }
 
 static int span_compare(fire_span a, fire_span b) {
     size_t n = a.size < b.size ? a.size : b.size;
