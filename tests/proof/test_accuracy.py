@@ -1,0 +1,33 @@
+"""Accuracy on the 10,000 Fashion-MNIST test pictures that a correct engine reaches, with the settings that were measured elsewhere."""
+import firesteel as fire
+import pytest
+from fashion import load
+from firesteel import layers
+
+
+@pytest.fixture(scope="module")
+def fashion():
+    return load("train"), load("test")
+
+
+def run(fashion, hidden, optimizer, batch, epochs, seed):
+    (x, y), (tx, ty) = fashion
+    fire.utils.set_random_seed(seed)
+    model = fire.Sequential([fire.Input((784,)), *(layers.Dense(units, "relu") for units in hidden), layers.Dense(10, "softmax")])
+    model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
+    return model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0, validation_data=(tx, ty)).history["val_accuracy"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_one_hidden_layer(fashion, seed):
+    assert run(fashion, [128], "adam", 32, 10, seed)[-1] >= 0.865
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_softmax_regression(fashion, seed):
+    assert run(fashion, [], "adam", 128, 5, seed)[-1] >= 0.825
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_two_hidden_layers_nesterov(fashion, seed):
+    assert max(run(fashion, [512, 256], fire.optimizers.SGD(0.05, momentum=0.9, nesterov=True), 128, 10, seed)[-3:]) >= 0.865
