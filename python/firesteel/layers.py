@@ -5,15 +5,26 @@ one model.
 """
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from . import _core
 from ._text import Named, attrs_text, parse_attrs
 from .initializers import Initializer
 
 if TYPE_CHECKING:
     import numpy as np
     from .models import Sequential
+
+
+def _must_be_given(kind: str) -> dict[str, Any]:
+    """The engine's defaults of what Keras wants to be given: the engine leaves out what equals its default."""
+    for line in _core.catalog().splitlines():
+        entry = json.loads(line)
+        if entry["kind"] == "layer" and entry["name"] == kind:
+            return {attr["name"]: attr["default"] for attr in entry["attrs"] if attr["name"] in ("rate", "activation")}
+    return {}
 
 
 class Layer(Named):
@@ -85,7 +96,7 @@ class Layer(Named):
         if cls is Layer:
             layer = Layer(name, **parse_attrs(attrs))
         else:
-            layer = cls(**parse_attrs(attrs), name=name)
+            layer = cls(**{**_must_be_given(kind), **parse_attrs(attrs)}, name=name)
         layer._model = model
         return layer
 
