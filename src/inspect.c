@@ -1,6 +1,6 @@
 /* inspect.c - what a graph costs and how it would run. */
 #include "network.h"
-#include <string.h>
+#include "step.h"
 
 /* Each node for one row. */
 int64_t fire_graph_flops(const fire_graph *g) {
@@ -18,4 +18,49 @@ int64_t fire_graph_flops(const fire_graph *g) {
         if (!fire_add(sum, f, &sum)) return INT64_MAX;
     }
     return sum;
+}
+
+
+/* Plan what is needed for outputs[n] and tell. */
+static fire_status explain(const fire_graph *g, int64_t batch, int n, const fire_value *outputs, fire_write *write, void *user, fire_error *err) {
+    fire_plan *plan = NULL;
+    fire_status s = fire_plan_new(g, batch, n, outputs, &plan, err);
+    if (!s) fire_plan_explain(plan, write, user);
+    fire_plan_free(plan);
+    return s;
+}
+
+/* The step that fire_fit makes, over a dataset without rows: losses, predictions for the metrics, gradients of what is trained. */
+static fire_status explain_step(fire_network *net, int64_t batch, fire_write *write, void *user, fire_error *err) {
+    fire_dataset *none = NULL;
+    fire_step step = {0};
+    fire_status s = fire_dataset_new(net->ctx, &none, err);
+    if (!s) s = fire_step_new(&step, net, none, &(fire_step_options){.training = true, .gradient = true, .slices = 1, .capacity = 1}, err);
+    fire_value *outputs = s ? NULL : fire_alloc(net->ctx, (size_t)net->n_weights + 2, sizeof *outputs, err);
+    if (outputs) {
+        int n = 0;
+        outputs[n++] = step.loss;
+        if (step.n_sums) outputs[n++] = step.pred;
+        for (int64_t i = 0; i < net->n_weights; i++)
+            if (step.grad[i]) outputs[n++] = step.grad[i];
+        s = explain(&step.g, batch, n, outputs, write, user, err);
+    } else if (!s) s = FIRE_NOMEM;
+    fire_free(net->ctx, outputs);
+    fire_step_free(&step);
+    fire_dataset_free(none);
+    return s;
+}
+
+fire_status fire_explain_plan(fire_network *net, int64_t batch, bool training, fire_write *write, void *user, fire_error *err) {
+    if (batch < 0) return fire_fail(err, FIRE_E_USAGE, "a batch of %lld rows, expected at least 1, or 0 for the usual one", (long long)batch);
+    if (batch == 0) batch = training ? 32 : fire_block_rows(net);
+    if (training) return explain_step(net, batch, write, user, err);
+    if (net->onnx) return explain(net->onnx, batch, 1, &net->onnx_out, write, user, err);
+    fire_graph g;
+    fire_network_graph made;
+    fire_graph_init(&g, net->ctx);
+    fire_status s = fire_network_forward(net, &g, false, &made, NULL, err);
+    if (!s) s = explain(&g, batch, 1, &made.y, write, user, err);
+    fire_graph_clear(&g);
+    return s;
 }
