@@ -23,10 +23,12 @@ const char *fire_number_text(double v, char buf[FIRE_NUMBER_TEXT]) {
     if (isinf(v)) return v > 0 ? memcpy(buf, "inf", 4) : memcpy(buf, "-inf", 5);
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0), old = c ? uselocale(c) : (locale_t)0;
     /* The shortest text that reads back to the same bits; 17 digits always do. */
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(buf, FIRE_NUMBER_TEXT, "%.*g", digits, v);
-        if (strtod(buf, NULL) == v) break;
-    }
+    if (fabs(v) < 1e15 && v == floor(v)) snprintf(buf, FIRE_NUMBER_TEXT, "%.0f", v); /* 1000, not 1e+03 */
+    else
+        for (int digits = 1; digits <= 17; digits++) {
+            snprintf(buf, FIRE_NUMBER_TEXT, "%.*g", digits, v);
+            if (strtod(buf, NULL) == v) break;
+        }
     if (c) { uselocale(old); freelocale(c); }
     return buf;
 }
