@@ -5,9 +5,12 @@ Spark reports a failed task as some 90 lines of Java and Python. The line that `
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Optional
 
 MARK = "firesteel-error "
+# How Python prints one of our own exceptions, as scoring raises them.
+_PLAIN = re.compile(r"\bfiresteel\.errors\.\w+: (FS\d{4}): ([^\n]*)")
 _decoder = json.JSONDecoder()
 
 
@@ -41,7 +44,7 @@ def marked(error: BaseException, rank: int, host: str) -> TaskError:
 
 
 def find(text: str) -> Optional[dict[str, Any]]:
-    """The record planted in a long error text. Of several, one that is not merely the echo of another worker's failure wins."""
+    """The record planted in a long error text, or made of an exception of ours that is printed there. Of several, one that is not merely the echo of another worker's failure wins."""
     best: Optional[dict[str, Any]] = None
     at = text.find(MARK)
     while at >= 0:
@@ -53,6 +56,10 @@ def find(text: str) -> Optional[dict[str, Any]]:
             if best is None or (best["code"] in ECHOES and record["code"] not in ECHOES):
                 best = record
         at = text.find(MARK, at + 1)
+    if best is None:
+        plain = _PLAIN.search(text)
+        if plain:
+            best = {"code": plain.group(1), "message": plain.group(2).strip(), "rank": -1, "host": ""}
     return best
 
 

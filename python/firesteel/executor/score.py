@@ -11,8 +11,8 @@ from typing import Any, Callable, Optional, Sequence
 import numpy
 import pyarrow
 
+from .. import errors
 from . import engine
-from .failure import TaskError
 
 KEPT = 4  # networks that one Python worker keeps loaded
 
@@ -151,7 +151,7 @@ def columns(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> 
     y = y.reshape(n, -1)
     logits = None if logits is None else logits.reshape(n, -1)
     if y.shape[1] != out.units:
-        raise TaskError("FS1002", f"the network gives {y.shape[1]} numbers per row, the model expects {out.units}")
+        raise errors.make(1002, f"the network gives {y.shape[1]} numbers per row, the model expects {out.units}")
     if out.head == "values":
         return [pyarrow.array(y[:, 0].astype(numpy.float64)) if out.units == 1 else vectors(y)]
     raw, probability = raw_and_probability(out, y, logits)

@@ -107,7 +107,11 @@ class NNModel(Model, TableParams, MLWritable, _Readable):
 
     def _transform(self, dataset: Any) -> Any:
         self._network()
-        columns = [f.name for f in schema.features(dataset.schema, self.value("featuresCol"))]
+        features = schema.features(dataset.schema, self.value("featuresCol"))
+        columns = [f.name for f in features]
+        width = schema.width(features)
+        if width is not None and width != self.numFeatures:
+            raise fail(1002, f"featuresCol={self.value('featuresCol')!r} gives {width} numbers per row, the network takes {self.numFeatures}")
         out = self._outputs()
         raw, probability, prediction = self._output_names()
         fields = output_fields(out, raw, probability, prediction)
@@ -242,12 +246,7 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, _Readable):  # type: i
         return model
 
     def _check(self, net: Recipe, head: nets.Head, optimizer: str, loss: str, features: list[Any]) -> None:
-        width: Optional[int] = 0
-        for f in features:
-            size = (f.metadata or {}).get("ml_attr", {}).get("num_attrs") if schema.is_vector(f.dataType) else \
-                None if schema.is_array(f.dataType) else 1
-            width = None if width is None or not isinstance(size, int) else width + size
-        nets.check(net, optimizer, loss or head.loss, self._metrics(net, head), width)
+        nets.check(net, optimizer, loss or head.loss, self._metrics(net, head), schema.width(features))
         self._class_weight(head)
 
     def _notes(self, names: list[str], label: schema.Label) -> tuple[tuple[str, str], ...]:

@@ -59,6 +59,17 @@ def features(schema: StructType, given: Any) -> list[StructField]:
     return fields
 
 
+def width(fields: Sequence[StructField]) -> Optional[int]:
+    """Numbers per row of the feature columns, where the schema tells: vectors do in spark.ml's metadata, arrays do not."""
+    total = 0
+    for f in fields:
+        size = (f.metadata or {}).get("ml_attr", {}).get("num_attrs") if is_vector(f.dataType) else None if is_array(f.dataType) else 1
+        if not isinstance(size, int):
+            return None
+        total += size
+    return total
+
+
 class Label(NamedTuple):
     name: str
     several: bool            # an array or vector of labels per row

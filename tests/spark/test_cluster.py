@@ -1,0 +1,107 @@
+"""local-cluster: two executors of their own process, one core each."""
+import os
+import signal
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import firesteel as fire
+from conftest import flower_rows, make_session
+from firesteel.spark import NNClassifier, addWheel
+from test_local import pyspark_workers, threads_named
+
+
+@pytest.fixture(scope="module")
+def spark():
+    session = make_session("local-cluster[2,1,1024]")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def df(spark):
+    x, y = flower_rows()
+    return spark.createDataFrame([(*map(float, r), float(c)) for r, c in zip(x, y)], ["a", "b", "c", "d", "label"])
+
+
+def small(**params):
+    return NNClassifier(**{**dict(featuresCol=list("abcd"), hiddenLayers=[16], epochs=8, batchSize=16, learningRate=0.02, seed=5, verbose=0, numWorkers=2), **params})
+
+
+def test_two_executors_train_and_score(df):
+    model = small().fit(df)  # executors may still be registering
+    rows = model.transform(df).collect()
+    assert sum(r.label == r.prediction for r in rows) / len(rows) > 0.9
+    again = small().fit(df.repartition(3))
+    assert [w.tobytes() for w in again.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
+
+
+def test_more_workers_than_slots(df):
+    began = time.monotonic()
+    with pytest.raises(fire.FiresteelError) as caught:
+        small(numWorkers=3).fit(df)
+    assert caught.value.code == "FS4001" and time.monotonic() - began < 2.5
+
+
+def test_large_models_go_to_each_host_once(df):
+    net = fire.Sequential([fire.layers.Dense(512, "relu"), fire.layers.Dense(600, "relu"), fire.layers.Dense(3, "softmax")])
+    model = small(net=net, epochs=1, learningRate=0.001).fit(df)
+    rows = model.transform(df).collect()
+    x = np.array([[r.a, r.b, r.c, r.d] for r in rows], np.float32)
+    assert model.network.predict(x, verbose=0).tobytes() == np.array([r.probability.toArray() for r in rows], np.float32).tobytes()
+
+
+def test_a_wheel_reaches_the_executors(spark, df, tmp_path):
+    wheel = tmp_path / "firesteel-0.1.0-cp311-abi3-linux_x86_64.whl"
+    package = Path(fire.__file__).parent
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path in package.rglob("*"):
+            if path.suffix in (".py", ".so"):
+                archive.write(path.resolve(), path.relative_to(package.parent))
+    addWheel(spark, str(wheel))
+
+    def look(batches):
+        """Without the tree on the path, the shipped wheel is what is imported."""
+        import json
+        import subprocess
+        import sys
+
+        import pyarrow
+
+        for _ in batches:
+            pass
+        code = "import sys; sys.path = [p for p in sys.path if not p.endswith('/python')]; sys.path.insert(0, 'firesteel_wheel'); import firesteel; print(firesteel.__file__)"
+        done = subprocess.run([sys.executable, "-E", "-c", code], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        yield pyarrow.RecordBatch.from_pydict({"text": [json.dumps([done.returncode, done.stdout])]})
+
+    for row in df.repartition(2).mapInArrow(look, "text string").collect():
+        assert row.text.startswith("[0,") and "firesteel_wheel" in row.text, row.text
+    with pytest.raises(fire.FiresteelError):
+        addWheel(spark, str(tmp_path / "nothing.whl"))
+
+
+def test_a_killed_worker_is_named_in_time(spark, df):
+    big = df.crossJoin(spark.range(40))
+    found = {}
+
+    def strike():
+        for _ in range(400):
+            time.sleep(0.05)
+            workers = [p for p in pyspark_workers(os.getpid()) if threads_named(p, "firesteel-fit")]
+            if len(workers) == 2:
+                time.sleep(0.5)
+                found["at"] = time.monotonic()
+                os.kill(workers[1], signal.SIGKILL)
+                return
+
+    thread = threading.Thread(target=strike)
+    thread.start()
+    with pytest.raises(fire.FiresteelError) as caught:
+        small(epochs=100000).fit(big)
+    thread.join()
+    assert caught.value.code == "FS4003" and time.monotonic() - found["at"] < 5
+    assert len(str(caught.value).splitlines()) <= 12 and len(caught.value.details) > 500
