@@ -1,10 +1,12 @@
 /* context.c - memory, CPU features, small checked helpers. */
 #include "context.h"
 #include "file.h"
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined __x86_64__ || defined __i386__
+#include <cpuid.h>
+#endif
 
 const char *fire_version(void) { return FIRE_VERSION; }
 
@@ -30,7 +32,9 @@ static void default_free(void *user, void *p) { free(p); }
 static fire_isa cpu_isa(void) {
 #if defined __x86_64__ || defined __i386__
     __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    unsigned a, b, c, d; /* clang before 16 does not know "f16c": leaf 1, ECX bit 29 */
+    bool f16c = __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
     bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
     return avx2 && avx512 ? FIRE_ISA_AVX512 : avx2 ? FIRE_ISA_AVX2 : FIRE_ISA_BASE;

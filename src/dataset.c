@@ -63,10 +63,10 @@ static fire_status plan_shape(const fire_dataset *d, shape_plan *p, const int32_
     *p = (shape_plan){{0}};
     if (d->has_shape) return FIRE_OK;
     for (int r = 0; r < 3; r++) {
-        if (!(p->width[r] = fire_alloc(d->ctx, (size_t)n[r], sizeof(int64_t), err))) { plan_free(d->ctx, p); return FIRE_NOMEM; }
+        if (!(p->width[r] = fire_alloc(d->ctx, (size_t)n[r], sizeof(int64_t), err))) return FIRE_NOMEM;
         for (int32_t i = 0; i < n[r]; i++) p->width[r][i] = view[r][i].width;
     }
-    if (label && !(p->label = fire_copy_text(d->ctx, label, err))) { plan_free(d->ctx, p); return FIRE_NOMEM; }
+    if (label && !(p->label = fire_copy_text(d->ctx, label, err))) return FIRE_NOMEM;
     return FIRE_OK;
 }
 

@@ -495,7 +495,49 @@ static void test_allocation_failures(void **state) {
     assert_true(failed > 500);
 }
 
-int main(void) {
+/* ---- examples with their results as JSON, for tests/python/test_operators.py, where ONNX's own reference judges them ---- */
+
+static void print_tensor(const fire_tensor *t) {
+    printf("{\"type\": %d, \"shape\": [", t->type);
+    for (int d = 0; d < t->shape.rank; d++) printf("%s%lld", d ? ", " : "", (long long)t->shape.dim[d]);
+    printf("], \"data\": [");
+    for (int64_t k = 0, n = fire_count(&t->shape); k < n; k++) printf("%s%.17g", k ? ", " : "", fire_get(t, k));
+    printf("]}");
+}
+
+static void print_example(fire_context *ctx, const fire_op *op, const char *example) {
+    for (int k = 0; k < 2; k++) {
+        fire_error err = {0};
+        char text[FIRE_ATTRS_TEXT] = "";
+        one o;
+        if (op->domain) return;
+        if (build(ctx, op, example, k ? FIRE_F64 : FIRE_F32, &o, &err)) fail_msg("%s", err.message);
+        fire_tensor *value = harness_values(&o.g, 1, &err);
+        fill(&o, value);
+        harness_run(&o.g, value);
+        fire_attrs_write(op->attrs, o.g.node[0].attrs, true, text, sizeof text);
+        printf("{\"op\": \"%s\", \"attrs\": \"%s\", \"inputs\": [", op->name, text);
+        for (int i = 0; i < o.e.n_in; i++) {
+            printf(i ? ", " : "");
+            if (o.in[i]) print_tensor(&value[o.in[i]]);
+            else printf("null");
+        }
+        printf("], \"outputs\": [");
+        for (int j = 0; j < op->n_out; j++) {
+            printf(j ? ", " : "");
+            print_tensor(&value[o.out[j]]);
+        }
+        printf("]}\n");
+        harness_values_free(&o.g, value);
+        fire_graph_clear(&o.g);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && !strcmp(argv[1], "examples")) {
+        each(print_example);
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table), cmocka_unit_test(test_gradients), cmocka_unit_test(test_types), cmocka_unit_test(test_promises),
         cmocka_unit_test(test_batch), cmocka_unit_test(test_hostile), cmocka_unit_test(test_sticky), cmocka_unit_test(test_allocation_failures),
