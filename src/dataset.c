@@ -57,6 +57,7 @@ typedef struct shape_plan { int64_t *width[3]; char *label; } shape_plan;
 static void plan_free(fire_context *ctx, shape_plan *p) {
     for (int r = 0; r < 3; r++) fire_free(ctx, p->width[r]);
     fire_free(ctx, p->label);
+    *p = (shape_plan){{0}};
 }
 
 static fire_status plan_shape(const fire_dataset *d, shape_plan *p, const int32_t n[3], const fire_view *const view[3], const char *label, fire_error *err) {
