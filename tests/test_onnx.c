@@ -1,0 +1,463 @@
+/* test_onnx - plain ONNX files, written here field by field: what we run gives the right numbers, what we do not is refused by name. */
+#include "harness.h"
+#include "error.h"
+#include "formats/onnx.h"
+#include "network.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static fire_context *ctx;
+static int set_up(void **state) { return fire_context_new(NULL, &ctx, NULL); }
+static int tear_down(void **state) { fire_context_free(ctx); return 0; }
+
+/* ---- a model, piece by piece ---- */
+
+typedef struct model { fire_buffer b; int64_t graph; } model;
+
+static model begin(int ir, int opset) {
+    model m = {.b = {.ctx = ctx}};
+    fire_wire_put_int(&m.b, 1, (uint64_t)ir);
+    int64_t place = fire_wire_open(&m.b, 8);
+    fire_wire_put_int(&m.b, 2, (uint64_t)opset);
+    fire_wire_close(&m.b, place);
+    m.graph = fire_wire_open(&m.b, 7);
+    return m;
+}
+
+/* field 11: an input, 12: an output; dims end with -2; -1 is "n". */
+static void value(model *m, uint32_t field, const char *name, int type, const int64_t *dim) {
+    int64_t v = fire_wire_open(&m->b, field);
+    fire_wire_put_text(&m->b, 1, name);
+    int64_t t = fire_wire_open(&m->b, 2), tensor = fire_wire_open(&m->b, 1);
+    fire_wire_put_int(&m->b, 1, (uint64_t)type);
+    int64_t shape = fire_wire_open(&m->b, 2);
+    for (; *dim != -2; dim++) {
+        int64_t d = fire_wire_open(&m->b, 1);
+        if (*dim < 0) fire_wire_put_text(&m->b, 2, "n");
+        else fire_wire_put_int(&m->b, 1, (uint64_t)*dim);
+        fire_wire_close(&m->b, d);
+    }
+    fire_wire_close(&m->b, shape);
+    fire_wire_close(&m->b, tensor);
+    fire_wire_close(&m->b, t);
+    fire_wire_close(&m->b, v);
+}
+#define DIMS(...) (const int64_t[]){__VA_ARGS__, -2}
+
+static int64_t node(model *m, const char *op, const char *in, const char *out) { /* names separated by spaces; close it */
+    int64_t n = fire_wire_open(&m->b, 1);
+    for (int field = 1; field <= 2; field++)
+        for (const char *p = field == 1 ? in : out; *p;) {
+            size_t size = strcspn(p, " ");
+            fire_wire_put_bytes(&m->b, (uint32_t)field, *p == '-' ? "" : p, *p == '-' ? 0 : size);
+            p += size + (p[size] == ' ');
+        }
+    fire_wire_put_text(&m->b, 3, "my node");
+    fire_wire_put_text(&m->b, 4, op);
+    return n;
+}
+static void simple(model *m, const char *op, const char *in, const char *out) { fire_wire_close(&m->b, node(m, op, in, out)); }
+
+static int64_t attribute(model *m, const char *name, int type) { /* close it */
+    int64_t a = fire_wire_open(&m->b, 5);
+    fire_wire_put_text(&m->b, 1, name);
+    fire_wire_put_int(&m->b, 20, (uint64_t)type);
+    return a;
+}
+
+static int64_t tensor(model *m, uint32_t field, const char *name, int type, const int64_t *dim) { /* close it */
+    int64_t t = fire_wire_open(&m->b, field);
+    for (; *dim != -2; dim++) fire_wire_put_int(&m->b, 1, (uint64_t)*dim);
+    fire_wire_put_int(&m->b, 2, (uint64_t)type);
+    if (name) fire_wire_put_text(&m->b, 8, name);
+    return t;
+}
+static void weight(model *m, const char *name, int type, const int64_t *dim, const void *raw, size_t bytes) {
+    int64_t t = tensor(m, 5, name, type, dim);
+    fire_wire_put_bytes(&m->b, 9, raw, bytes);
+    fire_wire_close(&m->b, t);
+}
+
+static void end(model *m) {
+    fire_wire_close(&m->b, m->graph);
+    assert_int_equal(m->b.first.status, FIRE_OK);
+}
+
+/* Load it; when it loads, run `rows` rows x and compare with y. */
+static void runs(model *m, int64_t rows, const float *x, const float *y) {
+    fire_network *net = NULL;
+    fire_error err = {0};
+    end(m);
+    if (fire_load_bytes(ctx, m->b.data, (size_t)m->b.size, &net, &err)) fail_msg("%s", err.message);
+    fire_network_info info;
+    fire_network_info_get(net, &info);
+    assert_true(info.loaded_as_onnx && info.built);
+    assert_null(fire_network_note(net, "warning"));
+    for (int pass = 0; pass < 2; pass++) { /* and again after saving it */
+        fire_tensor *v = harness_values(net->onnx, rows, &err);
+        if (!v) fail_msg("%s", err.message);
+        memcpy(v[net->onnx_in].data, x, (size_t)fire_count(&v[net->onnx_in].shape) * 4);
+        harness_run(net->onnx, v);
+        for (int64_t i = 0; i < fire_count(&v[net->onnx_out].shape); i++) {
+            float got = ((float *)v[net->onnx_out].data)[i];
+            if (!(got - y[i] < 1e-6f && y[i] - got < 1e-6f)) fail_msg("y[%d] = %g, expected %g", (int)i, (double)got, (double)y[i]);
+        }
+        harness_values_free(net->onnx, v);
+        if (pass) break;
+        void *bytes;
+        size_t size;
+        if (fire_save_bytes(net, &bytes, &size, &err)) fail_msg("%s", err.message);
+        fire_network_free(net);
+        if (fire_load_bytes(ctx, bytes, size, &net, &err)) fail_msg("after saving: %s", err.message);
+        fire_release(ctx, bytes);
+    }
+    fire_network_free(net);
+    fire_buffer_free(&m->b);
+}
+
+static void refused(model *m, int32_t code, const char *says) {
+    fire_network *net = NULL;
+    fire_error err = {0};
+    end(m);
+    fire_status s = fire_load_bytes(ctx, m->b.data, (size_t)m->b.size, &net, &err);
+    if (s != FIRE_FILE || err.code != code || !strstr(err.message, says)) fail_msg("%d %d \"%s\", expected %d with \"%s\"", s, err.code, err.message, code, says);
+    fire_buffer_free(&m->b);
+}
+
+static const float X[4] = {1, 2, -3, 0.5f}; /* two rows of two */
+
+/* ---- what runs ---- */
+
+static void small_network(void **state) {
+    const float w[6] = {1, 2, 3, 4, 5, 6}, y[6] = {9.5f, 11.5f, 13.5f, 0, 0, 0};
+    for (int form = 0; form < 4; form++) { /* weights as raw bytes, packed, one by one; as inputs too, as before IR 4 */
+        model m = begin(form == 3 ? 3 : 8, 13 + form);
+        int64_t t;
+        if (form == 0 || form == 3) weight(&m, "w", 1, DIMS(2, 3), w, sizeof w);
+        else {
+            t = tensor(&m, 5, "w", 1, DIMS(2, 3));
+            if (form == 1) fire_wire_put_bytes(&m.b, 4, w, sizeof w);
+            else for (int i = 0; i < 6; i++) fire_wire_put_float(&m.b, 4, w[i]);
+            fire_wire_close(&m.b, t);
+        }
+        weight(&m, "b", 1, DIMS(3), (const float[3]){0.5f, -0.5f, -1.5f}, 12);
+        simple(&m, "MatMul", "x w", "h");
+        simple(&m, "Add", "h b", "z");
+        simple(&m, "Relu", "z", "y");
+        if (form == 3) value(&m, 11, "w", 1, DIMS(2, 3));
+        value(&m, 11, "x", 1, DIMS(-1, 2));
+        value(&m, 12, "y", 1, DIMS(-1, 3));
+        runs(&m, 2, X, y);
+    }
+}
+
+static void constants_and_attributes(void **state) {
+    /* Gemm with transB, its weight a Constant node; then Reshape by a Constant of int64. */
+    model m = begin(8, 18);
+    int64_t n = node(&m, "Constant", "", "w"), a = attribute(&m, "value", 4), t = tensor(&m, 5, NULL, 1, DIMS(2, 2));
+    fire_wire_put_bytes(&m.b, 4, (const float[4]){0, 1, 2, 0}, 16);
+    fire_wire_close(&m.b, t);
+    fire_wire_close(&m.b, a);
+    fire_wire_close(&m.b, n);
+    n = node(&m, "Constant", "", "shape");
+    a = attribute(&m, "value_ints", 7);
+    fire_wire_put_int(&m.b, 8, (uint64_t)-1);
+    fire_wire_put_int(&m.b, 8, 2);
+    fire_wire_close(&m.b, a);
+    fire_wire_close(&m.b, n);
+    n = node(&m, "Gemm", "x w", "h");
+    a = attribute(&m, "transB", 2);
+    fire_wire_put_int(&m.b, 3, 1);
+    fire_wire_close(&m.b, a);
+    fire_wire_close(&m.b, n);
+    simple(&m, "Reshape", "h shape", "y");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    runs(&m, 2, X, (const float[4]){2, 2, 0.5f, -6});
+}
+
+static void metadata_stays(void **state) { /* files of others keep their metadata to themselves */
+    model m = begin(8, 18);
+    simple(&m, "Neg", "x", "y");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    end(&m);
+    int64_t p = fire_wire_open(&m.b, 14);
+    fire_wire_put_text(&m.b, 1, "firesteel.note.x");
+    fire_wire_put_text(&m.b, 2, "not ours: there is no version");
+    fire_wire_close(&m.b, p);
+    fire_network *net;
+    assert_int_equal(fire_load_bytes(ctx, m.b.data, (size_t)m.b.size, &net, NULL), FIRE_OK);
+    assert_null(fire_network_note(net, "x"));
+    fire_network_free(net);
+    fire_buffer_free(&m.b);
+}
+
+/* ---- what does not ---- */
+
+static model with_node(int opset, const char *op) {
+    model m = begin(8, opset);
+    simple(&m, op, "x", "y");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    return m;
+}
+
+static void unsupported_nodes(void **state) {
+    model m = with_node(18, "QuantumFold");
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "node 0 'my node' (QuantumFold, opset 18): this operator is not supported");
+    m = with_node(18, "Bad\nName");
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "Bad\\x0AName");
+    m = with_node(12, "Relu");
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "opset 12; this version reads 13 to 25");
+    m = with_node(26, "Relu");
+    refused(&m, FIRE_E_FILE_VERSION, "opset 26");
+    m = with_node(0, "Relu");
+    refused(&m, FIRE_E_CORRUPT, "opset 0");
+
+    m = begin(8, 18);
+    int64_t n = node(&m, "Relu", "x", "y");
+    fire_wire_put_text(&m.b, 7, "com.example");
+    fire_wire_close(&m.b, n);
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "of domain com.example");
+
+    m = begin(8, 18);
+    n = node(&m, "Relu", "x", "y");
+    int64_t a = attribute(&m, "slope", 1);
+    fire_wire_put_float(&m.b, 2, 1);
+    fire_wire_close(&m.b, a);
+    fire_wire_close(&m.b, n);
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "attribute 'slope' is not supported");
+
+    m = begin(8, 18);
+    n = node(&m, "Gemm", "x w", "y");
+    a = attribute(&m, "transB", 1);
+    fire_wire_put_float(&m.b, 2, 1);
+    fire_wire_close(&m.b, a);
+    fire_wire_close(&m.b, n);
+    weight(&m, "w", 1, DIMS(2, 2), X, 16);
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "attribute 'transB' has an unexpected type");
+
+    m = begin(8, 18); /* shapes that do not fit: node and shapes are named */
+    simple(&m, "MatMul", "x w", "y");
+    weight(&m, "w", 1, DIMS(1, 4), X, 16);
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 4));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "node 0 'my node' (MatMul, opset 18)");
+
+    m = begin(8, 18);
+    simple(&m, "Relu", "x x x x x x x x x x", "y");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "has 10 inputs, expected at most 1");
+}
+
+static void bad_names(void **state) {
+    model m = begin(8, 18);
+    simple(&m, "Relu", "h", "y");
+    simple(&m, "Relu", "x", "h");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_CORRUPT, "node 0 'my node' (Relu, opset 18) reads 'h', which nothing before it makes");
+    m = begin(8, 18);
+    simple(&m, "Relu", "x", "y");
+    simple(&m, "Neg", "x", "y");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_CORRUPT, "'y' at byte ");
+    m = begin(8, 18);
+    simple(&m, "Relu", "x", "h");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_CORRUPT, "nothing makes the output 'y'");
+    m = begin(8, 18);
+    simple(&m, "Relu", "x", "y spare");
+    simple(&m, "Relu", "spare", "z");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "z", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "'spare' is an output that this version does not compute");
+}
+
+static void bad_inputs(void **state) {
+    static const struct { int type; int64_t dim[5]; const char *says; } cases[] = {
+        {1, {3, 2, -2}, "shape [3, 2]; expected a free first dimension"}, {1, {-1, -1, -2}, "[n, n]"}, {10, {-1, 2, -2}, "no tensor of float32"}, {1, {-2}, "1 to 8 dimensions"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        model m = begin(8, 18);
+        simple(&m, "Relu", "x", "y");
+        value(&m, 11, "x", cases[i].type, cases[i].dim);
+        value(&m, 12, "y", 1, DIMS(-1, 2));
+        refused(&m, FIRE_E_MODEL_UNSUPPORTED, cases[i].says);
+    }
+    model m = with_node(18, "Relu");
+    value(&m, 11, "more", 1, DIMS(-1, 2));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "2 inputs and 1 outputs");
+    m = begin(8, 18);
+    int64_t n = node(&m, "Cast", "x", "y"), a = attribute(&m, "to", 2);
+    fire_wire_put_int(&m.b, 3, 7);
+    fire_wire_close(&m.b, a);
+    fire_wire_close(&m.b, n);
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 7, DIMS(-1, 2));
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "output 'y' is int64, but the input is float32");
+}
+
+static model with_weight(void) {
+    model m = with_node(18, "Relu");
+    simple(&m, "Add", "x w", "z");
+    return m;
+}
+static void bad_weights(void **state) {
+    model m = with_weight();
+    weight(&m, "w", 1, DIMS(2), X, 7);
+    refused(&m, FIRE_E_CORRUPT, "has 7 bytes, expected 8 for its shape");
+    m = with_weight();
+    weight(&m, "w", 10, DIMS(2), X, 4);
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "weight 'w' at byte ");
+    m = with_weight();
+    weight(&m, "w", 1, DIMS(INT64_MAX, INT64_MAX), X, 8);
+    refused(&m, FIRE_E_CORRUPT, "impossible shape");
+    m = with_weight();
+    weight(&m, "w", 1, DIMS(-5), X, 8);
+    refused(&m, FIRE_E_CORRUPT, "negative dimension");
+    m = with_weight();
+    weight(&m, "w", 1, DIMS(1, 1, 1, 1, 1, 1, 1, 1, 2), X, 8);
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "9 dimensions");
+    m = with_weight();
+    int64_t t = tensor(&m, 5, "w", 1, DIMS(1 << 20, 1 << 20)); /* no numbers at all: memory is not asked for */
+    fire_wire_close(&m.b, t);
+    refused(&m, FIRE_E_CORRUPT, "fewer numbers than its shape");
+    m = with_weight();
+    t = tensor(&m, 5, "w", 1, DIMS(2));
+    fire_wire_put_bytes(&m.b, 4, X, 4);
+    fire_wire_close(&m.b, t);
+    refused(&m, FIRE_E_CORRUPT, "has 1 numbers, expected 2");
+    m = with_weight();
+    t = tensor(&m, 5, "w", 1, DIMS(2));
+    fire_wire_put_bytes(&m.b, 4, X, 12);
+    fire_wire_close(&m.b, t);
+    refused(&m, FIRE_E_CORRUPT, "broken numbers");
+    m = with_weight();
+    t = tensor(&m, 5, "w", 1, DIMS(2));
+    int64_t pair = fire_wire_open(&m.b, 13);
+    fire_wire_put_text(&m.b, 1, "location");
+    fire_wire_put_text(&m.b, 2, "../../etc/passwd");
+    fire_wire_close(&m.b, pair);
+    fire_wire_put_int(&m.b, 14, 1);
+    fire_wire_close(&m.b, t);
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "lies in another file");
+    m = with_weight();
+    t = fire_wire_open(&m.b, 15);
+    fire_wire_close(&m.b, t);
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "sparse weights");
+}
+
+/* Numbers of every type, in every form that the format has. */
+static void typed_numbers(void **state) {
+    static const struct { fire_type type; uint32_t field; bool fixed; } types[] = {
+        {FIRE_F32, 4, true}, {FIRE_F64, 10, true}, {FIRE_I64, 7, false}, {FIRE_I32, 5, false}, {FIRE_I16, 5, false}, {FIRE_U16, 5, false}, {FIRE_I8, 5, false},
+        {FIRE_U8, 5, false}, {FIRE_BOOL, 5, false},
+    };
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+        char numbers[3 * 8] = {0}, got[3 * 8];
+        fire_tensor t = {types[k].type, {1, {3}}, numbers}, as;
+        const size_t size = fire_type_size(t.type), bytes = 3 * size;
+        const bool is_signed = t.type == FIRE_F32 || t.type == FIRE_F64 || t.type == FIRE_I64 || t.type == FIRE_I32 || t.type == FIRE_I16 || t.type == FIRE_I8;
+        fire_put(&t, 0, 1), fire_put(&t, 1, 0), fire_put(&t, 2, is_signed ? -100 : t.type == FIRE_BOOL ? 1 : 200);
+        for (int form = 0; form < 3; form++) {
+            model m = with_node(18, "Relu");
+            int64_t place = tensor(&m, 5, "w", (int)t.type, DIMS(3)), packed = 0;
+            if (form == 0) fire_wire_put_bytes(&m.b, 9, numbers, bytes);
+            else if (types[k].fixed && form == 1) fire_wire_put_bytes(&m.b, types[k].field, numbers, bytes);
+            else for (int i = 0; i < 3; i++) {
+                double v = fire_get(&t, i);
+                if (form == 1 && i == 0) packed = fire_wire_open(&m.b, types[k].field);
+                if (form == 1) { /* a packed varint: drop the tag that put_int writes */
+                    fire_buffer one = {.ctx = ctx};
+                    fire_wire_put_int(&one, 1, (uint64_t)(int64_t)v);
+                    fire_buffer_add(&m.b, one.data + 1, (size_t)one.size - 1);
+                    fire_buffer_free(&one);
+                    if (i == 2) fire_wire_close(&m.b, packed);
+                } else if (t.type == FIRE_F32) fire_wire_put_float(&m.b, 4, (float)v);
+                else if (t.type == FIRE_F64) {
+                    fire_buffer_add(&m.b, (uint8_t[]){10 << 3 | 1}, 1);
+                    fire_buffer_add(&m.b, &v, 8);
+                } else fire_wire_put_int(&m.b, types[k].field, (uint64_t)(int64_t)v);
+            }
+            fire_wire_close(&m.b, place);
+            end(&m);
+            fire_onnx o;
+            fire_error err = {0};
+            if (fire_onnx_read(ctx, m.b.data, (size_t)m.b.size, &o, &err)) fail_msg("%s", err.message);
+            if (fire_onnx_tensor_shape(&o, o.initializer, "w", &as, &err)) fail_msg("%s", err.message);
+            assert_true(as.type == t.type && fire_same_shape(&as.shape, &t.shape));
+            if (fire_onnx_tensor_copy(&o, o.initializer, "w", &as, got, bytes, &err)) fail_msg("type %d form %d: %s", (int)t.type, form, err.message);
+            assert_memory_equal(got, numbers, bytes);
+            fire_onnx_clear(&o);
+            fire_buffer_free(&m.b);
+        }
+    }
+}
+
+/* The hash does not see how a tensor is stored or in which order fields come, but every number of a constant. */
+static void hash_is_of_meaning(void **state) {
+    char hash[4][65];
+    for (int form = 0; form < 4; form++) {
+        model m = with_node(18, "Relu");
+        float c[2] = {1, form == 3 ? 3 : 2};
+        int64_t t = tensor(&m, 5, "const.7", 1, DIMS(2));
+        if (form == 1) fire_wire_put_bytes(&m.b, 4, c, 8);
+        else fire_wire_put_bytes(&m.b, 9, c, 8);
+        if (form == 2) fire_wire_put_text(&m.b, 12, "a description");
+        fire_wire_close(&m.b, t);
+        if (form == 2) fire_wire_put_text(&m.b, 10, "a description");
+        end(&m);
+        fire_onnx o;
+        assert_int_equal(fire_onnx_read(ctx, m.b.data, (size_t)m.b.size, &o, NULL), FIRE_OK);
+        assert_int_equal(fire_onnx_hash(&o, 0, NULL, hash[form], NULL), FIRE_OK);
+        fire_onnx_clear(&o);
+        fire_buffer_free(&m.b);
+    }
+    assert_string_equal(hash[0], hash[1]);
+    assert_string_equal(hash[0], hash[2]);
+    assert_string_not_equal(hash[0], hash[3]);
+}
+
+static fire_status load_small(fire_context *c, void *user, fire_error *err) {
+    const fire_buffer *b = user;
+    fire_network *net;
+    fire_status s = fire_load_bytes(c, b->data, (size_t)b->size, &net, err);
+    if (!s) fire_network_free(net);
+    return s;
+}
+static void memory_runs_out(void **state) {
+    model m = begin(8, 18);
+    weight(&m, "w", 1, DIMS(2, 2), X, 16);
+    simple(&m, "MatMul", "x w", "h");
+    int64_t n = node(&m, "Constant", "", "c"), a = attribute(&m, "value_float", 1);
+    fire_wire_put_float(&m.b, 2, 2);
+    fire_wire_close(&m.b, a);
+    fire_wire_close(&m.b, n);
+    simple(&m, "Mul", "h c", "y");
+    value(&m, 11, "x", 1, DIMS(-1, 2));
+    value(&m, 12, "y", 1, DIMS(-1, 2));
+    end(&m);
+    assert_true(harness_fail_each(load_small, &m.b) > 5);
+    fire_buffer_free(&m.b);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_network), cmocka_unit_test(constants_and_attributes), cmocka_unit_test(metadata_stays), cmocka_unit_test(unsupported_nodes),
+        cmocka_unit_test(bad_names), cmocka_unit_test(bad_inputs), cmocka_unit_test(bad_weights), cmocka_unit_test(typed_numbers),
+        cmocka_unit_test(hash_is_of_meaning), cmocka_unit_test(memory_runs_out),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
