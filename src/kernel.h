@@ -24,6 +24,11 @@ typedef struct fire_kernel {
 
 extern const fire_kernel *const fire_kernels[]; /* in order of preference, ends with NULL */
 
+/* fire_kernel_number, fire_kernel_text - an attribute of a call, found through its operator's own table; 0 or "" when it has none of
+** that name. */
+double fire_kernel_number(const char *op, const void *attrs, const char *name);
+const char *fire_kernel_text(const char *op, const void *attrs, const char *name);
+
 /* Files in kernels/native/ and optims/ are compiled once per instruction set with FIRE_ISA_LEVEL 1, 2 or 3; FIRE_ISA_NAME(x) gives
 ** each copy its own symbol: x_base, x_avx2, x_avx512. */
 #define FIRE_PASTE_(a, b) a##_##b

@@ -1,0 +1,131 @@
+/* product_body.h - the matrix product for one element type; product.c includes it with REAL, VEC, MASK and PRODUCT set.
+**
+** y is cut into tiles of a few rows by a few vectors that stay in registers while p runs over a block of at most KC. The block of b that
+** a column of tiles reads stays in the first-level cache. b is copied only where it must be: transposed, or at the right edge,
+** where the copy is padded with zeros to whole vectors.
+*/
+#define LANES ((int64_t)(FIRE_VECTOR_BYTES / sizeof(REAL)))
+
+/* One tile: rows i .. i + mr - 1, nv vectors of columns; both are constants where this is inlined. first: the sums start at the bias or
+** zero, else at y; last: relu and gate follow. Three rows of a share a pointer: the compiler's own choice, a pointer a row,
+** runs out of registers, and the empty asm keeps it from going back to that. */
+static inline __attribute__((always_inline)) void PRODUCT(tile)(const fire_product *g, int mr, int nv, int64_t kc, const REAL *a, const REAL *b, int64_t b_row,
+                                                             REAL *y, int64_t y_row, const REAL *bias, const REAL *gate, bool first, bool last) {
+    const int64_t a_row = g->a_row, a_col = g->a_col;
+    VEC acc[MAX_MR][MAX_NV];
+    const REAL *ap[(MAX_MR + 2) / 3];
+    UNROLL for (int i = 0; i < mr; i += 3) ap[i / 3] = a + i * a_row;
+    if (!first) {
+        UNROLL for (int i = 0; i < mr; i++)
+            UNROLL for (int j = 0; j < nv; j++) acc[i][j] = *(const VEC *)(y + i * y_row + j * LANES);
+    } else {
+        UNROLL for (int j = 0; j < nv; j++) {
+            VEC v = bias ? *(const VEC *)(bias + j * LANES) : (VEC){0};
+            UNROLL for (int i = 0; i < mr; i++) acc[i][j] = v;
+        }
+    }
+    for (int64_t p = 0; p < kc; p++) {
+        VEC w[MAX_NV];
+        UNROLL for (int j = 0; j < nv; j++) w[j] = *(const VEC *)(b + j * LANES);
+        UNROLL for (int i = 0; i < mr; i++) {
+            REAL x = ap[i / 3][i % 3 * a_row];
+            UNROLL for (int j = 0; j < nv; j++) acc[i][j] += x * w[j];
+        }
+        b += b_row;
+        UNROLL for (int i = 0; i < mr; i += 3) {
+            ap[i / 3] += a_col;
+            __asm__("" : "+r"(ap[i / 3]));
+        }
+    }
+    if (last && g->relu)
+        UNROLL for (int i = 0; i < mr; i++)
+            UNROLL for (int j = 0; j < nv; j++) acc[i][j] = (VEC)((MASK)acc[i][j] & ~(MASK)(acc[i][j] <= (VEC){0}));
+    if (last && gate)
+        UNROLL for (int i = 0; i < mr; i++)
+            UNROLL for (int j = 0; j < nv; j++) acc[i][j] = (VEC)((MASK)acc[i][j] & (MASK)(*(const VEC *)(gate + i * y_row + j * LANES) > (VEC){0}));
+    UNROLL for (int i = 0; i < mr; i++)
+        UNROLL for (int j = 0; j < nv; j++) *(VEC *)(y + i * y_row + j * LANES) = acc[i][j];
+}
+
+/* A column of tiles nv vectors wide over rows of a. */
+#define TILE(mr, nv) while (m >= mr) { PRODUCT(tile)(g, mr, nv, kc, a, b, b_row, y, y_row, bias, gate, first, last); NEXT(mr) }
+#define NEXT(mr) m -= mr, a += mr * g->a_row, y += mr * y_row, gate += gate ? mr * y_row : 0;
+#define COLUMN(name, tiles)                                                                                                               \
+    static __attribute__((noinline)) void PRODUCT(name)(const fire_product *g, int64_t m, int64_t kc, const REAL *a, const REAL *b, int64_t b_row, REAL *y, \
+                                                     int64_t y_row, const REAL *bias, const REAL *gate, bool first, bool last) { tiles }
+COLUMNS
+#undef COLUMN
+#undef NEXT
+#undef TILE
+
+/* to[p][j] = b(p, j), zero from column `cols` on; `wide` columns in `to`. */
+static void PRODUCT(pack)(const REAL *b, int64_t b_row, int64_t b_col, int64_t kc, int64_t cols, int64_t wide, REAL *restrict to) {
+    if (b_col == 1) {
+        /* Whole vectors are read as long as they end before the last element of the block, and cut by a mask. */
+        VEC keep[MAX_NV];
+        for (int64_t j = 0; j < wide; j++) ((INT *)keep)[j] = j < cols ? -1 : 0;
+        int64_t p = 0;
+        for (; p < kc && p * b_row + wide <= (kc - 1) * b_row + cols; p++)
+            for (int64_t j = 0; j < wide; j += LANES)
+                *(VEC *)(to + p * wide + j) = (VEC)(*(const MASK *)(b + p * b_row + j) & (MASK)keep[j / LANES]);
+        for (; p < kc; p++)
+            for (int64_t j = 0; j < wide; j++) to[p * wide + j] = j < cols ? b[p * b_row + j] : 0;
+        return;
+    }
+    int64_t j = 0;
+    for (; j + LANES <= cols; j += LANES) {
+        int64_t p = 0;
+        for (; p + LANES <= kc; p += LANES) PRODUCT(transpose)(b + p + j * b_col, b_col, to + p * wide + j, wide);
+        for (; p < kc; p++)
+            for (int64_t c = 0; c < LANES; c++) to[p * wide + j + c] = b[p * b_row + (j + c) * b_col];
+    }
+    for (; j < wide; j++)
+        for (int64_t p = 0; p < kc; p++) to[p * wide + j] = j < cols ? b[p * b_row + j * b_col] : 0;
+}
+
+/* The last, unfinished column: tiles are made in `tile`, EDGE_ROWS rows at a time, and their first `cols` columns copied. */
+static void PRODUCT(edge)(const fire_product *g, void (*column)(const fire_product *, int64_t, int64_t, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, const REAL *, bool, bool),
+                       int64_t kc, const REAL *a, const REAL *b, int64_t wide, REAL *y, int64_t cols, const REAL *bias, const REAL *gate, bool first, bool last) {
+    REAL tile[EDGE_ROWS * MAX_NV * LANES], row[MAX_NV * LANES];
+    if (bias) {
+        for (int64_t j = 0; j < wide; j++) row[j] = j < cols ? bias[j] : 0;
+        bias = row;
+    }
+    for (int64_t i = 0; i < g->m; i += EDGE_ROWS) {
+        int64_t rows = g->m - i < EDGE_ROWS ? g->m - i : EDGE_ROWS;
+        REAL *at = y + i * g->y_row;
+        if (!first)
+            for (int64_t r = 0; r < rows; r++)
+                for (int64_t j = 0; j < wide; j++) tile[r * wide + j] = j < cols ? at[r * g->y_row + j] : 0;
+        column(g, rows, kc, a + i * g->a_row, b, wide, tile, wide, bias, NULL, first, last);
+        for (int64_t r = 0; r < rows; r++)
+            for (int64_t j = 0; j < cols; j++)
+                at[r * g->y_row + j] = !last || !gate || gate[(i + r) * g->y_row + j] > 0 ? tile[r * wide + j] : 0;
+    }
+}
+
+void PRODUCT(all)(const fire_product *g) {
+    const REAL *a = g->a, *b = g->b, *bias = g->bias, *gate = g->gate;
+    REAL *y = g->y, *packed = g->scratch;
+    int64_t full = g->m <= FEW_ROWS ? FEW_NV : NV;
+    int64_t blocks = g->k ? (g->k + KC - 1) / KC : 1, kc_full = (g->k + blocks - 1) / blocks; /* k = 0: y is the bias */
+    for (int64_t p = 0, block = 0; block < blocks; block++, p += kc_full) {
+        int64_t kc = g->k - p < kc_full ? g->k - p : kc_full;
+        bool first = block == 0, last = block == blocks - 1;
+        for (int64_t j = 0, cols; j < g->n; j += cols) {
+            int64_t left = g->n - j, nv = left >= full * LANES ? full : left >= NV * LANES ? NV : left > LANES ? 2 : 1;
+            int64_t wide = nv * LANES, b_row = g->b_row;
+            cols = left < wide ? left : wide;
+            const REAL *aj = a + p * g->a_col, *bj = b + p * g->b_row + j * g->b_col;
+            if (g->b_col != 1 || cols < wide) {
+                PRODUCT(pack)(bj, g->b_row, g->b_col, kc, cols, wide, packed);
+                bj = packed, b_row = wide;
+            }
+            const REAL *bias_j = bias ? bias + j : NULL, *gate_j = gate ? gate + j : NULL;
+            void (*column)(const fire_product *, int64_t, int64_t, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, const REAL *, bool, bool) =
+                nv == FEW_NV ? PRODUCT(few) : nv == NV ? PRODUCT(wide) : nv == 2 ? PRODUCT(two) : PRODUCT(one);
+            if (cols < wide) PRODUCT(edge)(g, column, kc, aj, bj, wide, y + j, cols, bias_j, gate_j, first, last);
+            else column(g, g->m, kc, aj, bj, b_row, y + j, g->y_row, bias_j, gate_j, first, last);
+        }
+    }
+}

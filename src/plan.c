@@ -1,0 +1,380 @@
+/* plan.c - order, liveness, one block, kernels, run.
+**
+** Values live in stores. Values of one store lie at the same place: what Reshape and its kin give back is their input, and an operator
+** that works in place gives its output the store of the input that dies there. Stores of inputs, params and constants lie where their
+** owner keeps them; the others get an offset in one block, such that two stores share bytes only if their lives do not meet. Each
+** store knows every pointer to it, so that binding is a loop over a few addresses and a run is a loop over calls.
+*/
+#include "plan.h"
+#include "fuse.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN 64
+
+typedef struct step {
+    fire_call call;
+    void (*run)(const fire_call *call);
+    const fire_kernel *kernel; /* NULL: reference */
+    const fire_node *node;     /* in the plan's graph */
+} step;
+
+typedef struct store {
+    fire_source source;
+    bool output;
+    int32_t first, last;   /* steps that write and read it first and last */
+    int64_t bytes, offset;
+    int64_t refs, n_refs;  /* its pointers are ref[refs .. refs + n_refs) */
+} store;
+
+struct fire_plan {
+    fire_context *ctx;
+    fire_graph g;          /* fused copy */
+    fire_tensor *tensor;   /* [g.n_values] concrete; data follows the store */
+    int32_t *place;        /* [g.n_values] store of a value, -1: not in the plan */
+    store *store;
+    int64_t n_stores;
+    void ***ref;
+    step *step;
+    int64_t n_steps;
+    char *block;
+    int64_t bytes, flops;
+};
+
+static int64_t bytes_of(const fire_tensor *t) { return fire_count(&t->shape) * (int64_t)fire_type_size(t->type); }
+
+/* ---- stores and lives ---- */
+
+static int32_t add_store(fire_plan *p, fire_value v, fire_source source) {
+    store *s = &p->store[p->n_stores];
+    *s = (store){.source = source, .first = -1, .last = -1, .bytes = bytes_of(&p->tensor[v])};
+    return p->place[v] = (int32_t)p->n_stores++;
+}
+
+/* Whether the output of a pure_shape node can lie over its input. An output that the caller may bind must have its own store, one
+** that no input, constant or other output shares. */
+static bool can_alias(const fire_plan *p, const fire_node *n, const bool *is_output) {
+    if (!n->op->pure_shape || !fire_reads(n, 0)) return false;
+    const store *s = &p->store[p->place[n->in[0]]];
+    return !is_output[n->out[0]] || (s->source == FIRE_FROM_NODE && !s->output);
+}
+
+/* Give every value of the plan a store, every node that computes a step, and find when each store is read last. */
+static void make_stores(fire_plan *p, const bool *is_output) {
+    const fire_graph *g = &p->g;
+    for (int64_t v = 0; v < g->n_values; v++) p->place[v] = -1;
+    for (int64_t v = 1; v < g->n_values; v++)
+        if (g->value[v].source != FIRE_FROM_NODE && is_output[v]) p->store[add_store(p, (fire_value)v, g->value[v].source)].output = true;
+    for (int64_t k = 0; k < g->n_nodes; k++) {
+        const fire_node *n = &g->node[k];
+        for (int i = 0; i < n->n_in; i++)
+            if (fire_reads(n, i) && p->place[n->in[i]] < 0) add_store(p, n->in[i], g->value[n->in[i]].source);
+        bool alias = can_alias(p, n, is_output);
+        if (!alias) p->step[p->n_steps++].node = n;
+        int32_t now = (int32_t)p->n_steps - 1;
+        for (int i = 0; i < n->n_out; i++) {
+            if (!n->out[i]) continue;
+            if (alias) p->place[n->out[i]] = p->place[n->in[0]];
+            else p->store[add_store(p, n->out[i], FIRE_FROM_NODE)].first = now;
+            if (is_output[n->out[i]]) p->store[p->place[n->out[i]]].output = true;
+        }
+        if (!alias)
+            for (int i = 0; i < n->n_in; i++)
+                if (fire_reads(n, i)) p->store[p->place[n->in[i]]].last = now;
+    }
+    for (int64_t s = 0; s < p->n_stores; s++) {
+        if (p->store[s].output) p->store[s].last = (int32_t)p->n_steps; /* past the end */
+        if (p->store[s].last < p->store[s].first) p->store[s].last = p->store[s].first; /* a second output that nobody reads */
+    }
+}
+
+/* Whether step k's output 0 can be written over its input i: the operator allows it, the input's store dies here, and no other
+** input reads that store except as the same value, element by element. */
+static bool can_overwrite(const fire_plan *p, int64_t k, int i) {
+    const fire_node *n = p->step[k].node;
+    if (!(n->op->in_place >> i & 1) || !fire_reads(n, i) || !n->out[0]) return false;
+    const fire_tensor *x = &p->tensor[n->in[i]], *y = &p->tensor[n->out[0]];
+    const store *s = &p->store[p->place[n->in[i]]];
+    if (s->source != FIRE_FROM_NODE || s->output || s->last != k || x->type != y->type || !fire_same_shape(&x->shape, &y->shape)) return false;
+    for (int j = 0; j < n->n_in; j++)
+        if (j != i && fire_reads(n, j) && p->place[n->in[j]] == p->place[n->in[i]] && (n->in[j] != n->in[i] || !(n->op->in_place >> j & 1))) return false;
+    return true;
+}
+
+static void overwrite_inputs(fire_plan *p) {
+    for (int64_t k = 0; k < p->n_steps; k++) {
+        const fire_node *n = p->step[k].node;
+        for (int i = 0; i < n->n_in; i++) {
+            if (!can_overwrite(p, k, i)) continue;
+            int32_t from = p->place[n->out[0]], to = p->place[n->in[i]];
+            for (int64_t v = 1; v < p->g.n_values; v++)
+                if (p->place[v] == from) p->place[v] = to;
+            store *a = &p->store[to], *b = &p->store[from];
+            a->last = b->last;
+            a->output = b->output;
+            *b = (store){.first = -1, .last = -1}; /* nobody's */
+            break;
+        }
+    }
+}
+
+/* ---- the block ---- */
+
+typedef struct item { int64_t store, bytes; } item;
+static int larger_first(const void *a, const void *b) {
+    const item *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return x->store < y->store ? -1 : 1; /* the same layout everywhere, whatever qsort does with equals */
+}
+
+/* Greedy best fit: largest first, each into the smallest gap that is free during its life, or at the end. */
+static fire_status lay_out(fire_plan *p, size_t scratch, fire_error *err) {
+    item *todo = fire_alloc(p->ctx, (size_t)p->n_stores, sizeof *todo, err);
+    int32_t *placed = fire_alloc(p->ctx, (size_t)p->n_stores, sizeof *placed, err); /* by offset */
+    fire_status s = todo && placed ? FIRE_OK : FIRE_NOMEM;
+    int64_t n = 0, n_placed = 0, end = 0;
+    for (int64_t k = 0; k < p->n_stores && !s; k++) {
+        store *t = &p->store[k];
+        if (t->source != FIRE_FROM_NODE || t->first < 0 || t->bytes == 0) continue;
+        if (!fire_add(t->bytes, ALIGN - 1, &t->bytes)) s = fire_fail(err, FIRE_E_NOMEM, "a tensor of %lld bytes is too large", (long long)t->bytes);
+        t->bytes = t->bytes / ALIGN * ALIGN;
+        todo[n++] = (item){k, t->bytes};
+    }
+    if (!s && n) qsort(todo, (size_t)n, sizeof *todo, larger_first);
+    for (int64_t k = 0; k < n && !s; k++) {
+        store *t = &p->store[todo[k].store];
+        int64_t free_from = 0, best = -1, best_gap = INT64_MAX;
+        for (int64_t q = 0; q < n_placed; q++) {
+            const store *o = &p->store[placed[q]];
+            if (o->last < t->first || o->first > t->last) continue;
+            int64_t gap = o->offset - free_from;
+            if (gap >= t->bytes && gap < best_gap) best = free_from, best_gap = gap;
+            if (o->offset + o->bytes > free_from) free_from = o->offset + o->bytes;
+        }
+        t->offset = best >= 0 ? best : free_from;
+        int64_t stop, at = n_placed++;
+        if (!fire_add(t->offset, t->bytes, &stop)) s = fire_fail(err, FIRE_E_NOMEM, "the plan needs more memory than can be addressed");
+        else if (stop > end) end = stop;
+        for (; at > 0 && p->store[placed[at - 1]].offset > t->offset; at--) placed[at] = placed[at - 1];
+        placed[at] = (int32_t)todo[k].store;
+    }
+    fire_free(p->ctx, todo);
+    fire_free(p->ctx, placed);
+    if (!s && !fire_add(end, (int64_t)scratch, &p->bytes)) s = fire_fail(err, FIRE_E_NOMEM, "the plan needs more memory than can be addressed");
+    if (!s && !(p->block = fire_alloc(p->ctx, (size_t)p->bytes, 1, err))) s = FIRE_NOMEM;
+    for (int64_t k = 0; k < p->n_steps && !s; k++) p->step[k].call.scratch = p->block + end;
+    return s;
+}
+
+/* ---- pointers ---- */
+
+static void point(fire_plan *p, const store *s, void *data) {
+    for (int64_t i = 0; i < s->n_refs; i++) *p->ref[s->refs + i] = data;
+}
+
+/* Collect the pointers to each store: count, then fill. */
+static fire_status collect_refs(fire_plan *p, fire_error *err) {
+    int64_t total = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass == 1) {
+            for (int64_t s = 0; s < p->n_stores; s++) p->store[s].refs = total, total += p->store[s].n_refs, p->store[s].n_refs = 0;
+            if (!(p->ref = fire_alloc(p->ctx, (size_t)total, sizeof *p->ref, err))) return FIRE_NOMEM;
+        }
+#define REF(v, pointer)                                                                   \
+    do {                                                                                  \
+        store *s_ = &p->store[p->place[v]];                                               \
+        if (pass == 1) p->ref[s_->refs + s_->n_refs] = &(pointer);                        \
+        s_->n_refs++;                                                                     \
+    } while (0)
+        for (int64_t v = 1; v < p->g.n_values; v++)
+            if (p->place[v] >= 0) REF(v, p->tensor[v].data);
+        for (int64_t k = 0; k < p->n_steps; k++) {
+            step *t = &p->step[k];
+            for (int i = 0; i < t->node->n_in; i++)
+                if (fire_reads(t->node, i)) REF(t->node->in[i], t->call.in[i].data);
+            for (int i = 0; i < t->node->n_out; i++)
+                if (t->node->out[i]) REF(t->node->out[i], t->call.out[i].data);
+        }
+#undef REF
+    }
+    return FIRE_OK;
+}
+
+/* ---- kernels ---- */
+
+static const char *why_not(fire_context *ctx, const fire_kernel *k, const fire_call *call) {
+    if (ctx->reference_only) return "only reference kernels are wanted";
+    if (k->isa > ctx->isa) return "the CPU or the context does not offer its instruction set";
+    return k->decline ? k->decline(ctx, call) : NULL;
+}
+
+static fire_status choose_kernel(fire_plan *p, step *t, size_t *scratch, fire_error *err) {
+    const fire_op *op = t->node->op;
+    for (const fire_kernel *const *k = fire_kernels; *k; k++) {
+        if (strcmp((*k)->op, op->name) || why_not(p->ctx, *k, &t->call)) continue;
+        t->run = (*k)->run;
+        if ((*k)->prepare) {
+            fire_status s = (*k)->prepare(p->ctx, &t->call, scratch, err);
+            if (s) return s;
+        }
+        t->kernel = *k; /* from here on its state must be released */
+        return FIRE_OK;
+    }
+    t->run = op->run;
+    if (op->scratch) *scratch = op->scratch(&t->call);
+    return FIRE_OK;
+}
+
+static fire_status make_steps(fire_plan *p, size_t *scratch, fire_error *err) {
+    for (int64_t k = 0; k < p->n_steps; k++) {
+        step *t = &p->step[k];
+        const fire_node *n = t->node;
+        t->call = (fire_call){.attrs = n->attrs, .n_in = n->n_in, .n_out = n->n_out};
+        for (int i = 0; i < n->n_in; i++)
+            if (n->in[i]) {
+                t->call.in[i] = p->tensor[n->in[i]]; /* data of constants is set: kernels may prepare them */
+                if (!fire_reads(n, i)) t->call.in[i].data = NULL;
+            }
+        for (int i = 0; i < n->n_out; i++)
+            if (n->out[i]) t->call.out[i] = p->tensor[n->out[i]];
+        size_t need = 0;
+        fire_status s = choose_kernel(p, t, &need, err);
+        if (s) return s;
+        if (need > *scratch) *scratch = need;
+        int64_t flops = n->op->flops ? n->op->flops(&t->call) : n->op->pure_shape || !n->out[0] ? 0 : fire_count(&t->call.out[0].shape);
+        if (!fire_add(p->flops, flops, &p->flops)) p->flops = INT64_MAX;
+    }
+    return FIRE_OK;
+}
+
+/* ---- the public part ---- */
+
+static fire_status build(fire_plan *p, const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_error *err) {
+    fire_status s = fire_fuse(g, batch, n_outputs, outputs, &p->g, &p->tensor, err);
+    if (s) return s;
+    size_t values = (size_t)p->g.n_values, scratch = 0;
+    bool *is_output = fire_alloc(p->ctx, values, sizeof *is_output, err);
+    p->place = fire_alloc(p->ctx, values, sizeof *p->place, err);
+    p->store = fire_alloc(p->ctx, values, sizeof *p->store, err);
+    p->step = fire_alloc(p->ctx, (size_t)p->g.n_nodes, sizeof *p->step, err);
+    if (!is_output || !p->place || !p->store || !p->step) {
+        fire_free(p->ctx, is_output);
+        return FIRE_NOMEM;
+    }
+    for (int i = 0; i < n_outputs; i++) is_output[outputs[i]] = true;
+    make_stores(p, is_output);
+    fire_free(p->ctx, is_output);
+    overwrite_inputs(p);
+    s = make_steps(p, &scratch, err);
+    if (!s) s = lay_out(p, scratch, err);
+    if (!s) s = collect_refs(p, err);
+    if (s) return s;
+    for (int64_t v = 1; v < p->g.n_values; v++) {
+        if (p->place[v] < 0) continue;
+        const store *t = &p->store[p->place[v]];
+        if (t->source == FIRE_FROM_NODE) point(p, t, p->block + t->offset);
+        else if (t->source == FIRE_FROM_CONST && p->g.value[v].source == FIRE_FROM_CONST) point(p, t, p->g.value[v].tensor.data);
+    }
+    return FIRE_OK;
+}
+
+fire_status fire_plan_new(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_plan **out, fire_error *err) {
+    fire_plan *p = fire_alloc(g->ctx, 1, sizeof *p, err);
+    if (!p) return FIRE_NOMEM;
+    p->ctx = g->ctx;
+    fire_status s = build(p, g, batch, n_outputs, outputs, err);
+    if (s) {
+        fire_plan_free(p);
+        return s;
+    }
+    *out = p;
+    return FIRE_OK;
+}
+
+void fire_plan_free(fire_plan *p) {
+    if (!p) return;
+    for (int64_t k = 0; k < p->n_steps; k++)
+        if (p->step[k].kernel && p->step[k].kernel->release) p->step[k].kernel->release(p->ctx, p->step[k].call.state);
+    fire_free(p->ctx, p->block);
+    fire_free(p->ctx, p->ref);
+    fire_free(p->ctx, p->step);
+    fire_free(p->ctx, p->store);
+    fire_free(p->ctx, p->place);
+    fire_free(p->ctx, p->tensor);
+    fire_graph_clear(&p->g);
+    fire_free(p->ctx, p);
+}
+
+/* The store of v, or NULL when the plan has no use for it. */
+static store *store_of(const fire_plan *p, fire_value v) {
+    return v > 0 && v < p->g.n_values && p->place[v] >= 0 ? &p->store[p->place[v]] : NULL;
+}
+
+void fire_plan_bind(fire_plan *p, fire_value v, void *data) {
+    store *s = store_of(p, v);
+    if (!s || (s->source == FIRE_FROM_NODE && !s->output)) return;
+    if (s->source == FIRE_FROM_CONST) { /* an output that is a constant of the graph: there is no step to write it */
+        const fire_tensor *t = &p->g.value[v].tensor;
+        if (s->output && data != t->data && bytes_of(t)) memcpy(data, t->data, (size_t)bytes_of(t));
+        return;
+    }
+    point(p, s, data);
+}
+
+void *fire_plan_data(const fire_plan *p, fire_value v) { return store_of(p, v) ? p->tensor[v].data : NULL; }
+fire_tensor fire_plan_tensor(const fire_plan *p, fire_value v) { return store_of(p, v) ? p->tensor[v] : (fire_tensor){0}; }
+bool fire_plan_needs(const fire_plan *p, fire_value v) { return store_of(p, v) != NULL; }
+
+void fire_plan_run(fire_plan *p) {
+    for (int64_t k = 0; k < p->n_steps; k++) p->step[k].run(&p->step[k].call);
+}
+
+int64_t fire_plan_bytes(const fire_plan *p) { return p->bytes; }
+int64_t fire_plan_flops(const fire_plan *p) { return p->flops; }
+int fire_plan_steps(const fire_plan *p) { return (int)p->n_steps; }
+
+const char *fire_plan_kernel(const fire_plan *p, int i, const char **op) {
+    assert(i >= 0 && i < p->n_steps);
+    if (op) *op = p->step[i].node->op->name;
+    return p->step[i].kernel ? p->step[i].kernel->name : "reference";
+}
+
+/* ---- explain ---- */
+
+static void say(fire_write *write, void *user, const char *text) { write(user, text, strlen(text)); }
+
+static void say_padded(fire_write *write, void *user, const char *text, int width) {
+    say(write, user, text);
+    for (int k = (int)strlen(text); k < width; k++) say(write, user, " ");
+}
+
+void fire_plan_explain(const fire_plan *p, fire_write *write, void *user) {
+    for (int64_t k = 0; k < p->n_steps; k++) {
+        const step *t = &p->step[k];
+        char shapes[(FIRE_MAX_IN + FIRE_MAX_OUT) * (FIRE_SHAPE_TEXT + 4)] = "", one[FIRE_SHAPE_TEXT];
+        size_t at = 0;
+        for (int i = 0; i < t->call.n_in; i++)
+            at += (size_t)snprintf(shapes + at, sizeof shapes - at, "%s%s", i ? " " : "", t->call.in[i].type ? fire_shape_text(&t->call.in[i].shape, one) : "-");
+        for (int i = 0; i < t->call.n_out; i++)
+            at += (size_t)snprintf(shapes + at, sizeof shapes - at, "%s%s", i ? " " : " -> ", fire_shape_text(&t->call.out[i].shape, one));
+        say_padded(write, user, t->node->layer ? t->node->layer : "", 16);
+        say(write, user, " ");
+        say_padded(write, user, t->node->op->name, 24);
+        say(write, user, " ");
+        say_padded(write, user, shapes, 48);
+        say(write, user, " ");
+        say(write, user, t->kernel ? t->kernel->name : "reference");
+        for (const fire_kernel *const *q = fire_kernels; *q && *q != t->kernel; q++) {
+            if (strcmp((*q)->op, t->node->op->name)) continue;
+            const char *why = why_not(p->ctx, *q, &t->call);
+            if (!why) continue;
+            say(write, user, "; ");
+            say(write, user, (*q)->name);
+            say(write, user, ": ");
+            say(write, user, why);
+        }
+        say(write, user, "\n");
+    }
+}
