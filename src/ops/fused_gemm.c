@@ -82,8 +82,8 @@ static bool fused_gemm_fuse(fire_graph *g, int32_t i, const int32_t *uses) {
         fire_shape c = fire_shape_of(g, bias);
         if (c.rank != 1 || c.dim[0] != y.dim[1]) return false;
     }
-    fused_attrs *t = fire_arena_alloc(&g->arena, 1, sizeof *t, NULL);
-    if (!t) return false; /* goes unfused: slower, and right */
+    fused_attrs *t = fire_arena_alloc(&g->arena, 1, sizeof *t, &g->first);
+    if (!t) return false;
     t->trans_a = (int64_t)number(p, "transA", 0);
     t->trans_b = (int64_t)number(p, "transB", 0);
     memcpy(t->activation, activation, strlen(activation) + 1);
