@@ -446,6 +446,8 @@ static fire_status forward(const fire_network *net, fire_graph *g, int64_t to, b
     }
     build_layers(&b, 0, to, value);
     made.y = value[to];
+    /* Layers that compute nothing hand on x itself; an output is a value of its own, in plans and in model files. */
+    if (to == net->n_layers && made.y == made.x) made.y = fire_apply(g, "Identity", 1, &made.x, NULL);
     fire_free(net->ctx, value);
     fire_status s = fire_graph_check(g, err);
     if (s) return s;
