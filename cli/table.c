@@ -72,6 +72,7 @@ fire_status cli_table_pick(cli_table *t, const char *features, const char *label
     int64_t target = -1;
     fire_status st = label ? column_find(t, label, &target, err) : FIRE_OK;
     fire_free(t->ctx, t->pick);
+    t->pick = NULL;
     t->n_pick = 0;
     int64_t most = t->columns + 1;
     for (const char *p = features; p && *p; p++) most += *p == ',';
@@ -117,10 +118,11 @@ int64_t cli_table_block(const cli_table *t) {
 
 fire_status cli_table_all(cli_table *t, void **data, int64_t *rows, fire_error *err) {
     uint8_t *all = NULL;
-    int64_t capacity = 0, n = 0, got = 1, row = t->width * (int64_t)fire_type_size(t->type), block = cli_table_block(t);
+    int64_t capacity = 0, n = 0, got = 1, row = t->width * (int64_t)fire_type_size(t->type);
     fire_status st = FIRE_OK;
     while (!st && got > 0) {
-        int64_t need = 0;
+        int64_t need = 0, block = cli_table_block(t);
+        if (block > n + 64) block = n + 64; /* small files stay small */
         /* Only what came is believed, never what a header promises: the array grows as rows arrive. */
         if (!fire_mul(n + block, row, &need)) st = fire_fail(err, FIRE_E_NOMEM, "out of memory: %s has too many rows", t->src.shown);
         if (!st) st = fire_grow(t->ctx, &all, &capacity, need, 1, err);
