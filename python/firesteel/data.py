@@ -117,6 +117,8 @@ def _batches(value: Any) -> Iterator[Any] | None:
 
 def add(data: _core.Dataset, x: Any, y: Any, w: Any, columns: Columns) -> bool:
     """Append the rows of x, whatever it is. True if it was read by columns."""
+    if isinstance(y, str):
+        raise errors.make(1001, f"y='{y}' is a text; name the label column of a table with label='{y}'")
     if y is None and is_arrow(x):
         if w is not None:
             raise errors.make(1001, "sample_weight with a table; name its weight column with weight=")

@@ -13,8 +13,8 @@ class History:
         longest = max((len(values) for values in self.history.values()), default=0)
         self.epoch: list[int] = list(range(longest)) if epoch is None else list(epoch)
         self.params: dict[str, Any] = {}
-        self.seconds = 0.0
-        self.rows = 0
+        self.seconds = 0.0  # that the fit took
+        self.rows = 0  # seen, all epochs together
 
     def add(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Append one epoch."""

@@ -308,11 +308,12 @@ class Sequential:
         bar = Progress(verbose, names)
         history = History()
         self.stop_training = False
-        began = -1
+        began, per_epoch = -1, 0
 
         def report(ended: bool, epoch: int, epochs: int, step: int, steps: int, n: int, seconds: float, results: list[float],
                    validation: list[float] | None, rate: float) -> bool:
-            nonlocal began
+            nonlocal began, per_epoch
+            per_epoch = steps
             if began < epoch:
                 began = epoch
                 for callback in callbacks:
@@ -331,10 +332,10 @@ class Sequential:
             callback.set_model(self)
             callback.on_train_begin({})
         try:
-            _, best, stopped, steps, n, seconds, _ = self._net.fit(made, progress=report, **options)
+            _, best, stopped, _, n, seconds, _ = self._net.fit(made, progress=report, **options)
         finally:
             bar.close()
-        history.params = {"epochs": options["epochs"], "batch_size": options["batch_size"], "steps": steps, "seed": options["seed"]}
+        history.params = {"epochs": options["epochs"], "batch_size": options["batch_size"], "steps": per_epoch, "seed": options["seed"]}
         history.seconds, history.rows = seconds, n
         if stop is not None:
             stop.best_epoch = best
