@@ -260,6 +260,7 @@ fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const in
             c->id[i] = (int64_t)(s->row_id ? s->row_id[row] : fire_dataset_row_id(s->data, row));
         }
     fire_plan_run(r->plan);
+    if (s->n_sums) r->pred.data = fire_plan_data(r->plan, s->pred); /* an output that equals an input lies where that is bound */
 
     c->loss = weighted_sum(s, r->loss, c->w, n * s->values);
     c->sums[0] += c->loss;

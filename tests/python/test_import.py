@@ -4,12 +4,13 @@ import subprocess
 import sys
 
 CODE = """
-import json, sys, time, resource, numpy
+import json, sys, time, numpy
 modules, cpu = set(sys.modules), time.process_time()
 import firesteel
 cpu = time.process_time() - cpu
 new = set(sys.modules) - modules
-print(json.dumps({"new": sorted(new), "cpu": cpu, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(json.dumps({"new": sorted(new), "cpu": cpu, "mb": int(status["VmHWM"].split()[0]) / 1024}))
 """
 
 
