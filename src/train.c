@@ -436,8 +436,10 @@ static fire_status same_start(fit *f, fire_error *err) {
     if (f->ranks == 1) return FIRE_OK;
     size_t number = fire_type_size(net->type);
     int32_t slots = net->optim->slots(net->optim_attrs);
-    struct { int64_t step, epoch; double rate; } head = {net->step, net->epoch, fire_network_learning_rate(net)};
+    struct { int64_t params, fixed, weights, step, epoch; double rate; } head = {net->n_params, net->n_fixed, net->n_weights, net->step, net->epoch, fire_network_learning_rate(net)};
     fire_status st = fire_comm_broadcast(f->comm, 0, &head, sizeof head, err);
+    if (!st && (head.params != net->n_params || head.fixed != net->n_fixed || head.weights != net->n_weights))
+        st = fire_fail(err, FIRE_E_USAGE, "the network of rank %d has other weights than that of rank 0; all workers must be given the same network", (int)f->rank);
     if (!st) st = fire_comm_broadcast(f->comm, 0, net->params, (size_t)net->n_params * number, err);
     if (!st) st = fire_comm_broadcast(f->comm, 0, net->fixed, (size_t)net->n_fixed * number, err);
     if (!st && slots) st = fire_comm_broadcast(f->comm, 0, net->slots, (size_t)slots * (size_t)net->n_params * number, err);
@@ -515,8 +517,8 @@ static fire_status set_up(fit *f, fire_error *err) {
     fire_status st;
     if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which cannot be trained");
     if (!net->loss || !net->optim) return fire_fail(err, FIRE_E_NOT_COMPILED, "the network is not compiled; call compile with an optimizer and a loss first");
-    static const char *const same_name[] = {"epochs", "initial epoch", "batch size", "seed", "no_shuffle", "reproducible", "number type", "layer count", "n_params"};
-    int64_t same[] = {f->o.epochs, f->o.initial_epoch, f->o.batch_size, (int64_t)f->o.seed, f->o.no_shuffle, f->o.reproducible, net->type, net->n_layers, net->n_params};
+    static const char *const same_name[] = {"epochs", "initial epoch", "batch size", "seed", "no_shuffle", "reproducible", "number type", "layer count"};
+    int64_t same[] = {f->o.epochs, f->o.initial_epoch, f->o.batch_size, (int64_t)f->o.seed, f->o.no_shuffle, f->o.reproducible, net->type, net->n_layers};
     if ((st = fire_meet(f->ctx, f->data, f->comm, same, (int32_t)(sizeof same / sizeof *same), same_name, &f->facts, err))) return st;
     if (!f->facts.rows) return fire_fail(err, FIRE_E_NO_ROWS, "there are no rows to train on, only %lld validation rows", (long long)f->facts.validation_rows);
     if (!net->built && (st = fire_network_build(net, &f->facts.x, err))) return st;

@@ -1,0 +1,628 @@
+/* test_train.c - fit, evaluate, gradients and adapt: one process or several, any number of threads. */
+#include "harness.h"
+#include "network.h"
+#include "ranks.h"
+#include <math.h>
+
+enum { ROWS = 403, WIDTH = 5, CLASSES = 3 };
+typedef struct table { double x[ROWS][WIDTH]; int32_t y[ROWS]; } table;
+
+static void make_table(table *t) {
+    uint64_t state = 9;
+    for (int i = 0; i < ROWS; i++) {
+        for (int k = 0; k < WIDTH; k++) t->x[i][k] = (double)(harness_random(&state) % 2000) / 1000 - 1;
+        t->y[i] = t->x[i][0] + t->x[i][1] > 0.4 ? 2 : t->x[i][2] > t->x[i][3];
+    }
+}
+
+/* Layers as "Kind attrs" lines. */
+static fire_status make_network(fire_context *ctx, fire_type type, const char *const *layers, const char *optimizer, const char *loss, fire_network **out, fire_error *err) {
+    fire_network *net = NULL;
+    fire_status st = fire_network_new(ctx, type, &net, err);
+    for (; !st && *layers; layers++) {
+        char name[64];
+        const char *attrs = fire_name_read(*layers, name, sizeof name);
+        st = fire_network_add(net, name, attrs, err);
+    }
+    if (!st) st = fire_network_compile(net, optimizer, loss, strstr(loss, "cross") ? "accuracy" : "mae", err);
+    if (st) { fire_network_free(net); return st; }
+    *out = net;
+    return FIRE_OK;
+}
+static const char *const mlp[] = {"Dense units=16 activation=relu", "Dense units=3 activation=softmax", NULL};
+static const char *const dropped[] = {"Dense units=16 activation=relu", "Dropout rate=0.3", "Dense units=3 activation=softmax", NULL};
+static const char *const regression[] = {"Dense units=8 activation=tanh", "Dense units=1", NULL};
+#define SCCE "sparse_categorical_crossentropy"
+
+/* All weights as doubles. */
+typedef struct weights { int n; double v[512]; } weights;
+static void read_weights(fire_network *net, weights *w) {
+    w->n = 0;
+    for (int i = 0; i < fire_network_weights(net); i++) {
+        fire_weight_info info;
+        if (fire_network_weight(net, i, &info, NULL)) continue;
+        for (int64_t k = 0; k < fire_count(&info.value.shape) && w->n < 512; k++) w->v[w->n++] = fire_get(&info.value, k);
+    }
+}
+/* max |a - b| / max |a| */
+static double difference(const weights *a, const weights *b) {
+    double d = 0, m = 1e-300;
+    if (a->n != b->n || !a->n) return INFINITY;
+    for (int i = 0; i < a->n; i++) {
+        d = fmax(d, fabs(a->v[i] - b->v[i]));
+        m = fmax(m, fabs(a->v[i]));
+        if (isnan(b->v[i])) return INFINITY;
+    }
+    return d / m;
+}
+
+#define OK(call) do { fire_error e_ = {0}; fire_error *err_ = &e_; if ((call)) fail_msg("%s", e_.message); } while (0)
+
+typedef struct fixture { harness h; fire_context *ctx; fire_dataset *data; fire_network *net; fire_error err; table t; } fixture;
+
+static void begin_with(fixture *f, fire_type type, const char *const *layers, const char *optimizer, const char *loss, const fire_config *config) {
+    memset(f, 0, sizeof *f);
+    harness_init(&f->h);
+    f->ctx = harness_context(&f->h, config);
+    make_table(&f->t);
+    fire_tensor x = {FIRE_F64, {2, {ROWS, WIDTH}}, f->t.x}, y = {FIRE_I32, {1, {ROWS}}, f->t.y};
+    OK(fire_dataset_new(f->ctx, &f->data, err_));
+    OK(fire_dataset_add(f->data, &x, &y, NULL, err_));
+    OK(make_network(f->ctx, type, layers, optimizer, loss, &f->net, err_));
+}
+static void end(fixture *f) {
+    fire_network_free(f->net);
+    fire_dataset_free(f->data);
+    fire_context_free(f->ctx);
+    assert_int_equal(f->h.live, 0);
+}
+static fire_fit_options options(int epochs, int64_t batch) { return (fire_fit_options){.size = sizeof(fire_fit_options), .epochs = epochs, .batch_size = batch, .seed = 4}; }
+
+/* ---- one process ---- */
+
+typedef struct told { int epochs, batches; int64_t rows; double loss[64], accuracy[64], val[64]; int stop_at; fire_network *net; double rate; } told;
+static int listen_in(void *user, const fire_progress *p) {
+    told *t = user;
+    if (p->event == FIRE_BATCH_END) { t->batches++; return 0; }
+    t->loss[t->epochs] = p->result[0];
+    t->accuracy[t->epochs] = p->result[1];
+    t->val[t->epochs] = p->validation[0];
+    t->rows += p->rows;
+    if (p->step != p->steps) return 9;
+    if (t->rate) fire_network_set_learning_rate(t->net, t->rate, NULL);
+    return ++t->epochs == t->stop_at;
+}
+
+static void learns(void **state) {
+    for (int type = 0; type < 2; type++) {
+        fixture f;
+        told t = {0};
+        begin_with(&f, type ? FIRE_F64 : FIRE_F32, mlp, "Adam learning_rate=0.02", SCCE, NULL);
+        fire_fit_options o = options(30, 32);
+        fire_fit_report r;
+        o.progress = listen_in, o.user = &t;
+        OK(fire_fit(f.net, f.data, &o, &r, err_));
+        assert_int_equal(t.epochs, 30);
+        assert_int_equal(t.rows, 30 * ROWS);
+        assert_int_equal(r.rows, 30 * ROWS);
+        assert_int_equal(r.steps, 30 * 13);
+        assert_int_equal(r.best_epoch, -1);
+        assert_true(t.loss[29] < 0.25 * t.loss[0]);
+        assert_true(t.accuracy[29] > 0.95);
+        double results[FIRE_MAX_RESULTS];
+        OK(fire_evaluate(f.net, f.data, NULL, results, err_));
+        assert_true(results[0] < t.loss[29] && results[1] >= 0.95);
+        fire_network_info info;
+        fire_network_info_get(f.net, &info);
+        assert_int_equal(info.step, 390);
+        assert_int_equal(info.epoch, 30);
+        end(&f);
+    }
+}
+
+/* The loss of an epoch without updates is the loss of evaluate; and both are what scoring says. */
+static void loss_is_the_mean_over_rows(void **state) {
+    fixture f;
+    told t = {0};
+    begin_with(&f, FIRE_F64, mlp, "SGD learning_rate=0", SCCE, NULL);
+    fire_fit_options o = options(1, 50);
+    o.progress = listen_in, o.user = &t;
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    double results[FIRE_MAX_RESULTS], *p = malloc(sizeof(double) * ROWS * CLASSES), loss = 0, right = 0;
+    OK(fire_evaluate(f.net, f.data, NULL, results, err_));
+    OK(fire_predict(f.net, f.data, p, NULL, err_));
+    for (int i = 0; i < ROWS; i++) {
+        int best = 0;
+        for (int k = 1; k < CLASSES; k++) if (p[i * CLASSES + k] > p[i * CLASSES + best]) best = k;
+        loss -= log(p[i * CLASSES + f.t.y[i]]) / ROWS;
+        right += (best == f.t.y[i]) / (double)ROWS;
+    }
+    assert_true(fabs(loss - results[0]) < 1e-12 && fabs(loss - t.loss[0]) < 1e-12);
+    assert_true(fabs(right - results[1]) < 1e-12 && fabs(right - t.accuracy[0]) < 1e-12);
+    free(p);
+    end(&f);
+}
+
+static void fit_with(const fire_config *config, fire_type type, const char *const *layers, int64_t batch, bool reproducible, weights *w, int parts) {
+    fixture f;
+    begin_with(&f, type, layers, "Adam learning_rate=0.01", SCCE, config);
+    fire_fit_options o = options(0, batch);
+    o.reproducible = reproducible;
+    for (int i = 0; i < parts; i++) {
+        o.epochs = 4 / parts;
+        OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    }
+    read_weights(f.net, w);
+    end(&f);
+}
+
+static void threads_and_kernels_agree(void **state) {
+    static weights one, w;
+    fit_with(&(fire_config){.threads = 1}, FIRE_F64, mlp, 200, false, &one, 1);
+    for (int32_t threads = 1; threads <= 4; threads++) {
+        fit_with(&(fire_config){.threads = threads}, FIRE_F64, mlp, 200, false, &w, 1);
+        assert_true(difference(&one, &w) < 1e-9);
+        fit_with(&(fire_config){.threads = threads, .reference_only = true}, FIRE_F64, mlp, 200, false, &w, 1);
+        assert_true(difference(&one, &w) < 1e-9);
+    }
+    fit_with(&(fire_config){.threads = 1}, FIRE_F32, mlp, 200, false, &w, 1);
+    assert_true(difference(&one, &w) < 1e-3); /* Adam divides small gradients by their own size: float32's rounding grows */
+    fit_with(&(fire_config){.threads = 1}, FIRE_F64, mlp, 200, false, &w, 2);
+    assert_memory_equal(&one, &w, sizeof w); /* two fits of two epochs are one of four */
+}
+
+static void reproducible_threads(void **state) {
+    static weights one, w;
+    fit_with(&(fire_config){.threads = 1}, FIRE_F32, dropped, 100, true, &one, 1);
+    for (int32_t threads = 2; threads <= 4; threads++) {
+        fit_with(&(fire_config){.threads = threads}, FIRE_F32, dropped, 100, true, &w, 1);
+        assert_memory_equal(&one, &w, sizeof w);
+    }
+}
+
+static void weighted(void **state) {
+    /* All weights 3 at a third of the rate is no weights, with plain SGD; class weights likewise; and the two multiply. */
+    static weights plain, w;
+    for (int how = 0; how < 4; how++) {
+        fixture f;
+        begin_with(&f, FIRE_F64, mlp, how ? how == 3 ? "SGD learning_rate=0.01" : "SGD learning_rate=0.03" : "SGD learning_rate=0.09", SCCE, NULL);
+        double three[ROWS], results[FIRE_MAX_RESULTS], base = 0, class_weight[] = {3, 3, 3};
+        for (int i = 0; i < ROWS; i++) three[i] = 3;
+        if (how == 1 || how == 3) {
+            fire_tensor x = {FIRE_F64, {2, {ROWS, WIDTH}}, f.t.x}, y = {FIRE_I32, {1, {ROWS}}, f.t.y}, tw = {FIRE_F64, {1, {ROWS}}, three};
+            fire_dataset_free(f.data);
+            OK(fire_dataset_new(f.ctx, &f.data, err_));
+            OK(fire_dataset_add(f.data, &x, &y, &tw, err_));
+        }
+        fire_fit_options o = options(3, 64);
+        if (how >= 2) o.class_weight = class_weight, o.n_class_weight = 3;
+        OK(fire_fit(f.net, f.data, &o, NULL, err_));
+        OK(fire_evaluate(f.net, f.data, NULL, results, err_));
+        read_weights(f.net, how ? &w : &plain);
+        if (how) assert_true(difference(&plain, &w) < 1e-12);
+        OK(fire_gradients(f.net, f.data, false, &base, NULL, NULL, err_));
+        assert_true(fabs(base - results[0]) < 1e-12 * base); /* weights count in evaluate, class weights do not */
+        end(&f);
+    }
+    /* Weight 0 takes a row out of the gradient, but not out of the denominator. */
+    fixture f;
+    begin_with(&f, FIRE_F64, mlp, "SGD", SCCE, NULL);
+    double zero[ROWS], loss, all;
+    for (int i = 0; i < ROWS; i++) zero[i] = i < 100;
+    OK(fire_network_build(f.net, &(fire_shape){1, {WIDTH}}, err_));
+    fire_dataset *d[2];
+    for (int k = 0; k < 2; k++) {
+        int64_t n = k ? 100 : ROWS;
+        fire_tensor x = {FIRE_F64, {2, {n, WIDTH}}, f.t.x}, y = {FIRE_I32, {1, {n}}, f.t.y}, tw = {FIRE_F64, {1, {n}}, zero};
+        OK(fire_dataset_new(f.ctx, &d[k], err_));
+        OK(fire_dataset_add(d[k], &x, &y, k ? NULL : &tw, err_));
+    }
+    OK(fire_gradients(f.net, d[0], false, &all, NULL, NULL, err_));
+    OK(fire_gradients(f.net, d[1], false, &loss, NULL, NULL, err_));
+    assert_true(fabs(all * ROWS - loss * 100) < 1e-9);
+    fire_dataset_free(d[0]);
+    fire_dataset_free(d[1]);
+    end(&f);
+}
+
+static void gradients_are_differences(void **state) {
+    fixture f;
+    begin_with(&f, FIRE_F64, mlp, "SGD", SCCE, NULL);
+    double loss, kernel[WIDTH * 16], bias[16], kernel2[48], bias2[3], *dx = malloc(sizeof f.t.x);
+    void *all[] = {kernel, bias, kernel2, bias2};
+    OK(fire_gradients(f.net, f.data, false, &loss, all, dx, err_));
+    for (int i = 0; i < 4; i++) {
+        fire_weight_info info;
+        OK(fire_network_weight(f.net, i, &info, err_));
+        double *v = info.value.data;
+        for (int64_t k = 0; k < fire_count(&info.value.shape); k += 3) {
+            double h = 1e-6, keep = v[k], up, down;
+            v[k] = keep + h;
+            OK(fire_gradients(f.net, f.data, false, &up, NULL, NULL, err_));
+            v[k] = keep - h;
+            OK(fire_gradients(f.net, f.data, false, &down, NULL, NULL, err_));
+            v[k] = keep;
+            assert_true(fabs((up - down) / (2 * h) - ((double *)all[i])[k]) < 1e-7);
+        }
+    }
+    for (int k = 0; k < WIDTH; k++) {
+        double h = 1e-6, up, down;
+        f.t.x[7][k] += h;
+        OK(fire_gradients(f.net, f.data, false, &up, NULL, NULL, err_));
+        f.t.x[7][k] -= 2 * h;
+        OK(fire_gradients(f.net, f.data, false, &down, NULL, NULL, err_));
+        f.t.x[7][k] += h;
+        assert_true(fabs((up - down) / (2 * h) - dx[7 * WIDTH + k]) < 1e-8);
+    }
+    /* A frozen layer: zero gradient, and fit leaves it. */
+    static weights before, after;
+    OK(fire_network_set_trainable(f.net, 0, false, err_));
+    OK(fire_gradients(f.net, f.data, false, &loss, all, NULL, err_));
+    for (int k = 0; k < WIDTH * 16; k++) assert_true(kernel[k] == 0);
+    assert_true(kernel2[0] != 0);
+    read_weights(f.net, &before);
+    fire_fit_options o = options(2, 32);
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    read_weights(f.net, &after);
+    assert_memory_equal(before.v, after.v, sizeof(double) * (WIDTH * 16 + 16));
+    assert_true(before.v[WIDTH * 16 + 16] != after.v[WIDTH * 16 + 16]);
+    free(dx);
+    end(&f);
+}
+
+static void stops_early(void **state) {
+    fixture f;
+    told t = {0};
+    begin_with(&f, FIRE_F64, mlp, "Adam learning_rate=0.2", SCCE, NULL);
+    OK(fire_dataset_split(f.data, 0.25, 2, false, err_));
+    fire_fit_options o = options(60, 32);
+    fire_fit_report r;
+    o.progress = listen_in, o.user = &t;
+    o.stop.monitor = "val_loss", o.stop.patience = 3, o.stop.restore_best = true;
+    OK(fire_fit(f.net, f.data, &o, &r, err_));
+    assert_true(r.stopped_early && r.epochs_run == r.best_epoch + 4 && r.epochs_run == t.epochs);
+    double best = INFINITY;
+    int at = -1;
+    for (int i = 0; i < t.epochs; i++) if (t.val[i] < best) best = t.val[i], at = i;
+    assert_int_equal(at, r.best_epoch);
+    /* The weights that are back give that epoch's validation loss again. */
+    memset(&t, 0, sizeof t);
+    OK(fire_network_compile(f.net, "SGD learning_rate=0", SCCE, "accuracy", err_));
+    o.epochs = 1, o.stop.monitor = NULL;
+    OK(fire_fit(f.net, f.data, &o, &r, err_));
+    assert_true(t.val[0] == best);
+    o.stop.monitor = "val_los";
+    assert_int_equal(fire_fit(f.net, f.data, &o, &r, &f.err), FIRE_USAGE);
+    assert_non_null(strstr(f.err.message, "val_loss"));
+    end(&f);
+}
+
+static void can_be_cancelled(void **state) {
+    fixture f;
+    told t = {.stop_at = 2};
+    begin_with(&f, FIRE_F32, mlp, "SGD", SCCE, NULL);
+    fire_fit_options o = options(9, 32);
+    fire_fit_report r = {0};
+    o.progress = listen_in, o.user = &t;
+    assert_int_equal(fire_fit(f.net, f.data, &o, &r, &f.err), FIRE_CANCELLED);
+    assert_int_equal(t.epochs, 2);
+    assert_int_equal(r.epochs_run, 2);
+    /* A learning rate that the callback sets holds from then on. */
+    static weights before, after;
+    t = (told){.net = f.net, .rate = 1e-30};
+    o.epochs = 1;
+    OK(fire_fit(f.net, f.data, &o, &r, err_));
+    read_weights(f.net, &before);
+    OK(fire_fit(f.net, f.data, &o, &r, err_));
+    read_weights(f.net, &after);
+    assert_memory_equal(&before, &after, sizeof before);
+    end(&f);
+}
+
+static void divergence(void **state) {
+    fixture f;
+    static weights start, now;
+    begin_with(&f, FIRE_F32, regression, "SGD learning_rate=0.01", "mse", NULL);
+    fire_fit_options o = options(2, 32);
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    read_weights(f.net, &start);
+    OK(fire_network_set_learning_rate(f.net, 1e20, err_));
+    assert_int_equal(fire_fit(f.net, f.data, &o, NULL, &f.err), FIRE_DIVERGED);
+    assert_int_equal(f.err.code, FIRE_E_DIVERGED);
+    assert_non_null(strstr(f.err.message, "epoch 1, step "));
+    assert_non_null(strstr(f.err.message, "learning rate 1e+20"));
+    read_weights(f.net, &now);
+    assert_memory_equal(&start, &now, sizeof now);
+    f.t.x[17][2] = NAN; /* features that are not finite are named as the cause */
+    OK(fire_network_set_learning_rate(f.net, 0.01, err_));
+    assert_int_equal(fire_fit(f.net, f.data, &o, NULL, &f.err), FIRE_DIVERGED);
+    assert_non_null(strstr(f.err.message, "features of this batch hold NaN"));
+    read_weights(f.net, &now);
+    assert_memory_equal(&start, &now, sizeof now);
+    end(&f);
+}
+
+static void bad_input(void **state) {
+    fixture f;
+    fire_dataset *none;
+    double results[FIRE_MAX_RESULTS];
+    begin_with(&f, FIRE_F32, mlp, "SGD", SCCE, NULL);
+    fire_fit_options o = options(1, 32);
+    OK(fire_dataset_new(f.ctx, &none, err_));
+    assert_int_equal(fire_fit(f.net, none, &o, NULL, &f.err), FIRE_DATA);
+    assert_int_equal(f.err.code, FIRE_E_NO_ROWS);
+    assert_int_equal(fire_evaluate(f.net, none, NULL, results, &f.err), FIRE_DATA);
+    assert_int_equal(fire_gradients(f.net, none, false, results, NULL, NULL, &f.err), FIRE_DATA);
+    fire_dataset_free(none);
+    f.t.y[5] = 3;
+    assert_int_equal(fire_fit(f.net, f.data, &o, NULL, &f.err), FIRE_DATA);
+    assert_int_equal(f.err.code, FIRE_E_LABEL);
+    assert_non_null(strstr(f.err.message, "row 5 is 3, expected a whole number from 0 to 2"));
+    assert_int_equal(fire_evaluate(f.net, f.data, NULL, results, &f.err), FIRE_DATA);
+    f.t.y[5] = 0;
+    fire_fit_options bad = o;
+    bad.batch_size = -1;
+    assert_int_equal(fire_fit(f.net, f.data, &bad, NULL, &f.err), FIRE_USAGE);
+    bad = o, bad.size = 0;
+    assert_int_equal(fire_fit(f.net, f.data, &bad, NULL, &f.err), FIRE_USAGE);
+    bad = o, bad.class_weight = (const double[]){1, -1, 1}, bad.n_class_weight = 3;
+    assert_int_equal(fire_fit(f.net, f.data, &bad, NULL, &f.err), FIRE_USAGE);
+    assert_non_null(strstr(f.err.message, "class 1 is -1"));
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+
+    /* Rows of another width; labels of another shape; no labels. */
+    fire_dataset *d;
+    double three[6] = {0};
+    int32_t label[4] = {0};
+    fire_tensor x = {FIRE_F64, {2, {2, 3}}, three}, wide = {FIRE_F64, {2, {1, WIDTH}}, three}, y = {FIRE_I32, {1, {2}}, label}, two = {FIRE_I32, {2, {1, 2}}, label};
+    OK(fire_dataset_new(f.ctx, &d, err_));
+    OK(fire_dataset_add(d, &x, &y, NULL, err_));
+    assert_int_equal(fire_fit(f.net, d, &o, NULL, &f.err), FIRE_USAGE);
+    assert_non_null(strstr(f.err.message, "[n, 3], the network takes [n, 5]"));
+    fire_dataset_free(d);
+    OK(fire_dataset_new(f.ctx, &d, err_));
+    OK(fire_dataset_add(d, &wide, &two, NULL, err_));
+    assert_int_equal(fire_fit(f.net, d, &o, NULL, &f.err), FIRE_USAGE);
+    assert_non_null(strstr(f.err.message, "the labels have shape [n, 2]"));
+    fire_dataset_free(d);
+    OK(fire_dataset_new(f.ctx, &d, err_));
+    OK(fire_dataset_add(d, &wide, NULL, NULL, err_));
+    assert_int_equal(fire_fit(f.net, d, &o, NULL, &f.err), FIRE_USAGE);
+    assert_non_null(strstr(f.err.message, "no labels"));
+    fire_dataset_free(d);
+    fire_network *plain;
+    OK(fire_network_new(f.ctx, FIRE_F32, &plain, err_));
+    assert_int_equal(fire_fit(plain, f.data, &o, NULL, &f.err), FIRE_USAGE);
+    assert_int_equal(f.err.code, FIRE_E_NOT_COMPILED);
+    fire_network_free(plain);
+    end(&f);
+}
+
+/* ---- several workers ---- */
+
+typedef struct job {
+    table *t;
+    fire_type type;
+    const char *const *layers;
+    const char *optimizer, *loss;
+    int split, epochs, poison_rank;
+    int64_t batch;
+    int32_t shards, cancel_rank;
+    bool reproducible, validation, shuffle_rows;
+    double rate;
+    fire_status status[8];
+    fire_error err[8];
+    weights w[8];
+    double results[8][FIRE_MAX_RESULTS];
+    told told[8];
+} job;
+
+static void part_of(int split, int32_t rank, int32_t size, int64_t *from, int64_t *to) {
+    int64_t cut[9] = {0};
+    for (int32_t r = 0; r <= size; r++) cut[r] = (int64_t)ROWS * r / size;
+    if (split == 1 && size > 1) cut[1] = 0;                                                      /* rank 0 is empty */
+    if (split == 2 && size > 1) cut[size - 1] = ROWS - 1;                                        /* the last has one row */
+    if (split == 3 && size > 1) for (int32_t r = 1; r < size; r++) cut[r] = ROWS * 99 / 100;     /* 99 to 1, others empty */
+    *from = cut[rank];
+    *to = cut[rank + 1];
+}
+
+static int cancel_soon(void *user, const fire_progress *p) { return p->event == FIRE_EPOCH_END && p->epoch == 1; }
+
+static void worker(fire_context *ctx, fire_comm *comm, int32_t rank, int32_t size, void *user) {
+    job *j = user;
+    fire_dataset *d = NULL;
+    fire_network *net = NULL;
+    fire_error *err = &j->err[rank];
+    int64_t from, to;
+    part_of(j->split, rank, size, &from, &to);
+    table *t = malloc(sizeof *t);
+    *t = *j->t;
+    if (j->shuffle_rows) { /* Spark's shuffle brings rows in any order, a different one for each number of workers */
+        uint64_t random = (uint64_t)size * 100 + (uint64_t)j->split;
+        for (int i = ROWS - 1; i > 0; i--) {
+            int k = (int)(harness_random(&random) % (uint64_t)(i + 1));
+            double x[WIDTH];
+            memcpy(x, t->x[i], sizeof x), memcpy(t->x[i], t->x[k], sizeof x), memcpy(t->x[k], x, sizeof x);
+            int32_t y = t->y[i];
+            t->y[i] = t->y[k], t->y[k] = y;
+        }
+    }
+    if (rank == j->poison_rank) t->y[from] = 77;
+    fire_status st = fire_dataset_new(ctx, &d, err);
+    if (!st && to > from) st = ranks_pack_batch(d, j->type, "g", to - from, WIDTH, t->x[from], t->y + from, NULL, err);
+    if (!st && j->poison_rank < 0) st = fire_dataset_deal(d, comm, j->shards, err);
+    if (!st && j->validation) st = fire_dataset_split(d, 0.2, 6, false, err);
+    if (!st) st = make_network(ctx, j->type, j->layers, j->optimizer, j->loss, &net, err);
+    fire_fit_options o = options(j->epochs, j->batch);
+    o.comm = comm;
+    o.reproducible = j->reproducible;
+    o.progress = listen_in, o.user = &j->told[rank];
+    if (j->cancel_rank >= 0) o.progress = rank == j->cancel_rank ? cancel_soon : NULL;
+    if (!st && rank) st = fire_network_build(net, &(fire_shape){1, {WIDTH}}, err);
+    if (!st && rank) st = fire_network_init(net, 0, err); /* drawn otherwise elsewhere: rank 0's weights count */
+    if (st && comm) fire_comm_fail(comm, err);
+    if (!st) st = fire_fit(net, d, &o, NULL, err);
+    if (!st) st = fire_evaluate(net, d, comm, j->results[rank], err);
+    j->status[rank] = st;
+    if (net) read_weights(net, &j->w[rank]);
+    fire_network_free(net);
+    fire_dataset_free(d);
+    free(t);
+}
+
+static job *new_job(fire_type type, const char *const *layers, int64_t batch, int epochs) {
+    job *j = calloc(1, sizeof *j);
+    j->t = malloc(sizeof *j->t);
+    make_table(j->t);
+    j->type = type, j->layers = layers, j->batch = batch, j->epochs = epochs;
+    j->optimizer = "Adam learning_rate=0.01", j->loss = SCCE;
+    j->poison_rank = j->cancel_rank = -1;
+    j->shuffle_rows = true;
+    return j;
+}
+static void free_job(job *j) { free(j->t); free(j); }
+static void run_job(job *j, int32_t size, int32_t threads) {
+    memset(j->told, 0, sizeof j->told);
+    ranks_run(size, threads, worker, j);
+}
+static void all_ok(const job *j, int32_t size) {
+    for (int32_t r = 0; r < size; r++) {
+        if (j->status[r]) fail_msg("rank %d: %s", r, j->err[r].message);
+        assert_memory_equal(&j->w[0], &j->w[r], sizeof j->w[0]); /* all ranks end with the same bits */
+        assert_memory_equal(j->results[0], j->results[r], sizeof(double) * 2);
+    }
+}
+
+/* Full batch, float64: 1 to 4 workers and any partitioning give the same weights to 1e-9, with Normalization adapted over all rows. */
+static void workers_equal_one(void **state) {
+    static const char *const normal[] = {"Normalization", "Dense units=16 activation=tanh", "Dense units=3 activation=softmax", NULL};
+    static weights one;
+    double results[2] = {0};
+    for (int32_t size = 1; size <= 4; size++)
+        for (int split = 0; split < (size > 1 ? 4 : 1); split++) {
+            job *j = new_job(FIRE_F64, normal, ROWS, 3);
+            j->split = split;
+            run_job(j, size, 1);
+            all_ok(j, size);
+            if (size == 1) one = j->w[0], memcpy(results, j->results[0], sizeof results);
+            assert_true(difference(&one, &j->w[0]) < 1e-9);
+            assert_true(fabs(results[0] - j->results[0][0]) < 1e-12 && results[1] == j->results[0][1]);
+            free_job(j);
+        }
+}
+
+/* Mini-batches: the same table and number of workers give the same bits, however rows arrive; every epoch counts each row once. */
+static void same_bits_twice(void **state) {
+    for (int32_t size = 2; size <= 3; size++) {
+        static weights first;
+        for (int split = 0; split < 4; split++) {
+            job *j = new_job(FIRE_F32, dropped, 48, 2);
+            j->split = split, j->validation = true;
+            run_job(j, size, 2);
+            all_ok(j, size);
+            if (!split) first = j->w[0];
+            assert_memory_equal(&first, &j->w[0], sizeof first);
+            for (int32_t r = 0; r < size; r++) {
+                assert_int_equal(j->told[r].epochs, 2);
+                assert_true(j->told[r].rows > 2 * ROWS * 0.7 && j->told[r].rows < 2 * ROWS * 0.9); /* a fifth went to validation */
+                assert_true(j->told[r].loss[1] == j->told[0].loss[1] && j->told[r].val[1] == j->told[0].val[1]);
+            }
+            free_job(j);
+        }
+    }
+}
+
+/* Reproducible: bits, and what is reported, depend neither on the number of workers nor on that of threads. Ten workers: two own no shard. */
+static void reproducible_workers(void **state) {
+    static weights first;
+    told heard = {0};
+    static const int32_t cases[][2] = {{1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {4, 1}, {4, 2}, {5, 1}, {8, 1}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        job *j = new_job(FIRE_F32, dropped, 60, 2);
+        j->split = (int)c % 4, j->reproducible = j->validation = true, j->shards = 8;
+        run_job(j, cases[c][0], cases[c][1]);
+        all_ok(j, cases[c][0]);
+        if (!c) first = j->w[0], heard = j->told[0];
+        assert_memory_equal(&first, &j->w[0], sizeof first);
+        assert_memory_equal(heard.loss, j->told[0].loss, sizeof heard.loss);
+        assert_memory_equal(heard.accuracy, j->told[0].accuracy, sizeof heard.accuracy);
+        assert_memory_equal(heard.val, j->told[0].val, sizeof heard.val);
+        free_job(j);
+    }
+}
+
+static void all_stop_together(void **state) {
+    job *j = new_job(FIRE_F32, regression, 64, 5);
+    j->optimizer = "SGD learning_rate=1e25", j->loss = "mse";
+    run_job(j, 3, 1);
+    for (int32_t r = 0; r < 3; r++) {
+        assert_int_equal(j->status[r], FIRE_DIVERGED);
+        const char *where = strstr(j->err[r].message, "epoch "), *first = strstr(j->err[0].message, "epoch ");
+        assert_non_null(where);
+        assert_memory_equal(where, first, 15); /* the same step */
+        assert_memory_equal(&j->w[0], &j->w[r], sizeof j->w[0]);
+        for (int i = 0; i < j->w[r].n; i++) assert_true(isfinite(j->w[r].v[i]));
+    }
+    free_job(j);
+
+    j = new_job(FIRE_F32, mlp, 64, 50); /* one rank asks to stop: all do */
+    j->cancel_rank = 1;
+    run_job(j, 3, 1);
+    for (int32_t r = 0; r < 3; r++) {
+        assert_int_equal(j->status[r], FIRE_CANCELLED);
+        assert_memory_equal(&j->w[0], &j->w[r], sizeof j->w[0]);
+    }
+    free_job(j);
+
+    j = new_job(FIRE_F32, mlp, 64, 2); /* one rank fails for a reason of its own: the others hear its words */
+    j->poison_rank = 2;
+    run_job(j, 3, 1);
+    assert_int_equal(j->status[2], FIRE_DATA);
+    for (int32_t r = 0; r < 2; r++) {
+        assert_int_equal(j->status[r], FIRE_CLUSTER);
+        assert_non_null(strstr(j->err[r].message, "77"));
+    }
+    free_job(j);
+}
+
+/* ---- failing calls ---- */
+
+static fire_status whole_life(fire_context *ctx, void *user, fire_error *err) {
+    table *t = user;
+    fire_dataset *d = NULL;
+    fire_network *net = NULL;
+    double results[FIRE_MAX_RESULTS], loss;
+    fire_tensor x = {FIRE_F64, {2, {70, WIDTH}}, t->x}, y = {FIRE_I32, {1, {70}}, t->y};
+    static const char *const layers[] = {"Normalization", "Dense units=4 activation=relu", "Dropout", "Dense units=3 activation=softmax", NULL};
+    fire_fit_options o = options(2, 32);
+    o.stop.monitor = "val_loss", o.stop.patience = 5, o.stop.restore_best = true;
+    fire_status st = fire_dataset_new(ctx, &d, err);
+    if (!st) st = fire_dataset_add(d, &x, &y, NULL, err);
+    if (!st) st = fire_dataset_split(d, 0.2, 1, true, err);
+    if (!st) st = make_network(ctx, FIRE_F32, layers, "Adam", SCCE, &net, err);
+    if (!st) st = fire_fit(net, d, &o, NULL, err);
+    if (!st) st = fire_evaluate(net, d, NULL, results, err);
+    if (!st) st = fire_gradients(net, d, true, &loss, NULL, NULL, err);
+    if (!st) st = fire_adapt(net, d, NULL, err);
+    fire_network_free(net);
+    fire_dataset_free(d);
+    return st;
+}
+
+static void allocation_failures(void **state) {
+    table *t = malloc(sizeof *t);
+    make_table(t);
+    assert_true(harness_fail_each(whole_life, t) > 100);
+    free(t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(learns), cmocka_unit_test(loss_is_the_mean_over_rows), cmocka_unit_test(threads_and_kernels_agree), cmocka_unit_test(reproducible_threads),
+        cmocka_unit_test(weighted), cmocka_unit_test(gradients_are_differences), cmocka_unit_test(stops_early), cmocka_unit_test(can_be_cancelled), cmocka_unit_test(divergence),
+        cmocka_unit_test(bad_input), cmocka_unit_test(workers_equal_one), cmocka_unit_test(same_bits_twice), cmocka_unit_test(reproducible_workers),
+        cmocka_unit_test(all_stop_together), cmocka_unit_test(allocation_failures),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
