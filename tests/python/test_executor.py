@@ -58,7 +58,8 @@ def run_ranks(parts, job, **changes):
         assert not t.is_alive(), "a rank hangs"
     first = [e for e in errors if isinstance(e, failure.TaskError)]
     if first:
-        raise next((e for e in first if e.record["code"] not in failure.ECHOES), first[0])
+        own = [e for e in first if e.record["code"] not in failure.ECHOES and "BrokenBarrier" not in e.record["message"]]
+        raise (own or first)[0]
     assert errors == [None] * len(parts)
     assert all(row["kind"] == "beat" for other in rows[1:] for row in other)
     result = [json.loads(row["data"]) for row in rows[0] if row["kind"] == "result"]
@@ -145,7 +146,7 @@ def test_validation_rows_are_not_trained_on():
     result, _ = run_ranks(parts_of(x, y, 2, "even", v=marked), job(2, validation="v"))
     assert result["validation_rows"] == marked.sum() and sum(result["rows"]) == (~marked).sum()
     assert len(result["history"]["val_loss"]) == len(result["history"]["loss"]) == 3
-    result, _ = run_ranks(parts_of(x, y, 2, "even"), job(2, validation_fraction=0.2, patience=1, learning_rate=1e-12, epochs=30))
+    result, _ = run_ranks(parts_of(x, y, 2, "even"), job(2, validation_fraction=0.2, patience=1, learning_rate=1e-30, epochs=30))
     assert "val_loss" in result["history"] and result["report"]["epochs_run"] < 30
 
 
@@ -246,7 +247,7 @@ def test_reporter_and_listener():
 
 def test_vectors_have_the_layout_of_spark():
     made = score.vectors(np.array([[1, 2], [3, 4]], np.float32))
-    assert made.type == pa.struct([("type", pa.int8()), ("size", pa.int32()), ("indices", pa.list_(pa.int32())), ("values", pa.list_(pa.float64()))])
+    assert str(made.type) == "struct<type: int8 not null, size: int32, indices: list<element: int32 not null>, values: list<element: double not null>>"
     assert made.to_pylist()[1] == {"type": 1, "size": None, "indices": None, "values": [3.0, 4.0]}
 
 

@@ -1,6 +1,10 @@
 """What the Spark tests share. Each module is one Spark application, run in a process of its own by tools/test."""
 import os
+import signal
+import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -34,3 +38,45 @@ def flower_rows(n=150, seed=3):
 @pytest.fixture(scope="session")
 def flowers():
     return flower_rows()
+
+
+def pyspark_workers():
+    """Process ids of the Python workers below this process."""
+    rows = [line.split(None, 2) for line in subprocess.run(["ps", "-eo", "pid,ppid,args"], text=True, stdout=subprocess.PIPE).stdout.splitlines()[1:]]
+    children = {}
+    for pid, parent, _ in rows:
+        children.setdefault(int(parent), []).append(int(pid))
+    mine, todo = set(), [os.getpid()]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            mine.add(child)
+            todo.append(child)
+    return [int(pid) for pid, _, command in rows if int(pid) in mine and "pyspark.daemon" in command]
+
+
+def is_training(pid):
+    """A worker that trains has a second thread for it."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task")) > 1
+    except OSError:
+        return False
+
+
+class Strike(threading.Thread):
+    """Waits until `workers` Python workers train, then sends one of them a signal. `at` is when."""
+
+    def __init__(self, workers=2, number=signal.SIGKILL, seconds=180):
+        super().__init__(daemon=True)
+        self.workers, self.number, self.seconds, self.at, self.pid = workers, number, seconds, None, None
+        self.start()
+
+    def run(self):
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            training = [p for p in pyspark_workers() if is_training(p)]
+            if len(training) == self.workers:
+                time.sleep(0.5)
+                self.pid, self.at = training[-1], time.monotonic()
+                os.kill(self.pid, self.number)
+                return
+            time.sleep(0.1)

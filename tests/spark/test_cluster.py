@@ -1,7 +1,4 @@
 """local-cluster: two executors of their own process, one core each."""
-import os
-import signal
-import threading
 import time
 import zipfile
 from pathlib import Path
@@ -10,9 +7,8 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from conftest import flower_rows, make_session
+from conftest import Strike, flower_rows, make_session
 from firesteel.spark import NNClassifier, addWheel
-from test_local import pyspark_workers, threads_named
 
 
 @pytest.fixture(scope="module")
@@ -84,24 +80,9 @@ def test_a_wheel_reaches_the_executors(spark, df, tmp_path):
         addWheel(spark, str(tmp_path / "nothing.whl"))
 
 
-def test_a_killed_worker_is_named_in_time(spark, df):
-    big = df.crossJoin(spark.range(40))
-    found = {}
-
-    def strike():
-        for _ in range(400):
-            time.sleep(0.05)
-            workers = [p for p in pyspark_workers(os.getpid()) if threads_named(p, "firesteel-fit")]
-            if len(workers) == 2:
-                time.sleep(0.5)
-                found["at"] = time.monotonic()
-                os.kill(workers[1], signal.SIGKILL)
-                return
-
-    thread = threading.Thread(target=strike)
-    thread.start()
+def test_a_killed_worker_is_named_in_time(df):
+    strike = Strike()
     with pytest.raises(fire.FiresteelError) as caught:
-        small(epochs=100000).fit(big)
-    thread.join()
-    assert caught.value.code == "FS4003" and time.monotonic() - found["at"] < 5
+        small(epochs=1_000_000).fit(df)
+    assert caught.value.code == "FS4003" and time.monotonic() - strike.at < 5
     assert len(str(caught.value).splitlines()) <= 12 and len(caught.value.details) > 500

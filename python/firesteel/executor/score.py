@@ -100,15 +100,20 @@ def _valid(array: pyarrow.Array) -> Optional[numpy.ndarray]:
 
 # ---- assembling columns ----------------------------------------------------------
 
+VECTOR = pyarrow.struct([  # VectorUDT as Spark writes it
+    pyarrow.field("type", pyarrow.int8(), nullable=False), pyarrow.field("size", pyarrow.int32()),
+    pyarrow.field("indices", pyarrow.list_(pyarrow.field("element", pyarrow.int32(), nullable=False))),
+    pyarrow.field("values", pyarrow.list_(pyarrow.field("element", pyarrow.float64(), nullable=False)))])
+
+
 def vectors(values: numpy.ndarray) -> pyarrow.StructArray:
     """Rows of a float array [n, k] as dense ML vectors, in the layout of VectorUDT."""
     n, k = values.shape
     lists = pyarrow.ListArray.from_arrays(
         pyarrow.array(numpy.arange(n + 1, dtype=numpy.int32) * numpy.int32(k)),
-        pyarrow.array(numpy.ascontiguousarray(values, dtype=numpy.float64).reshape(-1)))
+        pyarrow.array(numpy.ascontiguousarray(values, dtype=numpy.float64).reshape(-1)), type=VECTOR.field("values").type)
     return pyarrow.StructArray.from_arrays(
-        [pyarrow.array(numpy.ones(n, numpy.int8)), pyarrow.nulls(n, pyarrow.int32()), pyarrow.nulls(n, pyarrow.list_(pyarrow.int32())), lists],
-        ["type", "size", "indices", "values"])
+        [pyarrow.array(numpy.ones(n, numpy.int8)), pyarrow.nulls(n, pyarrow.int32()), pyarrow.nulls(n, VECTOR.field("indices").type), lists], fields=list(VECTOR))
 
 
 def softmax(z: numpy.ndarray) -> numpy.ndarray:
@@ -176,17 +181,20 @@ def score_arrays(net: Any, names: Sequence[str], arrays: Sequence[Any], out: Out
     """Score one Arrow batch: a struct per row with the fields output_names. With invalid="skip" a row that cannot be
     scored comes out as a null struct; the driver's query drops those."""
     arrays = [a.combine_chunks() if isinstance(a, pyarrow.ChunkedArray) else a for a in arrays]
-    rows = len(arrays[0])
     mask = valid_rows(arrays) if out.invalid == "skip" else None
     if mask is not None:
         keep = pyarrow.array(mask)
         arrays = [a.filter(keep) for a in arrays]
     batch = pyarrow.RecordBatch.from_arrays(list(arrays), names=list(names))
     y, logits = engine.predict(net, batch, list(names), out.invalid)
-    made = columns(out, y, logits)
     if mask is None:
-        return pyarrow.StructArray.from_arrays(made, names=list(output_names))
-    # Scatter the scored rows: row i of the batch takes the next scored one, or null.
-    take = pyarrow.array(numpy.where(mask, numpy.cumsum(mask) - 1, 0), mask=~mask)
-    return pyarrow.StructArray.from_arrays([m.take(take) for m in made], names=list(output_names), mask=pyarrow.array(~mask)) if rows else \
-        pyarrow.StructArray.from_arrays(made, names=list(output_names))
+        return pyarrow.StructArray.from_arrays(columns(out, y, logits), names=list(output_names))
+    # Scored rows go to their places; below a null struct lie zeros, because Spark's vector type has fields that are never null.
+    made = columns(out, _spread(y, mask), None if logits is None else _spread(logits, mask))
+    return pyarrow.StructArray.from_arrays(made, names=list(output_names), mask=pyarrow.array(~mask))
+
+
+def _spread(values: numpy.ndarray, mask: numpy.ndarray) -> numpy.ndarray:
+    spread = numpy.zeros((len(mask), *values.shape[1:]), values.dtype)
+    spread[mask] = values
+    return spread
