@@ -138,6 +138,7 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
         if (!r && net->metrics_text && *net->metrics_text) r = add_meta(&s, "firesteel.metrics", net->metrics_text, err);
     }
     for (int64_t i = 0; i < net->n_notes && !r; i++) {
+        if (!strcmp(net->note[i].key, "warning")) continue; /* said of the file that it came from */
         char *key = fire_arena_alloc(&s.keys, strlen(NOTE_KEY) + strlen(net->note[i].key) + 1, 1, err);
         if (!key) r = FIRE_NOMEM;
         else {

@@ -77,7 +77,7 @@ class OutOfMemoryError(FiresteelError, MemoryError):
 _CLASSES: dict[int, type[FiresteelError]] = {
     1: UsageError, 1005: UnsupportedError, 1006: NotReadyError, 1007: NotReadyError, 1008: OutOfMemoryError, 2: DataError, 2002: DataTypeError,
     3: DivergedError, 4: ClusterError, 4004: PeerTimeoutError, 5: ModelFileError, 5002: ModelFormatError, 5003: ModelFormatError,
-    5004: ModelFormatError, 5005: ModelFormatError}
+    5004: ModelFormatError, 5005: ModelFormatError, 5006: ModelFormatError}
 
 
 def make(code: int | str, message: str, details: str = "") -> FiresteelError:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from os.path import exists
@@ -534,9 +535,13 @@ def _unpickle(content: bytes | str, name: str, settings: tuple[str, str, str] | 
 
 
 def load(path: str | PathLike[str]) -> Sequential:
-    """A model from an ONNX file, or from a checkpoint folder with its optimizer state and position."""
+    """A model from an ONNX file, or from a checkpoint folder with its optimizer state and position. An ONNX file of other software, or
+    one that other software has changed, predicts but has no layers; the latter warns."""
     try:
-        return Sequential._wrap(_core.Network.load(context(), fspath(path)))
+        net = _core.Network.load(context(), fspath(path))
+        if warning := net.note("warning"):
+            warnings.warn(f"{fspath(path)}: {warning}", stacklevel=2)
+        return Sequential._wrap(net)
     except errors.ModelFileError as problem:
         if exists(path):
             raise
