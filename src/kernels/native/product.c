@@ -1,7 +1,6 @@
 /* product.c - matrix product, float32 and float64, with operands in any order. See product.h for what it promises. */
 #include "product.h"
 #include "vector.h"
-#include <string.h>
 
 /* A square block of vectors transposed in registers: at stage s, blocks of s by s elements change places across the diagonal. */
 #define LOW(l, s, n) ((l) & (s) ? (n) + (l) - (s) : (l))
@@ -57,34 +56,11 @@ TRANSPOSE(transpose_f64, 2, double, fire_vd, STAGE(1, 2, fire_vd, LIST2))
     COLUMN(few, TILE(2, FEW_NV) TILE(1, FEW_NV))                                                                         \
     COLUMN(wide, TILE(6, NV) TILE(5, NV) TILE(4, NV) TILE(3, NV) TILE(2, NV) TILE(1, NV))                                \
     COLUMN(one, TILE(6, 1) TILE(4, 1) TILE(2, 1) TILE(1, 1))
-#define PRODUCT_F32_two PRODUCT_F32_wide
-#define PRODUCT_F64_two PRODUCT_F64_wide
+#define two_f32 wide_f32
+#define two_f64 wide_f64
 #endif
 #define MAX_NV FEW_NV
-#ifndef KC
-#define KC 128 /* FIRE_PRODUCT_SCRATCH holds KC * MAX_NV vectors */
-#endif
+#define KC 256 /* FIRE_PRODUCT_SCRATCH holds KC * MAX_NV vectors */
 
-#define REAL float
-#define INT int32_t
-#define VEC fire_vf
-#define MASK fire_vi
-#define PRODUCT(x) PRODUCT_F32_##x
-#define PRODUCT_F32_transpose transpose_f32
-#define PRODUCT_F32_all FIRE_ISA_NAME(fire_product_f32)
-#include "product_body.h"
-#undef REAL
-#undef INT
-#undef VEC
-#undef MASK
-#undef PRODUCT
-#undef LANES
-
-#define REAL double
-#define INT int64_t
-#define VEC fire_vd
-#define MASK fire_vl
-#define PRODUCT(x) PRODUCT_F64_##x
-#define PRODUCT_F64_transpose transpose_f64
-#define PRODUCT_F64_all FIRE_ISA_NAME(fire_product_f64)
-#include "product_body.h"
+#define BODY "product_body.h"
+#include "both.h"

@@ -1,15 +1,13 @@
-/* product_body.h - the matrix product for one element type; product.c includes it with REAL, VEC, MASK and PRODUCT set.
+/* product_body.h - the matrix product for one element type; included through both.h.
 **
 ** y is cut into tiles of a few rows by a few vectors that stay in registers while p runs over a block of at most KC. The block of b that
 ** a column of tiles reads stays in the first-level cache. b is copied only where it must be: transposed, or at the right edge,
 ** where the copy is padded with zeros to whole vectors.
 */
-#define LANES ((int64_t)(FIRE_VECTOR_BYTES / sizeof(REAL)))
-
 /* One tile: rows i .. i + mr - 1, nv vectors of columns; both are constants where this is inlined. first: the sums start at the bias or
 ** zero, else at y; last: relu and gate follow. Three rows of a share a pointer: the compiler's own choice, a pointer a row,
 ** runs out of registers, and the empty asm keeps it from going back to that. */
-static inline __attribute__((always_inline)) void PRODUCT(tile)(const fire_product *g, int mr, int nv, int64_t kc, const REAL *a, const REAL *b, int64_t b_row,
+static inline __attribute__((always_inline)) void T(tile)(const fire_product *g, int mr, int nv, int64_t kc, const REAL *a, const REAL *b, int64_t b_row,
                                                              REAL *y, int64_t y_row, const REAL *bias, const REAL *gate, bool first, bool last) {
     const int64_t a_row = g->a_row, a_col = g->a_col;
     VEC acc[MAX_MR][MAX_NV];
@@ -48,10 +46,10 @@ static inline __attribute__((always_inline)) void PRODUCT(tile)(const fire_produ
 }
 
 /* A column of tiles nv vectors wide over rows of a. */
-#define TILE(mr, nv) while (m >= mr) { PRODUCT(tile)(g, mr, nv, kc, a, b, b_row, y, y_row, bias, gate, first, last); NEXT(mr) }
+#define TILE(mr, nv) while (m >= mr) { T(tile)(g, mr, nv, kc, a, b, b_row, y, y_row, bias, gate, first, last); NEXT(mr) }
 #define NEXT(mr) m -= mr, a += mr * g->a_row, y += mr * y_row, gate += gate ? mr * y_row : 0;
 #define COLUMN(name, tiles)                                                                                                               \
-    static __attribute__((noinline)) void PRODUCT(name)(const fire_product *g, int64_t m, int64_t kc, const REAL *a, const REAL *b, int64_t b_row, REAL *y, \
+    static __attribute__((noinline)) void T(name)(const fire_product *g, int64_t m, int64_t kc, const REAL *a, const REAL *b, int64_t b_row, REAL *y, \
                                                      int64_t y_row, const REAL *bias, const REAL *gate, bool first, bool last) { tiles }
 COLUMNS
 #undef COLUMN
@@ -59,7 +57,7 @@ COLUMNS
 #undef TILE
 
 /* to[p][j] = b(p, j), zero from column `cols` on; `wide` columns in `to`. */
-static void PRODUCT(pack)(const REAL *b, int64_t b_row, int64_t b_col, int64_t kc, int64_t cols, int64_t wide, REAL *restrict to) {
+static void T(pack)(const REAL *b, int64_t b_row, int64_t b_col, int64_t kc, int64_t cols, int64_t wide, REAL *restrict to) {
     if (b_col == 1) {
         /* Whole vectors are read as long as they end before the last element of the block, and cut by a mask. */
         VEC keep[MAX_NV];
@@ -75,7 +73,7 @@ static void PRODUCT(pack)(const REAL *b, int64_t b_row, int64_t b_col, int64_t k
     int64_t j = 0;
     for (; j + LANES <= cols; j += LANES) {
         int64_t p = 0;
-        for (; p + LANES <= kc; p += LANES) PRODUCT(transpose)(b + p + j * b_col, b_col, to + p * wide + j, wide);
+        for (; p + LANES <= kc; p += LANES) T(transpose)(b + p + j * b_col, b_col, to + p * wide + j, wide);
         for (; p < kc; p++)
             for (int64_t c = 0; c < LANES; c++) to[p * wide + j + c] = b[p * b_row + (j + c) * b_col];
     }
@@ -84,7 +82,7 @@ static void PRODUCT(pack)(const REAL *b, int64_t b_row, int64_t b_col, int64_t k
 }
 
 /* The last, unfinished column: tiles are made in `tile`, EDGE_ROWS rows at a time, and their first `cols` columns copied. */
-static void PRODUCT(edge)(const fire_product *g, void (*column)(const fire_product *, int64_t, int64_t, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, const REAL *, bool, bool),
+static void T(edge)(const fire_product *g, void (*column)(const fire_product *, int64_t, int64_t, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, const REAL *, bool, bool),
                        int64_t kc, const REAL *a, const REAL *b, int64_t wide, REAL *y, int64_t cols, const REAL *bias, const REAL *gate, bool first, bool last) {
     REAL tile[EDGE_ROWS * MAX_NV * LANES], row[MAX_NV * LANES];
     if (bias) {
@@ -104,7 +102,7 @@ static void PRODUCT(edge)(const fire_product *g, void (*column)(const fire_produ
     }
 }
 
-void PRODUCT(all)(const fire_product *g) {
+void FIRE_ISA_NAME(T(fire_product))(const fire_product *g) {
     const REAL *a = g->a, *b = g->b, *bias = g->bias, *gate = g->gate;
     REAL *y = g->y, *packed = g->scratch;
     int64_t full = g->m <= FEW_ROWS ? FEW_NV : NV;
@@ -118,13 +116,13 @@ void PRODUCT(all)(const fire_product *g) {
             cols = left < wide ? left : wide;
             const REAL *aj = a + p * g->a_col, *bj = b + p * g->b_row + j * g->b_col;
             if (g->b_col != 1 || cols < wide) {
-                PRODUCT(pack)(bj, g->b_row, g->b_col, kc, cols, wide, packed);
+                T(pack)(bj, g->b_row, g->b_col, kc, cols, wide, packed);
                 bj = packed, b_row = wide;
             }
             const REAL *bias_j = bias ? bias + j : NULL, *gate_j = gate ? gate + j : NULL;
             void (*column)(const fire_product *, int64_t, int64_t, const REAL *, const REAL *, int64_t, REAL *, int64_t, const REAL *, const REAL *, bool, bool) =
-                nv == FEW_NV ? PRODUCT(few) : nv == NV ? PRODUCT(wide) : nv == 2 ? PRODUCT(two) : PRODUCT(one);
-            if (cols < wide) PRODUCT(edge)(g, column, kc, aj, bj, wide, y + j, cols, bias_j, gate_j, first, last);
+                nv == FEW_NV ? T(few) : nv == NV ? T(wide) : nv == 2 ? T(two) : T(one);
+            if (cols < wide) T(edge)(g, column, kc, aj, bj, wide, y + j, cols, bias_j, gate_j, first, last);
             else column(g, g->m, kc, aj, bj, b_row, y + j, g->y_row, bias_j, gate_j, first, last);
         }
     }

@@ -1,0 +1,22 @@
+/* dropout_body.h - for one element type; dropout.c includes it through both.h. y may be x. */
+static void T(dropout)(const fire_call *call) {
+    const REAL *x = call->in[0].data;
+    REAL *y = call->out[0].data;
+    const int64_t *id = call->in[1].data, *seed_epoch = call->in[2].data;
+    int64_t rows = call->in[0].shape.dim[0], units = rows ? fire_count(&call->in[0].shape) / rows : 0;
+    double rate = fire_kernel_number("RowDropout", call->attrs, "rate");
+    uint64_t layer = (uint64_t)(int64_t)fire_kernel_number("RowDropout", call->attrs, "layer");
+    REAL scale = (REAL)(rate < 1 ? 1 / (1 - rate) : 0);
+    fire_key key = fire_dropout_key((uint64_t)seed_epoch[0], (uint64_t)seed_epoch[1], layer);
+    /* u >= rate for u = bits / 2^24 is bits >= rate * 2^24, exact in a double; 2^24 itself is never reached: rate 1 keeps nothing. */
+    double least = ceil(rate * 0x1p24);
+    uint32_t limit = least <= 0 ? 0 : least >= 0x1p24 ? 1u << 24 : (uint32_t)least;
+    uint32_t bits[4][BLOCKS];
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t u = 0; u < units; u += 4 * BLOCKS, x += 4 * BLOCKS, y += 4 * BLOCKS) {
+            int64_t n = units - u < 4 * BLOCKS ? units - u : 4 * BLOCKS;
+            draw(key, (uint64_t)id[r], (uint64_t)u / 4, bits);
+            for (int64_t k = 0; k < n; k++) y[k] = bits[k % 4][k / 4] >> 8 >= limit ? x[k] * scale : 0;
+            if (n < 4 * BLOCKS) x += n - 4 * BLOCKS, y += n - 4 * BLOCKS;
+        }
+}
