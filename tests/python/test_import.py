@@ -3,6 +3,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import json, sys, time, numpy
 modules, cpu = set(sys.modules), time.process_time()
@@ -14,6 +16,7 @@ print(json.dumps({"new": sorted(new), "cpu": cpu, "mb": int(status["VmHWM"].spli
 """
 
 
+@pytest.mark.slow  # sanitizers weigh more
 def test_import_is_light():
     runs = [json.loads(subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout) for _ in range(3)]
     new = set(runs[0]["new"])
@@ -23,6 +26,7 @@ def test_import_is_light():
     assert min(run["mb"] for run in runs) < 90
 
 
+@pytest.mark.slow  # needs the command beside the package
 def test_the_command_is_found():
     done = subprocess.run([sys.executable, "-m", "firesteel", "explain", "FS2004"], capture_output=True, text=True)
     assert done.returncode == 0 and "NaN or infinity" in done.stdout, done.stderr

@@ -59,6 +59,7 @@ def test_without_an_input_layer_the_data_decide(blobs):
     assert model.input_shape == (None, 4) and isinstance(model.evaluate(x, y, verbose=0), float)
 
 
+@pytest.mark.slow
 def test_fashion_subset(fashion):
     (x, y), (tx, ty) = fashion
     model = classifier(784, 64, 10)
@@ -410,6 +411,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_keyboard_interrupt():
     done = subprocess.run([sys.executable, "-c", INTERRUPT], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "interrupted True", done.stderr

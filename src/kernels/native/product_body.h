@@ -60,12 +60,12 @@ COLUMNS
 static void T(pack)(const REAL *b, int64_t b_row, int64_t b_col, int64_t kc, int64_t cols, int64_t wide, REAL *restrict to) {
     if (b_col == 1) {
         /* Whole vectors are read as long as they end before the last element of the block, and cut by a mask. */
-        VEC keep[MAX_NV];
-        for (int64_t j = 0; j < wide; j++) ((INT *)keep)[j] = j < cols ? -1 : 0;
+        INT keep[MAX_NV * LANES] = {0};
+        for (int64_t j = 0; j < cols; j++) keep[j] = -1;
         int64_t p = 0;
         for (; p < kc && p * b_row + wide <= (kc - 1) * b_row + cols; p++)
             for (int64_t j = 0; j < wide; j += LANES)
-                *(VEC *)(to + p * wide + j) = (VEC)(*(const MASK *)(b + p * b_row + j) & (MASK)keep[j / LANES]);
+                *(VEC *)(to + p * wide + j) = (VEC)(*(const MASK *)(b + p * b_row + j) & *(const MASK *)(keep + j));
         for (; p < kc; p++)
             for (int64_t j = 0; j < wide; j++) to[p * wide + j] = j < cols ? b[p * b_row + j] : 0;
         return;
