@@ -291,22 +291,30 @@ def test_bad_rows(spark, df):
     from pyspark.sql import functions as F
 
     first = df.first().a
-    for value, code in ((None, "FS2003"), (float("nan"), "FS2004"), (float("inf"), "FS2004")):
-        table = df.withColumn("b", F.when(F.col("a") == first, F.lit(value)).otherwise(F.col("b"))).select("a", "b", "label")
-        message = raised(code, lambda: small(featuresCol=["a", "b"], numWorkers=2).fit(table))
-        assert "'b'" in message or "b" in message
-        skipping = small(featuresCol=["a", "b"], handleInvalid="skip", numWorkers=2, epochs=2).fit(table)
-        assert skipping.summary.skippedRows == 1
-        scored = skipping.transform(table)
-        assert scored.count() == 149 and scored.where("prediction >= 0").count() == 149
-        assert skipping.setHandleInvalid("keep").transform(table).count() == 150
-        raised(code, lambda: collect_error(skipping.setHandleInvalid("error").transform(table)))
+
+    def with_b(value):
+        return df.withColumn("b", F.when(F.col("a") == first, F.lit(value)).otherwise(F.col("b"))).select("a", "b", "label")
+
+    for value, code in ((None, "FS2003"), (float("inf"), "FS2004")):
+        assert "'b'" in raised(code, lambda: small(featuresCol=["a", "b"], numWorkers=2, net=small_net()).fit(with_b(value)))
+    table = with_b(float("nan"))
+    skipping = small(featuresCol=["a", "b"], handleInvalid="skip", numWorkers=2, epochs=2).fit(table)
+    assert skipping.summary.skippedRows == 1
+    assert [r.prediction >= 0 for r in skipping.transform(table).select("prediction").collect()] == [True] * 149
+    kept = [r.prediction for r in skipping.setHandleInvalid("keep").transform(table).collect()]
+    assert len(kept) == 150 and sum(math.isnan(p) for p in kept) == 1
+    raised("FS2004", lambda: collect_error(skipping.setHandleInvalid("error").transform(table)))
     ragged = df.withColumn("list", F.when(F.col("a") == first, F.array(F.lit(1.0))).otherwise(F.col("list")))
     raised("FS2005", lambda: small(featuresCol="list", numWorkers=2).fit(ragged))
-    raised("FS2007", lambda: small().fit(df.where("a > 1e9")))
+    raised("FS2007", lambda: small().fit(df.where("a > 1e9")))  # by the job that counts classes
     raised("FS2007", lambda: NNRegressor(labelCol="y", verbose=0).fit(df.where("a > 1e9")))
     raised("FS2008", lambda: NNRegressor(labelCol="y", numWorkers=2, verbose=0).fit(df.limit(1)))
-    raised("FS2001", lambda: small(epochs=1).fit(df).transform(df.withColumn("prediction", F.lit(1))))
+    raised("FS2001", lambda: skipping.transform(df.withColumn("prediction", F.lit(1))))
+    raised("FS1002", lambda: skipping.copy({skipping.featuresCol: ["a", "b", "c"]}).transform(df))
+
+
+def small_net():
+    return fire.Sequential([fire.layers.Dense(3, "softmax")])
 
 
 def collect_error(scored):

@@ -157,6 +157,8 @@ def _run_job(spark: Any, df: Any, columns: Sequence[str], job: Job, listener: Op
 
 
 def _answer(rows: list[Any], seconds: float) -> Trained:
+    if not rows:  # Spark saw by itself that the table is empty, and ran no task
+        raise fail(2007, "the table has no rows to train on")
     results = [bytes(r["data"]) for r in rows if r["kind"] == "result"]
     pieces = sorted((int(r["part"]), bytes(r["data"])) for r in rows if r["kind"] == "model")
     if len(results) != 1 or [p for p, _ in pieces] != list(range(len(pieces))) or not pieces:
