@@ -25,18 +25,25 @@ static void compress(uint32_t h[8], const uint8_t *p) {
         uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
         w[t] = w[t - 16] + s0 + w[t - 7] + s1;
     }
+    /* Instead of moving eight variables along, the eight names move: a round each, then all again. */
     uint32_t v[8];
     memcpy(v, h, sizeof v);
-    for (int t = 0; t < 64; t++) {
-        uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + s1 + choose + K[t] + w[t];
-        uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + s0 + majority;
+#define ROUND(a, b, c, d, e, f, g, i, t) do { \
+        uint32_t t1 = v[i] + (rotate(v[e], 6) ^ rotate(v[e], 11) ^ rotate(v[e], 25)) + (v[g] ^ (v[e] & (v[f] ^ v[g]))) + K[t] + w[t]; \
+        v[d] += t1; \
+        v[i] = t1 + (rotate(v[a], 2) ^ rotate(v[a], 13) ^ rotate(v[a], 22)) + ((v[a] & v[b]) | (v[c] & (v[a] | v[b]))); \
+    } while (0)
+    for (int t = 0; t < 64; t += 8) {
+        ROUND(0, 1, 2, 3, 4, 5, 6, 7, t);
+        ROUND(7, 0, 1, 2, 3, 4, 5, 6, t + 1);
+        ROUND(6, 7, 0, 1, 2, 3, 4, 5, t + 2);
+        ROUND(5, 6, 7, 0, 1, 2, 3, 4, t + 3);
+        ROUND(4, 5, 6, 7, 0, 1, 2, 3, t + 4);
+        ROUND(3, 4, 5, 6, 7, 0, 1, 2, t + 5);
+        ROUND(2, 3, 4, 5, 6, 7, 0, 1, t + 6);
+        ROUND(1, 2, 3, 4, 5, 6, 7, 0, t + 7);
     }
+#undef ROUND
     for (int i = 0; i < 8; i++) h[i] += v[i];
 }
 
