@@ -6,6 +6,7 @@
 ** store knows every pointer to it, so that binding is a loop over a few addresses and a run is a loop over calls.
 */
 #include "plan.h"
+#include "denormal.h"
 #include "fuse.h"
 #include <assert.h>
 #include <stdio.h>
@@ -328,7 +329,9 @@ fire_tensor fire_plan_tensor(const fire_plan *p, fire_value v) { return store_of
 bool fire_plan_needs(const fire_plan *p, fire_value v) { return store_of(p, v) != NULL; }
 
 void fire_plan_run(fire_plan *p) {
+    uint32_t denormals = fire_denormals_off();
     for (int64_t k = 0; k < p->n_steps; k++) p->step[k].run(&p->step[k].call);
+    fire_denormals_restore(denormals);
 }
 
 int64_t fire_plan_bytes(const fire_plan *p) { return p->bytes; }

@@ -8,6 +8,7 @@
 **                 largest whole subtrees that it owns, these travel, and every rank finishes the same tree. So bits depend neither on threads nor on ranks.
 ** Nothing is allocated once plans for the row counts that occur are made.
 */
+#include "denormal.h"
 #include "order.h"
 #include "rng.h"
 #include "step.h"
@@ -114,6 +115,7 @@ static void run_piece(void *user, int32_t i) {
     for (int32_t k = 0; k < n_slots; k++) slot[k] = number_at(f, net->slots, k * n);
     /* One long run of weights with nothing to add needs no blocks. */
     bool whole = !p->sum && !p->finish && !reproducible;
+    uint32_t denormals = fire_denormals_off();
     for (int64_t to; from < end; from = to) {
         to = whole || end - from < block ? end : from + block;
         void *g = f->step.slice[0].grad;
@@ -129,6 +131,7 @@ static void run_piece(void *user, int32_t i) {
             if (a < b) net->optim->update(net->optim_attrs, f->rate, net->step, p->gscale, net->type, a, b, net->params, g, slot);
         }
     }
+    fire_denormals_restore(denormals);
 }
 
 static void over_weights(fit *f, pass p) {
