@@ -397,6 +397,34 @@ static void metrics(void **state) {
     }
 }
 
+/* Descriptions with bytes changed, lost or doubled are read or refused, never more. */
+static void damaged_descriptions(void **state) {
+    static const char good[] = "Input name=input shape=[3,4]\nFlatten name=flatten\nNormalization name=normalization axis=[-1]\n"
+                               "Dense name=\"a b\" units=7 activation=relu kernel_initializer=\"RandomNormal stddev=0.1\" trainable=false\nDropout name=d rate=0.25\n";
+    static const char spice[] = "=[]\",\n 0-9.eE\\";
+    int read = 0;
+    for (uint64_t i = 0; i < 20000; i++) {
+        char text[sizeof good + 8];
+        size_t n = sizeof good - 1;
+        memcpy(text, good, sizeof good);
+        for (uint64_t k = 0; k <= i % 3; k++) {
+            uint64_t r = fire_draw(fire_key_make(i, FIRE_STREAM_TEST), k, 0);
+            size_t at = (size_t)(r % n);
+            char c = r >> 60 & 1 ? spice[(r >> 32) % (sizeof spice - 1)] : (char)(1 + (r >> 32) % 255);
+            if (r >> 61 == 0) memmove(text + at, text + at + 1, n-- - at); /* with the terminator */
+            else if (r >> 61 == 1 && n < sizeof text - 1) memmove(text + at + 1, text + at, ++n - at), text[at] = c;
+            else text[at] = c;
+            text[n] = 0;
+        }
+        fire_network *net;
+        memset(&err, 0, sizeof err);
+        fire_status s = fire_network_restore(ctx, FIRE_F32, text, 100000, &net, &err);
+        if (s == FIRE_OK) fire_network_free(net), read++;
+        else assert_true(err.status == s && err.message[0]);
+    }
+    assert_true(read > 100 && read < 19000);
+}
+
 static fire_status whole_life(fire_context *c, void *user, fire_error *e) {
     fire_network *net = NULL, *copy = NULL, *back = NULL;
     char *text = NULL;
@@ -426,6 +454,6 @@ static void survives_failing_allocations(void **state) { assert_true(harness_fai
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {T(builds), T(adds_and_pops), T(sets_weights), T(clones), T(describes), T(normalizes), T(says_what_is_wrong),
-                                       T(the_graph), T(examples), T(losses), T(metrics), cmocka_unit_test(survives_failing_allocations)};
+                                       T(the_graph), T(examples), T(losses), T(metrics), T(damaged_descriptions), cmocka_unit_test(survives_failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
