@@ -312,7 +312,7 @@ static fire_status fit(train *t, fire_error *err) {
     if (!o->quiet) {
         char rows[CLI_COUNT];
         cli_count(report.seconds > 0 ? (int64_t)((double)report.rows / report.seconds) : 0, rows);
-        cli_remark("%d epochs in %.1f s, %s rows/s%s", report.epochs_run, report.seconds, rows, report.stopped_early ? ", stopped early" : "");
+        cli_remark("%d epoch%s in %.1f s, %s rows/s%s", report.epochs_run, report.epochs_run == 1 ? "" : "s", report.seconds, rows, report.stopped_early ? ", stopped early" : "");
         if (report.stopped_early) cli_remark("%s was best in epoch %d", f.stop.monitor, report.best_epoch + 1);
         if (o->output) cli_remark("%s: the trained model", shown);
         else if (!o->checkpoint) cli_remark("the model was not saved; --output FILE would");
