@@ -34,7 +34,7 @@ static void put_attr(fire_buffer *b, const fire_attr *a, const void *attrs) {
     const char *at = (const char *)attrs + a->offset;
     /* A default outside of the attribute's own range stands for "not given"; those inside are written, since some of ONNX's
     ** attributes have no default. */
-    const bool free = a->value >= a->min && a->value <= a->max;
+    const bool in_range = a->value >= a->min && a->value <= a->max;
     int64_t number = 0;
     double value = 0;
     fire_ints ints = {0};
@@ -44,8 +44,8 @@ static void put_attr(fire_buffer *b, const fire_attr *a, const void *attrs) {
     else if (a->type == FIRE_ATTR_FLOAT) memcpy(&value, at, sizeof value);
     else if (a->type == FIRE_ATTR_INTS) memcpy(&ints, at, sizeof ints);
     else memcpy(text, at, sizeof text);
-    if (a->type == FIRE_ATTR_INT && !free && number == (int64_t)a->value) return;
-    if (a->type == FIRE_ATTR_FLOAT && !free && value == a->value) return;
+    if (a->type == FIRE_ATTR_INT && !in_range && number == (int64_t)a->value) return;
+    if (a->type == FIRE_ATTR_FLOAT && !in_range && value == a->value) return;
     if (a->type == FIRE_ATTR_INTS && !ints.n) return;
     if (a->type == FIRE_ATTR_TEXT && !text[0]) return;
     int64_t place = fire_wire_open(b, 5);
