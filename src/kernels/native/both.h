@@ -1,5 +1,5 @@
 /* both.h - include the file named by BODY twice, for float and for double. It sees REAL; VEC, a vector of LANES of them; MASK, whole
-** numbers of the same width and INT, one of them; T(name), which is name_f32 or name_f64; and V(name), the function of vector.h on VEC. */
+** numbers of the same width and INT, one of them; T(name), which is name_f32 or name_f64; and V(name), the function of vector_math.h on VEC. */
 #define T(x) FIRE_PASTE(x, TYPE_WORD)
 #define V(x) FIRE_PASTE(FIRE_PASTE(fire, x), VEC_WORD)
 
@@ -27,5 +27,13 @@
 #define TYPE_WORD f64
 #define VEC_WORD vd
 #include BODY
+#undef REAL
+#undef INT
+#undef VEC
+#undef MASK
+#undef LANES
+#undef TYPE_WORD
+#undef VEC_WORD
+
 #undef T
 #undef V

@@ -5,10 +5,10 @@
 
 enum { BLOCKS = 32 }; /* of four units, drawn side by side */
 
-/* Philox4x32-10 for counters (id, first + b), b in [0, BLOCKS); unit 4 b + q is out[q][b]. The rounds are rng.c's, the loop over b is
-** what the compiler turns into vectors. */
-static void draw(fire_key key, uint64_t id, uint64_t first, uint32_t out[4][BLOCKS]) {
-    uint32_t *restrict c0 = out[0], *restrict c1 = out[1], *restrict c2 = out[2], *restrict c3 = out[3];
+/* Philox4x32-10 for counters (id, first + b), b in [0, BLOCKS), which gives units 4 (first + b) on. The rounds are rng.c's, the loop over b
+** is what the compiler turns into vectors. */
+static void draw(fire_key key, uint64_t id, uint64_t first, uint32_t out[4 * BLOCKS]) {
+    uint32_t c0[BLOCKS], c1[BLOCKS], c2[BLOCKS], c3[BLOCKS];
     for (int b = 0; b < BLOCKS; b++) {
         c0[b] = (uint32_t)id, c1[b] = (uint32_t)(id >> 32);
         c2[b] = (uint32_t)(first + (uint64_t)b), c3[b] = (uint32_t)((first + (uint64_t)b) >> 32);
@@ -25,6 +25,7 @@ static void draw(fire_key key, uint64_t id, uint64_t first, uint32_t out[4][BLOC
         }
         k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
     }
+    for (int b = 0; b < BLOCKS; b++) out[4 * b] = c0[b], out[4 * b + 1] = c1[b], out[4 * b + 2] = c2[b], out[4 * b + 3] = c3[b];
 }
 
 #define BODY "dropout_body.h"

@@ -11,12 +11,11 @@ static void T(dropout)(const fire_call *call) {
     /* u >= rate for u = bits / 2^24 is bits >= rate * 2^24, exact in a double; 2^24 itself is never reached: rate 1 keeps nothing. */
     double least = ceil(rate * 0x1p24);
     uint32_t limit = least <= 0 ? 0 : least >= 0x1p24 ? 1u << 24 : (uint32_t)least;
-    uint32_t bits[4][BLOCKS];
+    uint32_t bits[4 * BLOCKS];
     for (int64_t r = 0; r < rows; r++)
-        for (int64_t u = 0; u < units; u += 4 * BLOCKS, x += 4 * BLOCKS, y += 4 * BLOCKS) {
-            int64_t n = units - u < 4 * BLOCKS ? units - u : 4 * BLOCKS;
+        for (int64_t u = 0, n; u < units; u += n, x += n, y += n) {
+            n = units - u < 4 * BLOCKS ? units - u : 4 * BLOCKS;
             draw(key, (uint64_t)id[r], (uint64_t)u / 4, bits);
-            for (int64_t k = 0; k < n; k++) y[k] = bits[k % 4][k / 4] >> 8 >= limit ? x[k] * scale : 0;
-            if (n < 4 * BLOCKS) x += n - 4 * BLOCKS, y += n - 4 * BLOCKS;
+            EACH(k, n) y[k] = bits[k] >> 8 >= limit ? x[k] * scale : 0;
         }
 }

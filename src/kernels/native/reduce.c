@@ -7,6 +7,8 @@
 #include "reduce.h"
 #include "vector.h"
 
+enum { BLOCK = 128 }; /* additions one after the other */
+
 #define BODY "reduce_body.h"
 #include "both.h"
 

@@ -1,9 +1,17 @@
 /* softmax_body.h - rows of logits for one element type; softmax.c includes it through both.h. A row's bits depend on that row alone. */
 #include "lanes_body.h"
 
-/* e[k] = e^(x[k] - max), which may lie over x. *top gets the maximum; returns the sum. */
-INLINE REAL T(exp_row)(const REAL *x, REAL *e, int64_t classes, REAL *top) {
-    VEC m = (VEC){0} - INFINITY, sum = {0};
+/* p = softmax(x), which may lie over x. *top gets the largest x; returns the sum of e^(x - *top). */
+INLINE REAL T(softmax_row)(const REAL *x, REAL *p, int64_t classes, REAL *top) {
+    if (classes <= LANES) {
+        VEC v = T(load_part)(x, classes, -INFINITY);
+        *top = T(max_lanes)(v);
+        VEC e = V(exp)(v - *top); /* 0 in lanes past the row */
+        REAL sum = T(add_lanes)(e);
+        T(store_part)(p, classes, e * (1 / sum));
+        return sum;
+    }
+    VEC m = (VEC){0} - INFINITY, total = {0};
     for (int64_t k = 0, n; k < classes; k += n) {
         n = classes - k < LANES ? classes - k : LANES;
         VEC v = T(load_part)(x + k, n, -INFINITY);
@@ -12,24 +20,22 @@ INLINE REAL T(exp_row)(const REAL *x, REAL *e, int64_t classes, REAL *top) {
     *top = T(max_lanes)(m);
     for (int64_t k = 0, n; k < classes; k += n) {
         n = classes - k < LANES ? classes - k : LANES;
-        VEC v = V(exp)(T(load_part)(x + k, n, -INFINITY) - *top);
-        if (n < LANES) v = T(load_part)((const REAL *)&v, n, 0); /* only classes are summed, whatever e^-inf came to */
-        T(store_part)(e + k, n, v);
-        sum += v;
+        VEC e = V(exp)(T(load_part)(x + k, n, -INFINITY) - *top);
+        T(store_part)(p + k, n, e);
+        total += e;
     }
-    return T(add_lanes)(sum);
+    REAL sum = T(add_lanes)(total), share = 1 / sum;
+    for (int64_t k = 0, n; k < classes; k += n) {
+        n = classes - k < LANES ? classes - k : LANES;
+        T(store_part)(p + k, n, T(load_part)(p + k, n, 0) * share);
+    }
+    return sum;
 }
 
 static void T(softmax)(const fire_call *call, int64_t rows, int64_t classes) {
     const REAL *x = call->in[0].data;
     REAL *y = call->out[0].data, top;
-    for (int64_t i = 0; i < rows; i++, x += classes, y += classes) {
-        REAL sum = T(exp_row)(x, y, classes, &top);
-        for (int64_t k = 0, n; k < classes; k += n) {
-            n = classes - k < LANES ? classes - k : LANES;
-            T(store_part)(y + k, n, T(load_part)(y + k, n, 0) / sum);
-        }
-    }
+    for (int64_t i = 0; i < rows; i++, x += classes, y += classes) T(softmax_row)(x, y, classes, &top);
 }
 
 /* dx = y (dy - sum of y dy) */
@@ -56,11 +62,7 @@ static void T(softmax_cross_entropy)(const fire_call *call, int64_t rows, int64_
     const REAL *x = call->in[0].data, *t = target->type == call->in[0].type ? target->data : NULL;
     REAL *loss = call->out[0].data, *p = call->out[1].data, top;
     for (int64_t i = 0; i < rows; i++, x += classes, p += classes) {
-        REAL sum = T(exp_row)(x, p, classes, &top), log_sum = (REAL)log((double)sum);
-        for (int64_t k = 0, n; k < classes; k += n) {
-            n = classes - k < LANES ? classes - k : LANES;
-            T(store_part)(p + k, n, T(load_part)(p + k, n, 0) / sum);
-        }
+        REAL sum = T(softmax_row)(x, p, classes, &top), log_sum = V(log)(V(all)(sum))[0];
         if (!t) {
             int64_t c = class_of(target, i, classes);
             loss[i] = c < 0 ? (REAL)NAN : log_sum - (x[c] - top);
