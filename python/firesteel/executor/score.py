@@ -100,20 +100,12 @@ def _valid(array: pyarrow.Array) -> Optional[numpy.ndarray]:
 
 # ---- assembling columns ----------------------------------------------------------
 
-VECTOR = pyarrow.struct([  # VectorUDT as Spark writes it
-    pyarrow.field("type", pyarrow.int8(), nullable=False), pyarrow.field("size", pyarrow.int32()),
-    pyarrow.field("indices", pyarrow.list_(pyarrow.field("element", pyarrow.int32(), nullable=False))),
-    pyarrow.field("values", pyarrow.list_(pyarrow.field("element", pyarrow.float64(), nullable=False)))])
-
-
-def vectors(values: numpy.ndarray) -> pyarrow.StructArray:
-    """Rows of a float array [n, k] as dense ML vectors, in the layout of VectorUDT."""
+def lists(values: numpy.ndarray) -> pyarrow.ListArray:
+    """Rows of a float array [n, k] as lists of doubles. They become ML vectors in the query, not here: Spark 4.3 cannot turn rows with
+    VectorUDT into columns when a Python function stands right above a columnar scan (RowToColumnConverter, UNSUPPORTED_DATATYPE)."""
     n, k = values.shape
-    lists = pyarrow.ListArray.from_arrays(
-        pyarrow.array(numpy.arange(n + 1, dtype=numpy.int32) * numpy.int32(k)),
-        pyarrow.array(numpy.ascontiguousarray(values, dtype=numpy.float64).reshape(-1)), type=VECTOR.field("values").type)
-    return pyarrow.StructArray.from_arrays(
-        [pyarrow.array(numpy.ones(n, numpy.int8)), pyarrow.nulls(n, pyarrow.int32()), pyarrow.nulls(n, VECTOR.field("indices").type), lists], fields=list(VECTOR))
+    return pyarrow.ListArray.from_arrays(pyarrow.array(numpy.arange(n + 1, dtype=numpy.int32) * numpy.int32(k)),
+                                         pyarrow.array(numpy.ascontiguousarray(values, dtype=numpy.float64).reshape(-1)))
 
 
 def softmax(z: numpy.ndarray) -> numpy.ndarray:
@@ -158,20 +150,19 @@ def columns(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> 
     if y.shape[1] != out.units:
         raise errors.make(1002, f"the network gives {y.shape[1]} numbers per row, the model expects {out.units}")
     if out.head == "values":
-        return [pyarrow.array(y[:, 0].astype(numpy.float64)) if out.units == 1 else vectors(y)]
+        return [pyarrow.array(y[:, 0].astype(numpy.float64)) if out.units == 1 else lists(y)]
     raw, probability = raw_and_probability(out, y, logits)
     made: list[pyarrow.Array] = []
     if out.raw:
-        made.append(vectors(raw))
+        made.append(lists(raw))
     if out.probability:
-        made.append(vectors(probability))
+        made.append(lists(probability))
     if out.prediction:
         if out.head == "labels":
             limit = numpy.full(out.units, 0.5) if out.thresholds is None else numpy.asarray(out.thresholds)
             yes = (probability > limit).astype(numpy.float64)
             yes[numpy.isnan(probability)] = numpy.nan
-            made.append(pyarrow.ListArray.from_arrays(
-                pyarrow.array(numpy.arange(n + 1, dtype=numpy.int32) * numpy.int32(out.units)), pyarrow.array(yes.reshape(-1))))
+            made.append(lists(yes))
         else:
             made.append(pyarrow.array(choose(out, raw, probability)))
     return made

@@ -6,9 +6,10 @@ import os
 from typing import Any, Callable, Iterator, Sequence
 
 import pyarrow
+from pyspark.ml.functions import array_to_vector
 from pyspark.ml.linalg import VectorUDT
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DoubleType, StructField, StructType
+from pyspark.sql.types import ArrayType, DataType, DoubleType, MapType, StructField, StructType, UserDefinedType
 
 from ..executor.score import Outputs
 from . import session
@@ -70,9 +71,10 @@ def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: O
         model = b""
     names = [f.name for f, _ in fields]
     score = scorer(key, model, file, list(features), names, dataclasses.asdict(out))
-    kind = StructType([f for f, _ in fields])
+    # Vectors travel as arrays of doubles and become vectors in the query (see lists in executor/score.py).
+    kind = StructType([StructField(f.name, ArrayType(DoubleType()) if isinstance(f.dataType, VectorUDT) else f.dataType) for f, _ in fields])
     rows = F.struct(*[column(c).alias(c) for c in features])
-    if session.version(spark) < (4, 1):
+    if session.version(spark) < (4, 1) or any(_has_udt(f.dataType) for f in df.schema.fields):
         return _by_map(df, score, kind, features, fields)
     udf = getattr(F, "arrow_udf")(score, kind)  # pyspark 4.0 lacks it
     temporary = f"__firesteel_{os.urandom(4).hex()}"
@@ -81,12 +83,13 @@ def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: O
         scored = df.withColumn(temporary, udf.asNondeterministic()(rows)).where(F.col(temporary).isNotNull())
     else:
         scored = df.withColumn(temporary, udf(rows))
-    added = [F.col(temporary).getField(f.name).alias(f.name, metadata=metadata) for f, metadata in fields]
+    added = [_finish(F.col(temporary).getField(f.name), f, metadata) for f, metadata in fields]
     return scored.select("*", *added).drop(temporary)
 
 
 def _by_map(df: Any, score: Callable[[Any], Any], kind: StructType, features: Sequence[str], fields: list[tuple[StructField, dict[str, Any]]]) -> Any:
-    """The way of Spark 4.0, which has no arrow_udf: all columns pass through Python."""
+    """All columns pass through Python: the way of Spark 4.0, which has no arrow_udf, and of tables with vector columns, because Spark 4.3
+    fails when an arrow_udf stands right above a columnar scan that has a user-defined type (UNSUPPORTED_DATATYPE in RowToColumnConverter)."""
     names = list(features)
 
     def run(batches: Iterator[Any]) -> Iterator[Any]:
@@ -99,5 +102,20 @@ def _by_map(df: Any, score: Callable[[Any], Any], kind: StructType, features: Se
             made = pyarrow.RecordBatch.from_arrays(arrays, names=[*batch.schema.names, *[f.name for f in scored.type]])
             yield made.filter(scored.is_valid()) if scored.null_count else made
 
-    schema = StructType([*df.schema.fields, *[StructField(f.name, f.dataType, True, metadata) for f, metadata in fields]])
-    return df.mapInArrow(run, schema)
+    scored = df.mapInArrow(run, StructType([*df.schema.fields, *kind.fields]))
+    return scored.select(*[column(c) for c in df.columns], *[_finish(column(f.name), f, metadata) for f, metadata in fields])
+
+
+def _has_udt(kind: DataType) -> bool:
+    if isinstance(kind, StructType):
+        return any(_has_udt(f.dataType) for f in kind.fields)
+    if isinstance(kind, ArrayType):
+        return _has_udt(kind.elementType)
+    if isinstance(kind, MapType):
+        return _has_udt(kind.keyType) or _has_udt(kind.valueType)
+    return isinstance(kind, UserDefinedType)
+
+
+def _finish(scored: Any, f: StructField, metadata: dict[str, Any]) -> Any:
+    """An output column as spark.ml has it: arrays that stand for vectors made vectors, name and metadata."""
+    return (array_to_vector(scored) if isinstance(f.dataType, VectorUDT) else scored).alias(f.name, metadata=metadata)
