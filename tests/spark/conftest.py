@@ -54,29 +54,36 @@ def pyspark_workers():
     return [int(pid) for pid, _, command in rows if int(pid) in mine and "pyspark.daemon" in command]
 
 
-def is_training(pid):
-    """A worker that trains has a second thread for it."""
+def processor_ticks(pid):
     try:
-        return len(os.listdir(f"/proc/{pid}/task")) > 1
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
     except OSError:
-        return False
+        return 0
 
 
 class Strike(threading.Thread):
-    """Waits until `workers` Python workers train, then sends one of them a signal. `at` is when."""
+    """Waits until `workers` Python workers are busy for a while, then sends one of them a signal. `at` is when. After `seconds` it
+    kills them all, so that a test cannot wait for ever."""
 
-    def __init__(self, workers=2, number=signal.SIGKILL, seconds=180):
+    def __init__(self, workers=2, number=signal.SIGKILL, seconds=120):
         super().__init__(daemon=True)
         self.workers, self.number, self.seconds, self.at, self.pid = workers, number, seconds, None, None
         self.start()
 
     def run(self):
-        end = time.monotonic() + self.seconds
+        end, busy_for = time.monotonic() + self.seconds, {}
+        ticks = {}
         while time.monotonic() < end:
-            training = [p for p in pyspark_workers() if is_training(p)]
-            if len(training) == self.workers:
-                time.sleep(0.5)
-                self.pid, self.at = training[-1], time.monotonic()
+            time.sleep(0.4)
+            now = {p: processor_ticks(p) for p in pyspark_workers()}
+            busy_for = {p: busy_for.get(p, 0) + 1 for p in now if p in ticks and now[p] > ticks[p] + 1}
+            ticks = now
+            steady = [p for p, n in busy_for.items() if n >= 4]
+            if len(steady) >= self.workers:
+                self.pid, self.at = steady[-1], time.monotonic()
                 os.kill(self.pid, self.number)
                 return
-            time.sleep(0.1)
+        for p in pyspark_workers():
+            os.kill(p, signal.SIGKILL)
