@@ -370,7 +370,8 @@ typedef struct fire_fit_options {
     const char *checkpoint_dir;  /* write a checkpoint there after each epoch; NULL: none */
     fire_comm *comm;             /* NULL: this process alone */
     /* Called at the end of each epoch and at most ten times a second between; another
-    ** value than 0 ends the fit after this step with FIRE_CANCELLED, weights kept. */
+    ** value than 0 ends the fit after this step with FIRE_CANCELLED, weights kept (with restore_best: those
+    ** of the best epoch). The network may be read, and its learning rate set, from inside at the end of an epoch. */
     int (*progress)(void *user, const fire_progress *p);
     void *user;
 } fire_fit_options;

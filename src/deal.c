@@ -45,7 +45,7 @@ typedef struct facts {
 
 typedef struct hashed { uint64_t hash; int64_t row; } hashed; /* row: training rows first, then validation rows */
 typedef struct tally { uint64_t hash, count; } tally;
-typedef struct place { uint64_t id; int64_t shard; const char *row; int32_t part; } place; /* of a row that is here now */
+typedef struct place { uint64_t id; const char *bytes; int64_t row; int32_t shard, part; } place; /* of a row that is here now: its bytes where it was received, or its number */
 
 /* One deal in progress: what must be freed however it ends. */
 typedef struct deal {
@@ -83,6 +83,15 @@ static fire_status malformed(fire_error *err, int32_t rank) {
     return fire_fail(err, FIRE_E_PEER_FAILED, "rank %d sent rows of an unexpected size while rows were dealt; all workers must run the same version", (int)rank);
 }
 
+/* What a peer says of its rows is possible at all. */
+static bool sane(const facts *f) {
+    int64_t sum = 0;
+    for (int r = 0; r < 3; r++)
+        if (!fire_add(sum, f->width[r], &sum)) return false;
+    return sum < INT64_MAX / 64 && f->x.rank >= 0 && f->x.rank <= FIRE_MAX_RANK && f->y.rank >= 0 && f->y.rank <= FIRE_MAX_RANK &&
+           (f->type == FIRE_NO_TYPE || f->type == FIRE_F32 || f->type == FIRE_F64);
+}
+
 /* Learn the shape of rows from the ranks that have some. */
 static fire_status agree(deal *t, fire_error *err) {
     fire_dataset *d = t->d;
@@ -95,7 +104,8 @@ static fire_status agree(deal *t, fire_error *err) {
         const facts *first = NULL;
         for (int32_t r = 0; !st && r < t->ranks; r++) {
             char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
-            if (all[r].shards != t->shards) st = fire_fail(err, FIRE_E_USAGE, "rank %d deals rows to %lld shards, this rank to %d", (int)r, (long long)all[r].shards, (int)t->shards);
+            if (!sane(&all[r])) st = malformed(err, r);
+            else if (all[r].shards != t->shards) st = fire_fail(err, FIRE_E_USAGE, "rank %d deals rows to %lld shards, this rank to %d", (int)r, (long long)all[r].shards, (int)t->shards);
             if (st || !all[r].has_shape || !all[r].rows) continue;
             if (!first) { first = &all[r]; continue; }
             if (!fire_same_shape(&first->x, &all[r].x) || !fire_same_shape(&first->y, &all[r].y))
@@ -251,7 +261,12 @@ static fire_status move_rows(deal *t, fire_error *err) {
         row_read(t, i, p + 16);
         t->send_bytes[r] += record;
     }
-    return exchange(t, err);
+    fire_status st = exchange(t, err);
+    for (int32_t r = 0; r < t->ranks; r++) { /* not needed while the rows that came are copied */
+        fire_free(t->ctx, t->send[r]);
+        t->send[r] = NULL;
+    }
+    return st;
 }
 
 static int32_t own_first(const deal *t, int32_t rank) { return fire_shard_first(t->shards, t->ranks, rank); }
@@ -285,15 +300,15 @@ static fire_status arrange(deal *t, fire_error *err) {
                 memcpy(&part, (char *)t->recv[r] + o + 8, 8);
                 at[k].part = part != 0;
                 at[k].shard = shard_of(t, at[k].id);
-                at[k].row = (char *)t->recv[r] + o + 16;
+                at[k].bytes = (char *)t->recv[r] + o + 16;
                 if (at[k].shard < first || at[k].shard >= first + own) { st = malformed(err, r); goto fail; }
             }
     else
-        for (; k < total; k++) at[k] = (place){t->id[k], shard_of(t, t->id[k]), (const char *)(intptr_t)k, k >= d->n[0]};
+        for (; k < total; k++) at[k] = (place){.id = t->id[k], .row = k, .shard = shard_of(t, t->id[k]), .part = k >= d->n[0]};
     qsort(at, (size_t)total, sizeof *at, by_place);
     /* Different rows of one id have never been seen, but the order must not depend on luck: insert by bytes. */
     for (int64_t i = 1; moved && i < total; i++)
-        for (int64_t j = i; j > 0 && by_place(&at[j - 1], &at[j]) == 0 && memcmp(at[j - 1].row, at[j].row, t->row_bytes) > 0; j--) {
+        for (int64_t j = i; j > 0 && by_place(&at[j - 1], &at[j]) == 0 && memcmp(at[j - 1].bytes, at[j].bytes, t->row_bytes) > 0; j--) {
             place x = at[j];
             at[j] = at[j - 1];
             at[j - 1] = x;
@@ -319,14 +334,14 @@ static fire_status arrange(deal *t, fire_error *err) {
         int p = at[i].part;
         int64_t to = p ? i - n[0] : i;
         if (moved) {
-            const char *from = at[i].row;
+            const char *from = at[i].bytes;
             for (int r = 0; r < 3; r++) {
                 if (t->size[r]) memcpy((char *)c.block[r] + (size_t)i * t->size[r], from, t->size[r]);
                 from += t->size[r];
             }
             index[p][to] = i;
         } else {
-            int64_t k0 = (int64_t)(intptr_t)at[i].row, row = p ? k0 - d->n[0] : k0;
+            int64_t row = at[i].row - (p ? d->n[0] : 0);
             index[p][to] = d->listed ? d->index[p][row] : row;
         }
         if (!p) ids[to] = at[i].id;

@@ -363,7 +363,9 @@ fire_status fire_meet(fire_context *ctx, const fire_dataset *d, fire_comm *comm,
                 st = fire_fail(err, FIRE_E_USAGE, "rank %d has %s %lld, rank 0 has %lld; all workers must be given the same", (int)r, same_name[i], (long long)all[r].same[i],
                                (long long)all[0].same[i]);
         if (st) break;
-        if (all[r].rows < 0 || all[r].validation_rows < 0 || !fire_add(f.rows, all[r].rows, &f.rows) || !fire_add(f.validation_rows, all[r].validation_rows, &f.validation_rows))
+        if (all[r].x.rank < 0 || all[r].x.rank > FIRE_MAX_RANK || all[r].y.rank < 0 || all[r].y.rank > FIRE_MAX_RANK)
+            st = fire_fail(err, FIRE_E_PEER_FAILED, "rank %d told an impossible shape of rows", (int)r);
+        else if (all[r].rows < 0 || all[r].validation_rows < 0 || !fire_add(f.rows, all[r].rows, &f.rows) || !fire_add(f.validation_rows, all[r].validation_rows, &f.validation_rows))
             st = fire_fail(err, FIRE_E_PEER_FAILED, "rank %d told an impossible number of rows", (int)r);
         if (st || !all[r].has_shape || !(all[r].rows + all[r].validation_rows)) continue;
         if (!first) { first = &all[r]; continue; }

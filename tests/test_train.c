@@ -408,7 +408,7 @@ typedef struct job {
     int split, epochs, poison_rank;
     int64_t batch;
     int32_t shards, cancel_rank;
-    bool reproducible, validation, shuffle_rows;
+    bool reproducible, validation, shuffle_rows, undealt;
     double rate;
     fire_status status[8];
     fire_error err[8];
@@ -451,7 +451,7 @@ static void worker(fire_context *ctx, fire_comm *comm, int32_t rank, int32_t siz
     if (rank == j->poison_rank) t->y[from] = 77;
     fire_status st = fire_dataset_new(ctx, &d, err);
     if (!st && to > from) st = ranks_pack_batch(d, j->type, "g", to - from, WIDTH, t->x[from], t->y + from, NULL, err);
-    if (!st && j->poison_rank < 0) st = fire_dataset_deal(d, comm, j->shards, err);
+    if (!st && j->poison_rank < 0 && !j->undealt) st = fire_dataset_deal(d, comm, j->shards, err);
     if (!st && j->validation) st = fire_dataset_split(d, 0.2, 6, false, err);
     if (!st) st = make_network(ctx, j->type, j->layers, j->optimizer, j->loss, &net, err);
     fire_fit_options o = options(j->epochs, j->batch);
@@ -510,6 +510,56 @@ static void workers_equal_one(void **state) {
             assert_true(fabs(results[0] - j->results[0][0]) < 1e-12 && results[1] == j->results[0][1]);
             free_job(j);
         }
+}
+
+/* More shards than ranks outside of the reproducible mode, and ranks that train on rows of their own without a deal: full batches are the same. */
+static void other_shards(void **state) {
+    static weights one;
+    static const int32_t shards[] = {0, 8, 5, 0};
+    for (int k = 0; k < 4; k++)
+        for (int32_t size = k ? 2 : 1; size <= (k ? 3 : 1); size++) {
+            job *j = new_job(FIRE_F64, mlp, ROWS, 3);
+            j->shards = shards[k], j->undealt = k == 3, j->split = 3 * (k == 3);
+            run_job(j, size, 2);
+            all_ok(j, size);
+            if (!k) one = j->w[0];
+            assert_true(difference(&one, &j->w[0]) < 1e-9);
+            free_job(j);
+        }
+    for (int32_t size = 2; size <= 3; size++) { /* mini-batches: all rows are told of, on every rank alike */
+        job *j = new_job(FIRE_F32, mlp, 64, 2);
+        j->shards = 5;
+        run_job(j, size, 2);
+        all_ok(j, size);
+        assert_int_equal(j->told[size - 1].rows, 2 * ROWS);
+        free_job(j);
+    }
+}
+
+/* A checkpoint goes on where it was written: four epochs, or two, a load, and two more, give the same bits. */
+static void goes_on_from_a_checkpoint(void **state) {
+    static weights whole, parts;
+    char dir[] = "/tmp/fire-train-XXXXXX", command[64];
+    assert_non_null(mkdtemp(dir));
+    fixture f;
+    begin_with(&f, FIRE_F32, dropped, "Adam learning_rate=0.01", SCCE, NULL);
+    fire_fit_options o = options(4, 50);
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    read_weights(f.net, &whole);
+    end(&f);
+    begin_with(&f, FIRE_F32, dropped, "Adam learning_rate=0.01", SCCE, NULL);
+    o.epochs = 2, o.checkpoint_dir = dir;
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    fire_network_free(f.net);
+    f.net = NULL;
+    OK(fire_load(f.ctx, dir, &f.net, err_));
+    o.epochs = 4, o.initial_epoch = 2;
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    read_weights(f.net, &parts);
+    assert_memory_equal(&whole, &parts, sizeof whole);
+    end(&f);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
 }
 
 /* Mini-batches: the same table and number of workers give the same bits, however rows arrive; every epoch counts each row once. */
@@ -621,7 +671,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns), cmocka_unit_test(loss_is_the_mean_over_rows), cmocka_unit_test(threads_and_kernels_agree), cmocka_unit_test(reproducible_threads),
         cmocka_unit_test(weighted), cmocka_unit_test(gradients_are_differences), cmocka_unit_test(stops_early), cmocka_unit_test(can_be_cancelled), cmocka_unit_test(divergence),
-        cmocka_unit_test(bad_input), cmocka_unit_test(workers_equal_one), cmocka_unit_test(same_bits_twice), cmocka_unit_test(reproducible_workers),
+        cmocka_unit_test(bad_input), cmocka_unit_test(workers_equal_one), cmocka_unit_test(other_shards), cmocka_unit_test(goes_on_from_a_checkpoint), cmocka_unit_test(same_bits_twice), cmocka_unit_test(reproducible_workers),
         cmocka_unit_test(all_stop_together), cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
