@@ -9,13 +9,12 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from . import _core
+from . import _core, _weights, errors
 from ._text import Named, attrs_text, parse_attrs
 from .initializers import Initializer
 
 if TYPE_CHECKING:
     import numpy as np
-    from .models import Sequential
 
 
 def _must_be_given(kind: str) -> dict[str, Any]:
@@ -39,7 +38,7 @@ class Layer(Named):
         super().__init__(**attrs)
         self._name = name
         self._trainable = trainable
-        self._model: Sequential | None = None
+        self._net: _core.Network | None = None  # of its model; the layer is found there by its name
         self._values: list[np.ndarray] | None = None  # weights to set once it has a model
 
     @property
@@ -56,48 +55,56 @@ class Layer(Named):
         text = attrs_text(self._attrs)
         return f"{text} {attrs_text({'name': self._name})}".strip() if self._name else text
 
-    def _need_model(self) -> Sequential:
-        if self._model is None:
-            raise ValueError(f"layer {self.kind} is not in a model yet")
-        return self._model
+    def _place(self) -> tuple[_core.Network, int]:
+        """Its network and its place there."""
+        if self._net is not None:
+            for i, info in enumerate(self._net.layers()):
+                if info[1] == self._name:
+                    return self._net, i
+        raise errors.make(1006, f"layer {self._name or self.kind} is not in a model")
+
+    def _info(self) -> tuple[str, str, str, tuple[int, ...], int, int, bool]:
+        net, i = self._place()
+        return net.layers()[i]
 
     @property
     def trainable(self) -> bool:
         """Whether fit changes its weights."""
-        return self._model._layer_info(self)[6] if self._model else self._trainable
+        return self._info()[6] if self._net is not None else self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
-        if self._model:
-            self._model._set_trainable(self, bool(value))
+        if self._net is not None:
+            net, i = self._place()
+            net.set_trainable(i, bool(value))
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
         """Shape of the output, None standing for the batch."""
-        return tuple(None if n < 0 else n for n in self._need_model()._layer_info(self)[3])
+        return tuple(None if n < 0 else n for n in self._info()[3])
 
     def count_params(self) -> int:
         """Numbers in its weights."""
-        return self._need_model()._layer_info(self)[4]
+        return self._info()[4]
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of its weights, in Keras' order."""
-        return self._need_model()._get_weights(self)
+        return _weights.get(*self._place())
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, values: Sequence[Any]) -> None:
         """Copy values into its weights."""
-        self._need_model()._set_weights(weights, self)
+        net, i = self._place()
+        _weights.put(net, values, i)
 
     @staticmethod
-    def _restore(kind: str, name: str, attrs: str, model: Sequential) -> Layer:
+    def _restore(kind: str, name: str, attrs: str) -> Layer:
         """The handle of a layer that the engine already has."""
         cls = Layer.kinds.get(kind, Layer)
         if cls is Layer:
             layer = Layer(name, **parse_attrs(attrs))
         else:
             layer = cls(**{**_must_be_given(kind), **parse_attrs(attrs)}, name=name)
-        layer._model = model
         return layer
 
 
@@ -148,8 +155,10 @@ class Normalization(Layer):
     def adapt(self, data: Any) -> None:
         """Learn mean and variance of x. Inside a model of which this is the first layer, or before it is in one."""
         from .models import Sequential
-        if self._model is not None:
-            self._model._adapt_layer(self, data)
+        if self._net is not None:
+            if next((info[1] for info in self._net.layers() if info[0] != "Input"), None) != self._name:
+                raise errors.make(1005, f"adapt: {self.name} is not the first layer; the model's adapt(x) gives it what the layers before it make of x")
+            Sequential._wrap(self._net).adapt(data)
             return
         alone = Sequential([Normalization(self._attrs["axis"])])
         alone.adapt(data)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, data as rows, errors, losses as loss_classes, metrics as metric_classes, optimizers as optimizer_classes
+from . import _core, _weights as weights, data as rows, errors, losses as loss_classes, metrics as metric_classes, optimizers as optimizer_classes
 from ._progress import Progress
 from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_of
 from .callbacks import Callback, EarlyStopping
@@ -19,7 +19,6 @@ from .layers import Input, Layer
 from .utils import next_seed
 
 _TYPES = {"float32": 1, "float64": 11}
-_NUMPY: dict[int, type[np.floating[Any]]] = {1: np.float32, 11: np.float64}
 _context: _core.Context | None = None
 
 
@@ -84,15 +83,15 @@ class Sequential:
                 layer, added = added, None
                 layer._name = name
             if layer is None:
-                layer = Layer._restore(kind, name, attrs, self)
-            layer._model = self
+                layer = Layer._restore(kind, name, attrs)
+            layer._net = self._net
             self._all.append(layer)
 
     def add(self, layer: Layer) -> None:
         """Append a layer."""
         if not isinstance(layer, Layer):
             raise errors.make(1001, f"add: {layer!r} is not a layer of firesteel.layers")
-        if layer._model is not None:
+        if layer._net is not None:
             raise errors.make(1001, f"add: layer {layer.name} is already in a model; make another, or clone the model")
         adapted = layer.__dict__.get("_adapted_shape")
         if adapted is not None and not self._all:
@@ -101,12 +100,12 @@ class Sequential:
         self._net.add(layer.kind, layer._attrs_text() or None)
         self._sync(layer)
         if not layer._trainable:
-            self._set_trainable(layer, False)
+            layer.trainable = False
         if layer._values is not None:
             if not self._net.info()["built"]:
                 self.pop()
                 raise errors.make(1006, f"add: an adapted {layer.kind} needs a model whose shape is known; begin it with an Input layer")
-            self._set_weights(layer._values, layer)
+            layer.set_weights(layer._values)
 
     def pop(self) -> Layer | None:
         """Remove the last layer and give it back."""
@@ -114,7 +113,7 @@ class Sequential:
         self._net.pop()
         self._sync()
         if last is not None and last not in self._all:
-            last._model = None
+            last._net = None
         return last
 
     @property
@@ -130,15 +129,6 @@ class Sequential:
             if layer.name == name:
                 return layer
         raise errors.make(1003, f"get_layer: no layer '{name}'; there are {', '.join(layer.name for layer in self._all)}")
-
-    def _index(self, layer: Layer) -> int:
-        return next(i for i, one in enumerate(self._all) if one is layer)
-
-    def _layer_info(self, layer: Layer) -> tuple[str, str, str, tuple[int, ...], int, int, bool]:
-        return self._net.layers()[self._index(layer)]
-
-    def _set_trainable(self, layer: Layer, trainable: bool) -> None:
-        self._net.set_trainable(self._index(layer), trainable)
 
     # ---- shapes and weights
 
@@ -175,48 +165,17 @@ class Sequential:
         self._net.build([int(n) for n in shape[1:] if n is not None])
 
     def _ready(self, shape: Sequence[int] | None = None) -> None:
-        """Build for rows of this shape and draw missing weights."""
-        if not self._net.info()["built"] and shape is not None:
-            self._net.build(shape)
-        if not all(ready for _, _, _, ready, _ in self._net.weights()):
-            self._net.init(next_seed())
-
-    def _own(self, layer: Layer | None) -> list[tuple[int, str, tuple[int, ...]]]:
-        place = None if layer is None else self._index(layer)
-        return [(i, name, shape) for i, (name, of, _, _, shape) in enumerate(self._net.weights()) if place is None or of == place]
-
-    def _get_weights(self, layer: Layer | None = None) -> list[np.ndarray]:
-        self._ready()
-        kind = _NUMPY[self._net.info()["type"]]
-        out = []
-        for i, _, shape in self._own(layer):
-            out.append(np.empty(shape, kind))
-            self._net.read_weight(i, out[-1])
-        return out
-
-    def _set_weights(self, weights: Sequence[Any], layer: Layer | None = None) -> None:
-        own = self._own(layer)
-        if len(weights) != len(own):
-            raise errors.make(1002, f"set_weights: {len(weights)} arrays; the {'model' if layer is None else 'layer'} has {len(own)} weights" + (
-                "" if self.built else " (it is not built yet: call build or give it an Input layer)"))
-        values = []
-        for value, (_, name, shape) in zip(weights, own):
-            a = np.ascontiguousarray(value, np.float32 if np.asarray(value).dtype == np.float32 else np.float64).reshape(np.shape(value))
-            if a.shape != shape:
-                raise errors.make(1002, f"set_weights: {name} has shape {list(shape)}; found {list(a.shape)}")
-            values.append(a)
-        for a, (i, _, _) in zip(values, own):
-            self._net.set_weight(i, a)
+        weights.ready(self._net, shape)
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in Keras' order."""
         if not self.built and self._all:
             raise errors.make(1006, "get_weights: the model has no shape yet; call build, give it an Input layer, or fit it")
-        return self._get_weights()
+        return weights.get(self._net)
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, values: Sequence[Any]) -> None:
         """Copy values into all weights, in the order of get_weights."""
-        self._set_weights(weights)
+        weights.put(self._net, values)
 
     def count_params(self) -> int:
         """Numbers in all weights."""
@@ -229,8 +188,6 @@ class Sequential:
         if loss is None:
             raise errors.make(1007, "compile: no loss; give one, for example loss='sparse_categorical_crossentropy'")
         listed = [] if metrics is None else [metrics] if isinstance(metrics, (str, Named)) else list(metrics)
-        if isinstance(optimizer, optimizer_classes.Optimizer) and optimizer._model not in (None, self):
-            optimizer._model = None  # the new owner has it from now on
         self._net.compile(text_of(optimizer, "optimizer"), text_of(loss, "loss"), "\n".join(text_of(m, "metrics") for m in listed) or None)
         self._after_compile(optimizer, loss)
 
@@ -241,7 +198,7 @@ class Sequential:
         if not isinstance(optimizer, optimizer_classes.Optimizer):
             optimizer = object_of(info["optimizer"], _named(optimizer_classes))
         if optimizer is not None:
-            optimizer._model = self
+            optimizer._net = self._net
         self.optimizer = optimizer
         self.loss = loss if isinstance(loss, Named) else object_of(info["loss"], _named(loss_classes)) or info["loss"]
 
@@ -387,7 +344,7 @@ class Sequential:
         n, _, _, shape, _, _ = made.info()
         self._ready(shape)
         info = self._net.info()
-        y = np.empty((n, *info["output"][1:]), _NUMPY[info["type"]])
+        y = np.empty((n, *info["output"][1:]), weights.NUMPY[info["type"]])
         z = np.empty_like(y) if logits else None
         self._net.predict(made, y, z)
         return (y, z) if logits else y
@@ -395,7 +352,7 @@ class Sequential:
     def predict_row(self, x: Any) -> np.ndarray:
         """The output of one row, given without a batch: the fast way for serving. Agrees with predict to 1e-6."""
         info = self._net.info()
-        kind = _NUMPY[info["type"]]
+        kind = weights.NUMPY[info["type"]]
         row = np.ascontiguousarray(x, kind)
         self._ready(row.shape)
         info = info if info["built"] else self._net.info()
@@ -409,8 +366,8 @@ class Sequential:
         n, _, _, shape, _, _ = made.info()
         self._ready(shape)
         info = self._net.info()
-        kind = _NUMPY[info["type"]]
-        by_weight = [np.empty(of, kind) for _, _, of in self._own(None)]
+        kind = weights.NUMPY[info["type"]]
+        by_weight = [np.empty(of, kind) for _, _, of in weights.own(self._net)]
         by_input = np.empty((n, *info["input"][1:]), kind)
         loss = self._net.gradients(made, bool(training), by_weight, by_input)
         return loss, *by_weight, by_input
@@ -420,11 +377,6 @@ class Sequential:
         made = self._dataset(x, None, None, rows.Columns.of(features))
         self._ready(made.info()[3])
         self._net.adapt(made)
-
-    def _adapt_layer(self, layer: Layer, x: Any) -> None:
-        if not self.layers or self.layers[0] is not layer:
-            raise errors.make(1005, f"adapt: {layer.name} is not the first layer; model.adapt(x) gives it what the layers before it make of x")
-        self.adapt(x)
 
     # ---- files
 

@@ -1,29 +1,27 @@
 """optimizers - Keras' optimizers: names, defaults and formulas."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from . import _core
 from ._text import Named
-
-if TYPE_CHECKING:
-    from .models import Sequential
 
 
 class Optimizer(Named):
     """Base class. Once its model is compiled, `learning_rate` reads and sets the rate in use."""
 
-    _model: Sequential | None = None
+    _net: _core.Network | None = None
 
     @property
     def learning_rate(self) -> float:
         """Step size."""
-        return self._model._net.learning_rate() if self._model is not None else float(self._attrs["learning_rate"])
+        return self._net.learning_rate() if self._net is not None else float(self._attrs["learning_rate"])
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
         self._attrs["learning_rate"] = float(rate)
-        if self._model is not None:
-            self._model._net.set_learning_rate(float(rate))
+        if self._net is not None:
+            self._net.set_learning_rate(float(rate))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_attrs": self._attrs}

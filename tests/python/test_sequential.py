@@ -1,6 +1,8 @@
 """Sequential: layers, shapes, weights, copies and texts."""
 import copy
+import gc
 import pickle
+import weakref
 
 import firesteel as fire
 import numpy as np
@@ -168,3 +170,18 @@ def test_summary_with_rich(capsys):
     small().summary()
     printed = capsys.readouterr().out
     assert "dense (Dense)" in printed and "Total params: 67 (268 B)" in printed
+
+
+def test_models_are_freed_at_once():
+    """Handles do not point back at the model, so its memory does not wait for the garbage collector."""
+    gc.disable()
+    try:
+        model = small()
+        model.compile("adam", "mse")
+        model.fit(np.zeros((4, 4)), np.zeros((4, 3)), verbose=0)
+        gone = weakref.ref(model)
+        first, optimizer = model.layers[0], model.optimizer
+        del model
+        assert gone() is None and first.get_weights()[0].shape == (4, 8) and optimizer.learning_rate == 0.001
+    finally:
+        gc.enable()
