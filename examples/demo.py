@@ -4,6 +4,7 @@ Fashion-MNIST, 60,000 pictures of 28 x 28 pixels in ten classes, becomes a Parqu
 on it; the 10,000 test pictures are scored three ways, which agree to the bit; an HTML report shows the rest.
 """
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def write_table(pictures: np.ndarray, labels: np.ndarray, path: Path) -> None:
 def main() -> None:
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # local Spark need not ask what this host is called
     started = time.monotonic()
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir()
@@ -42,8 +44,7 @@ def main() -> None:
 
     print("2. Spark trains a network with 2 workers", flush=True)
     spark = (SparkSession.builder.master("local[2]").appName("firesteel demo").config("spark.driver.memory", "3g")
-             .config("spark.ui.enabled", False).config("spark.ui.showConsoleProgress", False).getOrCreate())
-    spark.sparkContext.setLogLevel("ERROR")
+             .config("spark.ui.enabled", False).config("spark.ui.showConsoleProgress", False).config("spark.log.level", "ERROR").getOrCreate())
     train, test = (spark.read.parquet(str(OUT / f"{part}.parquet")) for part in ("train", "test"))
     net = fire.Sequential([fire.layers.Dense(128, activation="relu"), fire.layers.Dense(10, activation="softmax")])
     classifier = NNClassifier(net=net, optimizer="adam", epochs=10, batchSize=32, numWorkers=2, seed=1, validationFraction=0.05)
@@ -60,9 +61,9 @@ def main() -> None:
         confusion[int(row["label"]), int(row["prediction"])] = row["count"]
     accuracy = confusion.trace() / confusion.sum()
     print(f"   accuracy on {confusion.sum():,} pictures: {accuracy:.4f}\n")
-    print("   true class    " + " ".join(f"{name[:6]:>6}" for name in CLASSES))
+    print("   true class    " + " ".join(f"{name[:7]:>7}" for name in CLASSES))
     for name, counts in zip(CLASSES, confusion):
-        print(f"   {name:<12}  " + " ".join(f"{n:6d}" for n in counts))
+        print(f"   {name:<12}  " + " ".join(f"{n:7d}" for n in counts))
 
     print("\n4. The same pictures by plain Python and by the C command", flush=True)
     rows = scored.select("features", "label", "probability").toPandas()
