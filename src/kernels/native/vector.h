@@ -30,8 +30,8 @@ typedef int64_t fire_vl __attribute__((vector_size(FIRE_VECTOR_BYTES), aligned(8
 #endif
 /* A loop that may be vectorised: element i of what it writes depends on elements i of what it reads alone, though both may lie in the same
 ** place. For formulas of one rounding, which are the same in vectors and in the last few elements. */
-#ifdef __clang__
-#define EACH(i, n) _Pragma("clang loop vectorize(assume_safety)") for (int64_t i = 0; i < (n); i++)
+#ifdef __clang__ /* its pragma of this meaning warns wherever the loop stays as it is, as it does without optimisation */
+#define EACH(i, n) for (int64_t i = 0; i < (n); i++)
 #else
 #define EACH(i, n) _Pragma("GCC ivdep") for (int64_t i = 0; i < (n); i++)
 #endif
