@@ -57,7 +57,7 @@ static fire_status read_attribute(const fire_wire *w, const fire_wire_field *at,
         case 4: a->text = (fire_span){f.bytes, f.size}; break;
         case 5: s = fire_onnx_tensor_read(&in, &f, &a->tensor, err); break;
         case 7:
-            for (bool once = f.kind == 5; once || p + 4 <= end; once = false) {
+            for (bool once = f.kind == 5; once || end - p >= 4; once = false) {
                 uint32_t v = bits;
                 if (!once) memcpy(&v, p, 4), p += 4;
                 if (a->n_floats < FIRE_MAX_RANK * 2) memcpy(&a->floats[a->n_floats], &v, 4);
