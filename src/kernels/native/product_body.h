@@ -47,7 +47,7 @@ static inline __attribute__((always_inline)) void T(tile)(const fire_product *g,
 
 /* A column of tiles nv vectors wide over rows of a. */
 #define TILE(mr, nv) while (m >= mr) { T(tile)(g, mr, nv, kc, a, b, b_row, y, y_row, bias, gate, first, last); NEXT(mr) }
-#define NEXT(mr) m -= mr, a += mr * g->a_row, y += mr * y_row, gate += gate ? mr * y_row : 0;
+#define NEXT(mr) m -= mr, a += mr * g->a_row, y += mr * y_row, gate = gate ? gate + mr * y_row : NULL;
 #define COLUMN(name, tiles)                                                                                                               \
     static __attribute__((noinline)) void T(name)(const fire_product *g, int64_t m, int64_t kc, const REAL *a, const REAL *b, int64_t b_row, REAL *y, \
                                                      int64_t y_row, const REAL *bias, const REAL *gate, bool first, bool last) { tiles }
