@@ -157,7 +157,9 @@ static fire_status print_text(const fire_network *net, const fire_network_info *
     printf("parameters     %s", cli_count(params, b));
     if (!info->loaded_as_onnx) printf(", %s trainable", cli_count(info->trainable_params, b));
     printf("\nbytes          %s\n", cli_count(bytes, b));
-    printf("FLOPs per row  %s (%s)\n", cli_count(info->flops, b), short_number((double)info->flops, c));
+    printf("FLOPs per row  %s", cli_count(info->flops, b));
+    if (info->flops >= 10000) printf(" (%s)", short_number((double)info->flops, c));
+    putchar('\n');
     printf("scoring block  %s rows\n", cli_count(info->block_rows, b));
     static const char *const label[] = {"loss", "optimizer", "metrics"};
     const char *const value[] = {info->loss, info->optimizer, info->metrics};

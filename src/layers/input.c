@@ -4,7 +4,7 @@
 typedef struct { fire_ints shape; } input_attrs;
 
 static const fire_attr attrs[] = {
-    {"shape", FIRE_ATTR_INTS, offsetof(input_attrs, shape), 0, 1, 1 << 30, NULL, NULL, "of one row, without the batch: [784]"},
+    {"shape", FIRE_ATTR_INTS, offsetof(input_attrs, shape), 0, 1, 1 << 30, NULL, NULL, "of one row, without the batch: [784]; must be given"},
     {0},
 };
 
