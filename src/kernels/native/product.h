@@ -19,7 +19,9 @@ typedef struct fire_product {
     void *scratch;        /* fire_gemm_scratch bytes, 64-byte aligned */
 } fire_product;
 
-#define FIRE_PRODUCT_SCRATCH ((256 * 8 * 64))
+#ifndef FIRE_PRODUCT_SCRATCH
+#define FIRE_PRODUCT_SCRATCH (512 * 1024)
+#endif
 void FIRE_ISA_NAME(fire_product_f32)(const fire_product *g);
 void FIRE_ISA_NAME(fire_product_f64)(const fire_product *g);
 #endif
