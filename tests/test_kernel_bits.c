@@ -293,7 +293,8 @@ static void test_shapes(void **state) {
             for (size_t i = 0; i < sizeof large / sizeof *large; i++)
                 if (!strcmp(large[i].op, a.op->name)) a.text = large[i].text, a.rows = large[i].rows, accepted += check(&a);
         }
-        if (!accepted) print_error("%s accepts none of the cases\n", (*k)->name), wrong++;
+        bool for_large_only = !strncmp((*k)->name, "onednn.", 7); /* sizes that the reference takes seconds for: test_kernels has a few */
+        if (!accepted && !for_large_only) print_error("%s accepts none of the cases\n", (*k)->name), wrong++;
         fire_context_free(ctx);
         assert_int_equal(h.live, 0);
     }
