@@ -23,29 +23,18 @@ static double cpu_seconds(void) {
         for (int i = 0; i < chains; i++) sum += a[i][0];                                                       \
         return sum;                                                                                            \
     }
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__
 #pragma GCC push_options
 #pragma GCC optimize("O3", "fp-contract=fast")
 PEAK_LOOP(peak_avx512, "avx512f,fma,prefer-vector-width=512", 64, 24)
 PEAK_LOOP(peak_avx2, "avx2,fma", 32, 12)
 #pragma GCC pop_options
-#else
-PEAK_LOOP(peak_any, "", 16, 12)
-#endif
 
 /* GFLOP/s of one core in float32, multiply and add counted apart; the best of seven tries of about 0.1 s. */
 static double peak_gflops(void) {
-    float (*loop)(long);
-    double per_round;
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__
     __builtin_cpu_init();
     bool wide = __builtin_cpu_supports("avx512f");
-    loop = wide ? peak_avx512 : peak_avx2;
-    per_round = wide ? 24 * 16 * 2 : 12 * 8 * 2;
-#else
-    loop = peak_any;
-    per_round = 12 * 4 * 2;
-#endif
+    float (*loop)(long) = wide ? peak_avx512 : peak_avx2;
+    double per_round = wide ? 24 * 16 * 2 : 12 * 8 * 2;
     double best = 0;
     volatile float sink = 0;
     for (int k = 0; k < 7; k++) {

@@ -325,7 +325,7 @@ static fire_status check_output(const char *path, fire_error *err) {
     char dir[4096], shown[200];
     const char *slash = path ? strrchr(path, '/') : NULL;
     if (!path) return FIRE_OK;
-    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path ? slash - path : 1) : 1, slash ? path : ".");
+    snprintf(dir, sizeof dir, "%.*s", slash && slash != path ? (int)(slash - path) : 1, slash ? path : ".");
     if (access(dir, W_OK | X_OK) == 0) return FIRE_OK;
     return fire_fail(err, FIRE_E_FILE_IO, "cannot write %s: %s", fire_escape(shown, sizeof shown, path, strlen(path)), strerror(errno));
 }

@@ -103,7 +103,7 @@ fire_status fire_axes(const fire_tensor *t, int rank, uint32_t *mask, fire_error
     if (!t->data) return fire_fail(err, FIRE_E_UNSUPPORTED, "axes must be a constant");
     if (t->shape.rank > 1) return fire_fail(err, FIRE_E_SHAPE, "axes have %d dimensions, expected 1", (int)t->shape.rank);
     for (int64_t i = 0, n = fire_count(&t->shape); i < n; i++) {
-        int a;
+        int a = 0;
         int64_t axis = t->type == FIRE_I64 ? ((const int64_t *)t->data)[i] : ((const int32_t *)t->data)[i];
         if ((s = fire_axis(axis, rank, &a, err))) return s;
         if (*mask >> a & 1) return fire_fail(err, FIRE_E_SHAPE, "axis %d is given twice", a);
