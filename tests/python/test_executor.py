@@ -270,8 +270,8 @@ def test_choice_follows_spark():
 def test_heads(head, units, y, logits, raw, probability, prediction):
     out = Outputs(head, units, raw=True, probability=True)
     made = score.columns(out, np.array(y), None if logits is None else np.array(logits))
-    assert np.allclose(made[0].to_pylist()[0]["values"], raw)
-    assert np.allclose(made[1].to_pylist()[0]["values"], probability)
+    assert np.allclose(made[0].to_pylist()[0], raw)
+    assert np.allclose(made[1].to_pylist()[0], probability)
     assert made[2].to_pylist()[0] == prediction
 
 
