@@ -73,16 +73,15 @@ class Strike(threading.Thread):
         self.start()
 
     def run(self):
-        end, busy_for = time.monotonic() + self.seconds, {}
-        ticks = {}
+        end, before, since = time.monotonic() + self.seconds, {}, {}
         while time.monotonic() < end:
-            time.sleep(0.4)
+            time.sleep(0.2)
             now = {p: processor_ticks(p) for p in pyspark_workers()}
-            busy_for = {p: busy_for.get(p, 0) + 1 for p in now if p in ticks and now[p] > ticks[p] + 1}
-            ticks = now
-            steady = [p for p, n in busy_for.items() if n >= 4]
-            if len(steady) >= self.workers:
-                self.pid, self.at = steady[-1], time.monotonic()
+            since = {p: since.get(p, now[p]) for p in now if now[p] > before.get(p, now[p])}  # ticks when it began to be busy without a pause
+            before = now
+            busy = [p for p in since if now[p] - since[p] >= 30]
+            if len(busy) >= self.workers:
+                self.pid, self.at = busy[-1], time.monotonic()
                 os.kill(self.pid, self.number)
                 return
         for p in pyspark_workers():

@@ -110,12 +110,16 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         reporter.send({"event": "start", "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers]})
     dealt = time.monotonic()
     history: dict[str, list[float]] = {}
+    told = 0.0
 
     def progress(event: dict[str, Any]) -> None:
+        nonlocal told
         if event["event"] == "epoch":
             for name, value in event["results"].items():
                 history.setdefault(name, []).append(value)
-        if reporter is not None:
+        now = time.monotonic()
+        if reporter is not None and (now - told > 0.05 or event["epoch"] + 1 == event["epochs"]):  # epochs may be far shorter than that
+            told = now
             reporter.send(event)
 
     try:
