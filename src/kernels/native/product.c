@@ -62,21 +62,13 @@ TRANSPOSE(transpose_f64, 2, double, fire_vd, STAGE(1, 2, fire_vd, LIST2))
 #define MAX_NV FEW_NV
 #define MAX_WIDE_ROWS 6 /* of the tiles NV wide */
 
-/* Measured on Sapphire Rapids with the shapes of small networks. Packing b pays from some rows on: rows of b that lie a multiple of 1 KB
-** apart share a few sets of the first-level cache. */
-#define T_DEFAULT 1
-#ifndef KC
+/* Measured on Sapphire Rapids with the shapes of small networks, caches cold as they are inside a training step. b is packed from some
+** rows on: rows of it that lie a multiple of 1 KB apart share a few sets of the first-level cache. A transposed a is packed when its rows
+** take more pages than the first-level TLB knows, and is read often enough. */
 #define KC 128
-#endif
-#ifndef A_BYTES
 #define A_BYTES (192 * 1024)
-#endif
-#ifndef PACK_A_FROM
-#define PACK_A_FROM 64
-#endif
-#ifndef PACK_B_FROM
+#define PACK_A_FROM 256
 #define PACK_B_FROM 64
-#endif
 #define ROUND_ROWS 24 /* whole tiles and whole edges */
 _Static_assert(KC * MAX_NV * FIRE_VECTOR_BYTES + A_BYTES + KC * ROUND_ROWS * 8 <= FIRE_PRODUCT_SCRATCH, "scratch");
 

@@ -15,13 +15,10 @@ typedef struct fire_product {
     void *y; int64_t y_row;
     const void *bias;
     bool relu;            /* max(0, .) after the bias, NaN stays NaN */
-    const void *gate;     /* [m,n] laid out as y, or NULL: y becomes 0 where gate <= 0 (the gradient of relu) */
-    void *scratch;        /* fire_gemm_scratch bytes, 64-byte aligned */
+    void *scratch;        /* FIRE_PRODUCT_SCRATCH bytes, 64-byte aligned */
 } fire_product;
 
-#ifndef FIRE_PRODUCT_SCRATCH
 #define FIRE_PRODUCT_SCRATCH (512 * 1024)
-#endif
 void FIRE_ISA_NAME(fire_product_f32)(const fire_product *g);
 void FIRE_ISA_NAME(fire_product_f64)(const fire_product *g);
 #endif

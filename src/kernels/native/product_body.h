@@ -5,10 +5,10 @@
 ** where the copy is padded with zeros to whole vectors.
 */
 /* One tile: rows i .. i + mr - 1, nv vectors of columns; both are constants where this is inlined. first: the sums start at the bias or
-** zero, else at y; last: relu and gate follow. Three rows of a share a pointer: the compiler's own choice, a pointer a row,
+** zero, else at y; last: relu follows. Three rows of a share a pointer: the compiler's own choice, a pointer a row,
 ** runs out of registers, and the empty asm keeps it from going back to that. */
 INLINE void T(tile)(const fire_product *g, int mr, int nv, int64_t kc, const REAL *a, int64_t a_row, int64_t a_col, const REAL *b, int64_t b_row,
-                                                             REAL *y, int64_t y_row, const REAL *bias, const REAL *gate, bool first, bool last) {
+                                                             REAL *y, int64_t y_row, const REAL *bias, bool first, bool last) {
     VEC acc[MAX_MR][MAX_NV];
     const REAL *ap[(MAX_MR + 2) / 3];
     UNROLL for (int i = 0; i < mr; i += 3) ap[i / 3] = a + i * a_row;
@@ -37,18 +37,15 @@ INLINE void T(tile)(const fire_product *g, int mr, int nv, int64_t kc, const REA
     if (last && g->relu)
         UNROLL for (int i = 0; i < mr; i++)
             UNROLL for (int j = 0; j < nv; j++) acc[i][j] = (VEC)((MASK)acc[i][j] & ~(MASK)(acc[i][j] <= (VEC){0}));
-    if (last && gate)
-        UNROLL for (int i = 0; i < mr; i++)
-            UNROLL for (int j = 0; j < nv; j++) acc[i][j] = (VEC)((MASK)acc[i][j] & (MASK)(*(const VEC *)(gate + i * y_row + j * LANES) > (VEC){0}));
     UNROLL for (int i = 0; i < mr; i++)
         UNROLL for (int j = 0; j < nv; j++) *(VEC *)(y + i * y_row + j * LANES) = acc[i][j];
 }
 
 /* A column of tiles nv vectors wide over m rows of a. packed: a lies tile by tile, [kc, MAX_WIDE_ROWS] each. */
-#define TILE(mr, nv) while (m >= mr) { T(tile)(g, mr, nv, kc, a, a_row, a_col, b, b_row, y, y_row, bias, gate, first, last); NEXT(mr) }
-#define NEXT(mr) m -= mr, a += packed ? mr * kc : mr * a_row, y += mr * y_row, gate = gate ? gate + mr * y_row : NULL;
+#define TILE(mr, nv) while (m >= mr) { T(tile)(g, mr, nv, kc, a, a_row, a_col, b, b_row, y, y_row, bias, first, last); NEXT(mr) }
+#define NEXT(mr) m -= mr, a += packed ? mr * kc : mr * a_row, y += mr * y_row;
 #define COLUMN_ARGS const fire_product *g, int64_t m, int64_t kc, const REAL *a, bool packed, const REAL *b, int64_t b_row, REAL *y, int64_t y_row, \
-                    const REAL *bias, const REAL *gate, bool first, bool last
+                    const REAL *bias, bool first, bool last
 #define COLUMN(name, tiles)                                                                            \
     static __attribute__((noinline)) void T(name)(COLUMN_ARGS) {                                       \
         const int64_t a_row = packed ? 1 : g->a_row, a_col = packed ? MAX_WIDE_ROWS : g->a_col;        \
@@ -99,7 +96,7 @@ static void T(pack_a)(const REAL *a, int64_t a_col, int64_t rows, int64_t kc, RE
 }
 
 /* The last, unfinished column: tiles are made in `tile`, EDGE_ROWS rows at a time, and their first `cols` columns copied. */
-static void T(edge)(const fire_product *g, T(column) *column, int64_t kc, const REAL *a, const REAL *b, int64_t wide, REAL *y, int64_t cols, const REAL *bias, const REAL *gate, bool first, bool last) {
+static void T(edge)(const fire_product *g, T(column) *column, int64_t kc, const REAL *a, const REAL *b, int64_t wide, REAL *y, int64_t cols, const REAL *bias, bool first, bool last) {
     REAL tile[EDGE_ROWS * MAX_NV * LANES], row[MAX_NV * LANES];
     if (bias) {
         for (int64_t j = 0; j < wide; j++) row[j] = j < cols ? bias[j] : 0;
@@ -111,10 +108,10 @@ static void T(edge)(const fire_product *g, T(column) *column, int64_t kc, const 
         if (!first)
             for (int64_t r = 0; r < rows; r++)
                 for (int64_t j = 0; j < wide; j++) tile[r * wide + j] = j < cols ? at[r * g->y_row + j] : 0;
-        column(g, rows, kc, a + i * g->a_row, false, b, wide, tile, wide, bias, NULL, first, last);
+        column(g, rows, kc, a + i * g->a_row, false, b, wide, tile, wide, bias, first, last);
         for (int64_t r = 0; r < rows; r++)
             for (int64_t j = 0; j < cols; j++)
-                at[r * g->y_row + j] = !last || !gate || gate[(i + r) * g->y_row + j] > 0 ? tile[r * wide + j] : 0;
+                at[r * g->y_row + j] = tile[r * wide + j];
     }
 }
 
@@ -129,7 +126,7 @@ void FIRE_ISA_NAME(T(fire_product))(const fire_product *whole) {
     for (int64_t i = 0; i < whole->m; i += rows) {
         fire_product part = *whole, *g = &part;
         g->m = whole->m - i < rows ? whole->m - i : rows;
-        const REAL *a = (const REAL *)whole->a + i * g->a_row, *gate = whole->gate ? (const REAL *)whole->gate + i * g->y_row : NULL;
+        const REAL *a = (const REAL *)whole->a + i * g->a_row;
         REAL *y = (REAL *)whole->y + i * g->y_row;
         for (int64_t p = 0, block = 0; block < blocks; block++, p += kc_full) {
             int64_t kc = g->k - p < kc_full ? g->k - p : kc_full;
@@ -145,10 +142,10 @@ void FIRE_ISA_NAME(T(fire_product))(const fire_product *whole) {
                     T(pack)(bj, g->b_row, g->b_col, kc, cols, wide, packed_b);
                     bj = packed_b, b_row = wide;
                 }
-                const REAL *bias_j = bias ? bias + j : NULL, *gate_j = gate ? gate + j : NULL;
-                if (cols < wide) T(edge)(g, nv == FEW_NV ? T(few) : nv == NV ? T(wide) : nv == 2 ? T(two) : T(one), kc, aj, bj, wide, y + j, cols, bias_j, gate_j, first, last);
-                else if (nv == NV) T(wide)(g, g->m, kc, pack_a ? packed_a : aj, pack_a, bj, b_row, y + j, g->y_row, bias_j, gate_j, first, last);
-                else (nv == FEW_NV ? T(few) : nv == 2 ? T(two) : T(one))(g, g->m, kc, aj, false, bj, b_row, y + j, g->y_row, bias_j, gate_j, first, last);
+                const REAL *bias_j = bias ? bias + j : NULL;
+                if (cols < wide) T(edge)(g, nv == FEW_NV ? T(few) : nv == NV ? T(wide) : nv == 2 ? T(two) : T(one), kc, aj, bj, wide, y + j, cols, bias_j, first, last);
+                else if (nv == NV) T(wide)(g, g->m, kc, pack_a ? packed_a : aj, pack_a, bj, b_row, y + j, g->y_row, bias_j, first, last);
+                else (nv == FEW_NV ? T(few) : nv == 2 ? T(two) : T(one))(g, g->m, kc, aj, false, bj, b_row, y + j, g->y_row, bias_j, first, last);
             }
         }
     }
