@@ -110,7 +110,7 @@ static fire_status print_json(const fire_network *net, const fire_network_info *
 }
 
 static fire_status print_layers(const fire_network *net, fire_error *err) {
-    printf("%-24s %-40s %14s %12s %14s\n", "layer", "attributes", "output", "parameters", "FLOPs per row");
+    printf("%-32s %-40s %14s %12s %14s\n", "layer", "attributes", "output", "parameters", "FLOPs per row");
     for (int i = 0; i < fire_network_layers(net); i++) {
         fire_layer_info l;
         char name[120], attrs[200], what[200], shape[FIRE_SHAPE_TEXT], params[CLI_COUNT], flops[CLI_COUNT];
@@ -119,7 +119,7 @@ static fire_status print_layers(const fire_network *net, fire_error *err) {
         shown(name, sizeof name, l.name);
         shown(attrs, sizeof attrs, l.attrs);
         snprintf(what, sizeof what, "%.60s (%.60s)", name, l.kind);
-        printf("%-24s %-40s %14s %12s %14s%s\n", what, attrs, l.output.rank ? fire_shape_text(&l.output, shape) : "?", cli_count(l.weights, params), cli_count(l.flops, flops),
+        printf("%-32s %-40s %14s %12s %14s%s\n", what, attrs, l.output.rank ? fire_shape_text(&l.output, shape) : "?", cli_count(l.weights, params), cli_count(l.flops, flops),
                l.trainable || !l.weights ? "" : "  frozen");
     }
     return FIRE_OK;
