@@ -369,11 +369,50 @@ static void test_allocation_fails(void **state) {
     for (int i = 0; i < 2; i++) assert_true(harness_fail_each(plan_and_run, &types[i]) > 20);
 }
 
+/* A product large enough for oneDNN: failed allocations end in a status there too, and the caller's OpenMP setting stays his. */
+int omp_get_max_threads(void);
+void omp_set_num_threads(int n);
+
+static fire_status plan_large(fire_context *ctx, void *user, fire_error *err) {
+    fire_graph g;
+    fire_graph_init(&g, ctx);
+    fire_value x = fire_graph_input(&g, "x", FIRE_F32, (fire_shape){2, {-1, 520}}), w = fire_graph_param(&g, "w", FIRE_F32, (fire_shape){2, {520, 520}});
+    fire_value y = fire_apply(&g, "Relu", 1, FIRE_IN(fire_apply(&g, "Gemm", 2, FIRE_IN(x, w), NULL)), NULL);
+    fire_plan *p = NULL;
+    fire_status s = fire_graph_check(&g, err);
+    if (!s) s = fire_plan_new(&g, 520, 1, &y, &p, err);
+    if (!s && user) {
+        assert_string_equal(fire_plan_kernel(p, 0, NULL), "onednn.matmul");
+        fire_plan_bind(p, x, user);
+        fire_plan_bind(p, w, user);
+        fire_plan_run(p);
+        for (int64_t i = 0; i < 520 * 520; i++) assert_true(((float *)fire_plan_data(p, y))[i] == 520);
+    }
+    fire_plan_free(p);
+    fire_graph_clear(&g);
+    return s;
+}
+static void test_large_product(void **state) {
+    harness h;
+    harness_init(&h);
+    fire_context *ctx = harness_context(&h, NULL);
+    bool has_kernel = ctx->isa >= FIRE_ISA_AVX2;
+    float *ones = malloc(520 * 520 * sizeof *ones);
+    for (int i = 0; i < 520 * 520; i++) ones[i] = 1;
+    omp_set_num_threads(3);
+    assert_int_equal(plan_large(ctx, has_kernel ? ones : NULL, NULL), FIRE_OK);
+    assert_int_equal(omp_get_max_threads(), 3);
+    fire_context_free(ctx);
+    free(ones);
+    assert_true(harness_fail_each(plan_large, NULL) > 5);
+    assert_int_equal(omp_get_max_threads(), 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_graphs_reference), cmocka_unit_test(test_random_graphs_fast), cmocka_unit_test(test_batches_and_binding),
         cmocka_unit_test(test_memory_is_shared), cmocka_unit_test(test_outputs_that_are_not_computed), cmocka_unit_test(test_explain),
-        cmocka_unit_test(test_allocation_fails),
+        cmocka_unit_test(test_allocation_fails), cmocka_unit_test(test_large_product),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
