@@ -64,7 +64,7 @@ def processor_ticks(pid):
 
 
 class Strike(threading.Thread):
-    """Waits until `workers` Python workers are busy for a while, then sends one of them a signal. `at` is when. After `seconds` it
+    """Waits until `workers` Python workers have computed for a while, then sends one of them a signal. `at` is when. After `seconds` it
     kills them all, so that a test cannot wait for ever."""
 
     def __init__(self, workers=2, number=signal.SIGKILL, seconds=120):
@@ -73,13 +73,11 @@ class Strike(threading.Thread):
         self.start()
 
     def run(self):
-        end, before, since = time.monotonic() + self.seconds, {}, {}
+        end, start = time.monotonic() + self.seconds, {p: processor_ticks(p) for p in pyspark_workers()}
         while time.monotonic() < end:
             time.sleep(0.2)
-            now = {p: processor_ticks(p) for p in pyspark_workers()}
-            since = {p: since.get(p, now[p]) for p in now if now[p] > before.get(p, now[p])}  # ticks when it began to be busy without a pause
-            before = now
-            busy = [p for p in since if now[p] - since[p] >= 30]
+            # Starting a worker and importing pyarrow costs about 70 ticks of 10 ms: one that has spent 150 is training.
+            busy = [p for p in pyspark_workers() if processor_ticks(p) - start.get(p, 0) >= 150]
             if len(busy) >= self.workers:
                 self.pid, self.at = busy[-1], time.monotonic()
                 os.kill(self.pid, self.number)
