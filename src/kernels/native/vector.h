@@ -19,8 +19,10 @@
 #endif
 typedef float fire_vf __attribute__((vector_size(FIRE_VECTOR_BYTES), aligned(4), may_alias));
 typedef int32_t fire_vi __attribute__((vector_size(FIRE_VECTOR_BYTES), aligned(4), may_alias));
+typedef uint32_t fire_vu __attribute__((vector_size(FIRE_VECTOR_BYTES), aligned(4), may_alias));
 typedef double fire_vd __attribute__((vector_size(FIRE_VECTOR_BYTES), aligned(8), may_alias));
 typedef int64_t fire_vl __attribute__((vector_size(FIRE_VECTOR_BYTES), aligned(8), may_alias));
+typedef uint64_t fire_vw __attribute__((vector_size(FIRE_VECTOR_BYTES), aligned(8), may_alias));
 
 /* Unroll a loop of constant length, so that arrays of vectors become registers. */
 #ifdef __clang__

@@ -30,12 +30,12 @@ INLINE VEC V(exp_reduced)(VEC x, MASK *n) {
                                   (REAL)(1.0 / 40320), (REAL)(1.0 / 5040), (REAL)(1.0 / 720), (REAL)(1.0 / 120), (REAL)(1.0 / 24), (REAL)(1.0 / 6), (REAL)0.5};
     enum { FIRST = F32 ? 6 : 0, END = sizeof taylor / sizeof *taylor };
     VEC t = x * (REAL)1.44269504088896340736 + ROUND, whole = t - ROUND;
-    *n = (MASK)t - (MASK)V(all)(ROUND);
+    *n = (MASK)((BITS)t - (BITS)V(all)(ROUND));
     VEC r = (x - whole * LN2_HIGH) - whole * LN2_LOW, p = V(all)(taylor[FIRST]);
     UNROLL for (int i = FIRST + 1; i < END; i++) p = p * r + taylor[i];
     return p * r * r + r;
 }
-INLINE VEC V(power_of_2)(MASK n) { return (VEC)((n + BIAS) << FRACTION); } /* as far as it is a normal number */
+INLINE VEC V(power_of_2)(MASK n) { return (VEC)(((BITS)n + BIAS) << FRACTION); } /* as far as it is a normal number */
 
 /* e^x. The power of two is applied in two steps, so that results below the normal numbers are rounded once. NaN stays NaN. */
 INLINE VEC V(exp)(VEC x) {
@@ -55,10 +55,11 @@ INLINE VEC V(log)(VEC x) {
     enum { FIRST = F32 ? 6 : 0, END = sizeof series / sizeof *series };
     const INT root_half = F32 ? 0x3f3504f3 : (INT)0x3fe6a09e667f3bcd; /* the bits of 1/sqrt(2) */
     MASK small = (MASK)(x < NUMBER(0x1p-126, 0x1p-1022)); /* below the normal numbers: scaled first */
-    MASK bits = (MASK)V(choose)(small, x * NUMBER(0x1p23, 0x1p52), x), e = (bits - root_half) >> FRACTION;
-    VEC f = (VEC)(bits - (e << FRACTION)) - 1; /* in [1/sqrt(2), sqrt(2)), less 1 */
+    BITS bits = (BITS)V(choose)(small, x * NUMBER(0x1p23, 0x1p52), x);
+    MASK e = (MASK)(bits - (BITS)((MASK){0} + root_half)) >> FRACTION;
+    VEC f = (VEC)(bits - ((BITS)e << FRACTION)) - 1; /* in [1/sqrt(2), sqrt(2)), less 1 */
     e -= small & (INT)FRACTION;
-    VEC n = (VEC)((MASK)V(all)(ROUND) + e) - ROUND, s = f / (f + 2), z = s * s, r = V(all)(series[FIRST]);
+    VEC n = (VEC)((BITS)V(all)(ROUND) + (BITS)e) - ROUND, s = f / (f + 2), z = s * s, r = V(all)(series[FIRST]);
     UNROLL for (int i = FIRST + 1; i < END; i++) r = r * z + series[i];
     VEC y = n * LN2_HIGH + (f - (s * (f - r * z) - n * LN2_LOW));
     y = V(choose)((MASK)(x > 0), y, V(choose)((MASK)(x == 0), V(all)((REAL)-INFINITY), V(all)((REAL)NAN)));
