@@ -73,7 +73,8 @@ static void near_aliases(fire_near *near, const char *aliases, char store[64]) {
 
 static fire_status unknown(const char *what, const char *name, fire_near *near, fire_error *err) {
     char shown[80], text[FIRE_NEAR_TEXT];
-    return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no %s named '%s'%s", what, fire_escape(shown, sizeof shown, name, strlen(name)), fire_near_text(near, text));
+    return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no %s named '%s'%s", what, fire_escape(shown, sizeof shown, name, strlen(name)),
+                     fire_near_text(near, text)[0] ? text : "; `firesteel ops` lists all");
 }
 
 static bool is_accuracy(const char *name) { return fire_same_word(name, "accuracy") || fire_same_word(name, "acc"); }

@@ -176,7 +176,8 @@ static fire_status find(const char *text, const struct initializer **found, init
         fire_near_try(&best, k->name);
         fire_near_try(&best, k->alias);
     }
-    return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no initializer named '%s'%s", fire_escape(shown, sizeof shown, name, strlen(name)), fire_near_text(&best, near));
+    return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no initializer named '%s'%s", fire_escape(shown, sizeof shown, name, strlen(name)),
+                     fire_near_text(&best, near)[0] ? near : "; `firesteel ops` lists all");
 }
 
 fire_status fire_init_check(const char *text, fire_error *err) {

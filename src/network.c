@@ -280,7 +280,7 @@ static fire_status append(fire_network *net, const char *layer, const char *attr
         char near[FIRE_NEAR_TEXT];
         fire_near best = {.name = layer};
         for (const fire_layer *const *p = fire_layers; *p; p++) fire_near_try(&best, (*p)->name);
-        return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no layer named '%s'%s", shown, fire_near_text(&best, near));
+        return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no layer named '%s'%s", shown, fire_near_text(&best, near)[0] ? near : "; `firesteel ops` lists all");
     }
     if (kind->input_shape && net->n_layers) return fire_fail(err, FIRE_E_USAGE, "%s: must be the first layer, but there are %lld before it", layer, (long long)net->n_layers);
     if (net->n_layers >= INT32_MAX - 1) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network has %lld layers, the most that are possible", (long long)net->n_layers);
