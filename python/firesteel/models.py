@@ -209,7 +209,7 @@ class Sequential:
         return made
 
     def fit(self, x: Any, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: int | str = "auto",
-            callbacks: Sequence[Callback] | None = None, validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True,
+            callbacks: Callback | Sequence[Callback] | None = None, validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True,
             class_weight: Mapping[int, float] | Sequence[float] | None = None, sample_weight: Any = None, initial_epoch: int = 0, *,
             features: str | Sequence[str] | None = None, label: str | Sequence[str] | None = None, weight: str | None = None,
             validation: str | None = None, handle_invalid: str = "error", seed: int | None = None, reproducible: bool = False,
@@ -222,6 +222,10 @@ class Sequential:
         nulls, NaN or infinities in a table: "error", "skip" or "keep". The same seed, rows and threads give the same bits;
         reproducible=True makes them independent of the threads too. checkpoint_dir gets a checkpoint after each epoch.
         """
+        for what, value in (("epochs", epochs), ("batch_size", 32 if batch_size is None else batch_size)):
+            if value < 1:
+                raise errors.make(1001, f"fit: {what}={value}; expected at least 1")
+        listed = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
         columns = rows.Columns.of(features, label, weight, validation, handle_invalid)
         made = self._dataset(x, y, sample_weight, columns)
         n, marked, _, x_shape, _, _ = made.info()
@@ -229,7 +233,7 @@ class Sequential:
             self._add_validation(made, validation_data, columns, n)
         elif validation_split:
             made.split(float(validation_split), 0, True)
-        stops = [c for c in callbacks or [] if isinstance(c, EarlyStopping)]
+        stops = [c for c in listed if isinstance(c, EarlyStopping)]
         if len(stops) > 1:
             raise errors.make(1005, f"fit: {len(stops)} EarlyStopping callbacks; one is supported")
         stop = stops[0] if stops else None
@@ -242,7 +246,7 @@ class Sequential:
             options["checkpoint_dir"] = checkpoint_dir
         if not self.built:
             self._net.build(x_shape)
-        return self._run_fit(made, callbacks or [], stop, verbose, epochs=epochs, initial_epoch=initial_epoch, batch_size=32 if batch_size is None else batch_size,
+        return self._run_fit(made, listed, stop, verbose, epochs=epochs, initial_epoch=initial_epoch, batch_size=32 if batch_size is None else batch_size,
                              seed=next_seed() if seed is None else seed, shuffle=bool(shuffle), reproducible=reproducible, **options)
 
     def _add_validation(self, made: _core.Dataset, given: Any, columns: rows.Columns, n: int) -> None:
@@ -456,7 +460,7 @@ class Sequential:
 
     def __repr__(self) -> str:
         shape = f", {list(self.input_shape)} to {list(self.output_shape)}" if self.built else ", not built"
-        return f"<Sequential {self.name}: {len(self.layers)} layers{shape}>"
+        return f"<Sequential {self.name}: {len(self.layers)} layer{'' if len(self.layers) == 1 else 's'}{shape}>"
 
 
 def _class_weights(given: Mapping[int, float] | Sequence[float]) -> np.ndarray:

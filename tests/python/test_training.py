@@ -551,3 +551,20 @@ def test_normalization(blobs):
 def test_explain_plan():
     text = classifier().explain_plan(32, training=True)
     assert "\n" in text and "[32, 16]" in text
+
+
+@pytest.mark.parametrize("more", [{"epochs": 0}, {"batch_size": 0}, {"epochs": -1}, {"batch_size": -32}])
+def test_fit_trains_at_least_one_epoch_of_one_row(more):
+    model = fire.Sequential([fire.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=next(iter(more))):
+        model.fit(np.ones((4, 2)), np.ones(4), verbose=0, **more)
+    assert not model.built
+
+
+def test_one_callback_needs_no_list():
+    seen = []
+    model = fire.Sequential([fire.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((4, 2)), np.ones(4), epochs=2, verbose=0, callbacks=fire.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch)))
+    assert seen == [0, 1]
