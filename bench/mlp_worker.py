@@ -38,6 +38,7 @@ elif peer.startswith("torch"):
     import torch
 
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)  # as firesteel does; without it momenta of dead units slow torch down several times
     net = torch.nn.Sequential(torch.nn.Linear(784, 256), torch.nn.ReLU(), torch.nn.Linear(256, 128), torch.nn.ReLU(), torch.nn.Linear(128, 10))
     optimizer = torch.optim.Adam(net.parameters(), fused=peer == "torch-fused")
     loss = torch.nn.CrossEntropyLoss()
