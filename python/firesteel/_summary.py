@@ -23,7 +23,7 @@ def show(name: str, layers: Sequence[tuple[Any, ...]], info: dict[str, Any], pri
     """Through rich where it can be imported and nobody takes the lines, plain otherwise."""
     size = 4 if info["type"] == 1 else 8
     head = ("Layer (type)", "Output Shape", "Param #", "FLOPs/row")
-    table = [(f"{layer} ({kind})", _shape(shape), f"{params:,}", f"{flops:,}") for kind, layer, _, shape, params, flops, _ in layers if kind != "Input"]
+    table = [(f"{layer} ({kind})", _shape(shape), f"{params:,}" if shape else "0 (unbuilt)", f"{flops:,}") for kind, layer, _, shape, params, flops, _ in layers if kind != "Input"]
     params, trainable = info["params"], info["trainable_params"]
     foot = [f"Total params: {params:,} ({bytes_text(params * size)})", f"Trainable params: {trainable:,} ({bytes_text(trainable * size)})",
             f"Non-trainable params: {params - trainable:,} ({bytes_text((params - trainable) * size)})", f"FLOPs per row: {info['flops']:,}"]
