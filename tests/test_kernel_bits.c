@@ -44,6 +44,8 @@ static const large_case large[] = {
     {"Transpose", "[37,129]", false}, {"Transpose", "[129,10]", false}, {"Transpose", "[5,37,129] perm=[0,2,1]", true}, {"Transpose", "[7,5,33] perm=[1,0,2]", false},
     {"Identity", "[37,129]", true}, {"Flatten", "[37,3,43]", true},
     {"Gemm", "[37,129] [129,65] [65]", true}, {"Gemm", "[129,37] [129,65] transA=1", false}, {"Gemm", "[37,129] [65,129] transB=1", true}, {"MatMul", "[37,129] [129,10]", true},
+    {"MatMul", "[5,37,33] [33,10]", true}, {"MatMul", "[5,37,33] [5,33,10]", true}, {"Transpose", "[9,1,33] perm=[2,0,1]", false}, {"Transpose", "[3,4,5,33] perm=[3,1,0,2]", false},
+    {"Transpose", "[3,4,5,33] perm=[0,3,1,2]", true}, {"Transpose", "[1,1] perm=[1,0]", false}, {"Transpose", "[1,33] perm=[1,0]", false},
     {"FusedGemm", "[37,129] [129,65] [65] activation=relu", true}, {"FusedGemm", "[37,129] [129,10] [10]", true}, {"FusedGemm", "[65,784] [784,31] [31] activation=sigmoid", true},
     {"FusedGemm", "[37,129] [129,65] [65] activation=tanh", true}, {"FusedGemm", "[129,37] [129,65] transA=1", false},
 };

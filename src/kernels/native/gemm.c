@@ -72,19 +72,30 @@ const fire_kernel FIRE_ISA_NAME(fire_kernel_native_fused_gemm) = {
     .name = "native." FIRE_ISA_TEXT ".gemm", .op = "FusedGemm", .isa = FIRE_ISA_LEVEL, .decline = fused_decline, .prepare = product_prepare, .run = fused_run,
 };
 
-/* ---- MatMul by one matrix: all rows of a at once ---- */
+/* ---- MatMul: by one matrix, all rows of a at once; or a matrix of b for each of a ---- */
 
 static const char *matmul_decline(fire_context *ctx, const fire_call *call) {
-    if (call->in[1].shape.rank != 2) return "the right operand is not one matrix";
-    return decline_type(call);
+    const fire_shape *a = &call->in[0].shape, *b = &call->in[1].shape;
+    if (b->rank != 2 && b->rank != a->rank) return "matrices are repeated";
+    for (int d = 0; d + 2 < b->rank; d++)
+        if (a->dim[d] != b->dim[d]) return "matrices are repeated";
+    return b->rank < 2 ? "the right operand is not a matrix" : decline_type(call);
 }
 
 static void matmul_run(const fire_call *call) {
-    fire_product g = {.k = call->in[1].shape.dim[0], .n = call->in[1].shape.dim[1], .m = 1, .a = call->in[0].data, .b = call->in[1].data,
+    const fire_shape *a = &call->in[0].shape, *b = &call->in[1].shape;
+    int64_t times = 1;
+    fire_product g = {.k = b->dim[b->rank - 2], .n = b->dim[b->rank - 1], .m = 1, .a = call->in[0].data, .b = call->in[1].data,
                       .y = call->out[0].data, .b_col = 1, .a_col = 1, .scratch = call->scratch};
-    for (int d = 0; d < call->in[0].shape.rank - 1; d++) g.m *= call->in[0].shape.dim[d];
+    for (int d = 0; d < a->rank - 1; d++) *(d < b->rank - 2 ? &times : &g.m) *= a->dim[d];
     g.a_row = g.k, g.b_row = g.y_row = g.n;
-    product_run(call, &g);
+    size_t width = fire_type_size(call->in[0].type);
+    for (int64_t i = 0; i < times; i++) {
+        product_run(call, &g);
+        g.a = (const char *)g.a + (size_t)(g.m * g.k) * width;
+        g.b = (const char *)g.b + (size_t)(g.k * g.n) * width;
+        g.y = (char *)g.y + (size_t)(g.m * g.n) * width;
+    }
 }
 
 const fire_kernel FIRE_ISA_NAME(fire_kernel_native_matmul) = {
