@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from conftest import Strike, flower_rows, make_session
+from bed import Strike, flower_rows, make_session
 from firesteel.spark import NNClassifier, addWheel
 
 

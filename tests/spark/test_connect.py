@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from conftest import flower_rows, make_session
+from bed import flower_rows, make_session
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from conftest import Strike, make_session
+from bed import Strike, flower_rows, make_session
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor, NNRegressorModel
 
 
@@ -16,6 +16,11 @@ def spark():
     session = make_session("local[2]")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module")
+def flowers():
+    return flower_rows()
 
 
 @pytest.fixture(scope="module")

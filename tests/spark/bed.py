@@ -7,7 +7,6 @@ import threading
 import time
 
 import numpy as np
-import pytest
 
 os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
@@ -33,11 +32,6 @@ def flower_rows(n=150, seed=3):
     centres = np.array([[0, 0, 3, 0], [3, 0, 0, 1], [0, 3, 0, -1]], float)
     y = np.arange(n) % 3
     return centres[y] + rng.normal(scale=0.6, size=(n, 4)), y
-
-
-@pytest.fixture(scope="session")
-def flowers():
-    return flower_rows()
 
 
 def pyspark_workers():

@@ -1,0 +1,172 @@
+"""A standalone cluster of one master and two workers on this machine: training, scoring, and what a user sees when things die."""
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import firesteel as fire
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/spark"))
+from bed import flower_rows, make_session, processor_ticks  # noqa: E402
+
+from firesteel.spark import NNClassifier  # noqa: E402
+
+
+def wait_for(text, log, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if log.exists() and text in log.read_text(errors="replace"):
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{log} never said {text!r}")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """spark://... of a master with two workers of one core each; pip's pyspark has no start scripts, spark-class is enough."""
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    folder = tmp_path_factory.mktemp("cluster")
+    env = {**os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_NO_DAEMONIZE": "1", "PYTHONPATH": str(ROOT / "python")}
+    port = 17077
+    processes = []
+
+    def start(name, *arguments):
+        log = folder / f"{name}.log"
+        processes.append(subprocess.Popen([home / "bin/spark-class", *arguments], env=env, cwd=folder, stdout=log.open("w"), stderr=subprocess.STDOUT))
+        return log
+
+    try:
+        log = start("master", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0")
+        wait_for("I have been elected leader", log)
+        for name in ("w1", "w2"):
+            wait_for("Successfully registered with master", start(
+                name, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "-c", "1", "-m", "1g", "--webui-port", "0",
+                "-d", str(folder / name), f"spark://127.0.0.1:{port}"))
+        yield f"spark://127.0.0.1:{port}", processes
+    finally:
+        for p in processes:
+            p.terminate()
+        for p in processes:
+            p.wait(30)
+
+
+@pytest.fixture(scope="module")
+def spark(cluster):
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    session = make_session(cluster[0], **{"spark.driver.host": "127.0.0.1", "spark.executor.memory": "600m"})
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def df(spark):
+    x, y = flower_rows()
+    return spark.createDataFrame([(*map(float, r), float(c)) for r, c in zip(x, y)], ["a", "b", "c", "d", "label"])
+
+
+def small(**params):
+    return NNClassifier(**{**dict(featuresCol=list("abcd"), hiddenLayers=[16], epochs=8, batchSize=16, learningRate=0.02, seed=5, verbose=0, numWorkers=2), **params})
+
+
+def test_train_and_score(df):
+    model = small().fit(df)  # executors may still be registering
+    rows = model.transform(df).collect()
+    assert sum(r.label == r.prediction for r in rows) / len(rows) > 0.9 and len(model.summary.hosts) == 2
+    again = small().fit(df.repartition(3))
+    assert [w.tobytes() for w in again.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
+
+
+def test_more_workers_than_slots(df):
+    began = time.monotonic()
+    with pytest.raises(fire.FiresteelError, match="FS4001.*has 2"):
+        small(numWorkers=3).fit(df)
+    assert time.monotonic() - began < 2.5
+
+
+def test_a_killed_executor_is_named_in_time(cluster, df):
+    """kill -9 of a whole executor in the middle of a training."""
+    mine, struck = {p.pid for p in cluster[1]}, {}
+    start = {p: processor_ticks(p) for p in parents()}
+
+    def training_executors():
+        """Executors of this cluster with a Python worker below them that has computed for a while."""
+        up = parents()
+        found = subprocess.run(["pgrep", "-f", "CoarseGrainedExecutorBackend"], text=True, stdout=subprocess.PIPE).stdout.split()
+        return [int(pid) for pid in found if ancestors(int(pid), up) & mine
+                and any(int(pid) in ancestors(p, up) and p != int(pid) and processor_ticks(p) - start.get(p, 0) >= 150 for p in up)]
+
+    def strike():
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            time.sleep(0.3)
+            busy = training_executors()
+            if len(busy) == 2:
+                struck["at"] = time.monotonic()
+                os.kill(busy[0], signal.SIGKILL)
+                return
+
+    thread = threading.Thread(target=strike, daemon=True)
+    thread.start()
+    with pytest.raises(fire.FiresteelError) as caught:
+        small(epochs=3_000_000).fit(df)
+    assert caught.value.code in ("FS4003", "FS4006") and time.monotonic() - struck["at"] < 5
+    assert len(str(caught.value).splitlines()) <= 12 and "worker" in str(caught.value)
+
+
+def parents():
+    rows = [line.split() for line in subprocess.run(["ps", "-eo", "pid,ppid"], text=True, stdout=subprocess.PIPE).stdout.splitlines()[1:]]
+    return {int(pid): int(parent) for pid, parent in rows}
+
+
+def ancestors(pid, up):
+    """A process and all above it."""
+    found = set()
+    while pid in up and pid not in found:
+        found.add(pid)
+        pid = up[pid]
+    return found
+
+
+def test_ctrl_c_cancels_the_job(tmp_path):
+    """SIGINT during fit in a program of its own: it ends within seconds, as an interrupted program does."""
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+import sys
+import time
+sys.path.insert(0, {str(ROOT / 'tests/spark')!r})
+from bed import flower_rows, make_session
+from firesteel.spark import NNClassifier
+spark = make_session("local[2]")
+x, y = flower_rows()
+df = spark.createDataFrame([(*map(float, r), float(c)) for r, c in zip(x, y)], ["a", "b", "c", "d", "label"])
+print("fitting", flush=True)
+try:
+    NNClassifier(featuresCol=list("abcd"), epochs=100_000_000, numWorkers=2, verbose=0).fit(df)
+except KeyboardInterrupt:
+    active = spark.sparkContext.statusTracker().getActiveJobsIds
+    end = time.monotonic() + 5
+    while active() and time.monotonic() < end:
+        time.sleep(0.1)
+    print("interrupted", len(active()), "jobs", spark.range(5).count(), flush=True)
+""")
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "PYSPARK_PYTHON": sys.executable}
+    p = subprocess.Popen([sys.executable, str(program)], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        assert p.stdout.readline().strip() == "fitting"
+        time.sleep(25)
+        began = time.monotonic()
+        p.send_signal(signal.SIGINT)
+        assert p.stdout.readline().strip() == "interrupted 0 jobs 5"
+        assert time.monotonic() - began < 15
+        assert p.wait(60) == 0
+    finally:
+        p.kill()
