@@ -126,7 +126,9 @@ def run(df: Any, columns: Sequence[str], verbose: int, **job_fields: Any) -> Tra
 
 
 def _run_job(spark: Any, df: Any, columns: Sequence[str], job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
-    frame = (df.select(*[column(c) for c in columns]).repartition(job.workers)
+    # Spread by a number that Spark gives each row: plain repartition(n) would sort all rows first, so that a retry deals them alike,
+    # and a barrier stage is never retried.
+    frame = (df.select(*[column(c) for c in columns]).repartition(job.workers, F.monotonically_increasing_id())
              .mapInArrow(task(job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'"))
     stages = session.QuietStages(spark) if screen.live else None
     watch = _Watchdog(spark, job.workers) if session.is_connect(spark) else None
