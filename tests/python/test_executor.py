@@ -316,3 +316,16 @@ def test_skipped_rows_come_out_null_in_their_place():
     with pytest.raises(fire.FiresteelError) as caught:
         score.score_arrays(net, ["f"], [holes], Outputs("softmax", 3), names)
     assert caught.value.code in ("FS2003", "FS2004")
+
+
+def test_flat_rows_are_shaped_as_the_network_wants_and_normalization_sees_all_rows():
+    x, y = table()
+    net = Recipe((("Input", "shape=[2,2]"), ("Flatten", ""), ("Normalization", ""), ("Dense", "units=3 activation=softmax")), "float64")
+    runs = [weights(run_ranks(parts_of(x * 9 + 4, y, n, "skew"), job(n, net, batch_size=1000))[1]) for n in (1, 3)]
+    assert np.allclose(runs[0][0], (x * 9 + 4).mean(0), rtol=1e-12) and np.allclose(runs[0][1], (x * 9 + 4).var(0), rtol=1e-12)
+    for a, b in zip(*runs):
+        assert np.abs(a - b).max() <= 1e-9 * np.abs(a).max()
+    _, model = run_ranks(parts_of(x, y, 1, "even"), job(1, net))
+    flat = pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), 4)
+    scored = score.score_arrays(score.network("k3", lambda: model), ["f"], [flat], Outputs("softmax", 3), ("prediction",))
+    assert len(scored) == len(x)

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 from typing import Any, Callable, Iterable, Optional, Sequence
 

@@ -6,7 +6,7 @@ about slots, dynamic allocation, killed workers and lost executors, then the las
 from __future__ import annotations
 
 import re
-from typing import Any, Optional, Sequence
+from typing import Any, Sequence
 
 from ..executor.failure import find
 
@@ -120,8 +120,3 @@ def _first_line(text: str) -> str:
         if line and not line.startswith(("An error occurred while calling", "at ")):
             return line[:WIDTH]
     return "no reason given"
-
-
-def caused_by_us(error: BaseException) -> Optional[dict[str, Any]]:
-    """The record of our own task inside any exception's text, or None."""
-    return find(spark_text(error))
