@@ -72,6 +72,8 @@ struct fire_comm {
     int listener;          /* -1 when closed */
     int32_t rank, size;    /* size 0: not open yet */
     double deadline;
+    double ended;          /* when the last operation was over, at first the meeting */
+    double patience;       /* seconds of silence that are too long in the operation under way; at least the deadline */
     fire_link *link;       /* [size]; the own one stays unused */
     struct pollfd *poll;   /* [size] */
     uint64_t sequence;     /* of the operation under way */

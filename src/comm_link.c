@@ -15,6 +15,9 @@
 #define MAGIC 0x31736673u      /* "sfs1" */
 #define SPIN 50e-6             /* seconds of trying before poll: longer than a loopback round trip, shorter than a time slice */
 #define NOTHING (-EAGAIN)
+/* Ranks are given even work, but not even machines: a peer may take so many times as long as this rank did before it counts as silent.
+** Nothing is sent meanwhile: a sign of life from a thread of its own would also come from a rank that hangs. */
+#define LEEWAY 9
 
 /* ---- plain sockets ---- */
 
@@ -425,6 +428,7 @@ fire_status fire_comm_begin(fire_comm *comm, fire_comm_op op, uint8_t detail, in
     comm->detail = detail;
     comm->root = root;
     double now = fire_seconds();
+    comm->patience = comm->deadline + LEEWAY * (now - comm->ended);
     for (int32_t r = 0; r < comm->size; r++) comm->link[r].since = now;
     return FIRE_OK;
 }
@@ -435,18 +439,18 @@ static fire_link *overdue(fire_comm *comm, double now) {
     for (int32_t r = 0; r < comm->size; r++) {
         fire_link *l = &comm->link[r];
         if (r == comm->rank || (l->in.done && l->out.done)) continue;
-        if (!(has_room(&l->in) || wants_output(l)) || now - l->since < comm->deadline) continue;
+        if (!(has_room(&l->in) || wants_output(l)) || now - l->since < comm->patience) continue;
         if (!worst || l->since < worst->since) worst = l;
     }
     return worst;
 }
 
 static double next_deadline(const fire_comm *comm, double now) {
-    double first = comm->deadline;
+    double first = comm->patience;
     for (int32_t r = 0; r < comm->size; r++) {
         const fire_link *l = &comm->link[r];
         if (r == comm->rank || (l->in.done && l->out.done)) continue;
-        double left = l->since + comm->deadline - now;
+        double left = l->since + comm->patience - now;
         if (left < first) first = left;
     }
     return first < 0 ? 0 : first;
@@ -506,7 +510,10 @@ fire_status fire_comm_run(fire_comm *comm, void (*after)(void *user), void *user
         bool moved = false, all_done;
         fire_status st = try_links(comm, &moved, &all_done, err);
         if (st == FIRE_OK && moved && after) after(user);
-        if (st == FIRE_OK && all_done) return FIRE_OK;
+        if (st == FIRE_OK && all_done) {
+            comm->ended = fire_seconds();
+            return FIRE_OK;
+        }
         if (st == FIRE_OK && moved) {
             idle = 0;
             continue;

@@ -541,5 +541,6 @@ fire_status fire_comm_open(fire_comm *comm, int32_t rank, int32_t size, const ch
     }
     close(comm->listener); /* everyone is here: nobody else can come in */
     comm->listener = -1;
+    comm->ended = fire_seconds();
     return st == FIRE_OK ? FIRE_OK : fire_comm_end(comm, err);
 }
