@@ -231,6 +231,7 @@ done:
 }
 
 fire_status fire_save_checkpoint(const fire_network *net, const char *dir, fire_error *err) {
+    if (!dir) return fire_fail(err, FIRE_E_USAGE, "fire_save_checkpoint: the path is NULL");
     fire_context *ctx = net->ctx;
     fire_buffer part[FILES + 1] = {{.ctx = ctx}, {.ctx = ctx}, {.ctx = ctx}};
     const char *const name[FILES + 1] = {names[MODEL], names[STATE], "manifest.json"};
@@ -280,7 +281,7 @@ static fire_status restore_state(fire_network *net, const void *bytes, size_t si
     uint64_t step, epoch, seed;
     fire_status s = fire_safetensors_read(ctx, bytes, size, &t, err);
     if (s) goto done;
-    if (!read_count(&t, "step", INT64_MAX, &step) || !read_count(&t, "epoch", INT64_MAX, &epoch) || !read_count(&t, "seed", UINT64_MAX, &seed)) {
+    if (!read_count(&t, "step", INT64_MAX / 2, &step) || !read_count(&t, "epoch", INT32_MAX / 2, &epoch) || !read_count(&t, "seed", UINT64_MAX, &seed)) {
         s = fire_fail(err, FIRE_E_CORRUPT, "step, epoch or seed is missing or no whole number");
         goto done;
     }

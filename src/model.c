@@ -166,6 +166,7 @@ fire_status fire_save_bytes(const fire_network *net, void **bytes, size_t *size,
 }
 
 fire_status fire_save(const fire_network *net, const char *path, fire_error *err) {
+    if (!path) return fire_fail(err, FIRE_E_USAGE, "fire_save: the path is NULL");
     fire_buffer b = {.ctx = net->ctx};
     fire_status s = save_to(net, &b, err);
     if (!s) s = fire_file_write(net->ctx, path, 1, &(fire_piece){b.data, (size_t)b.size}, err);
@@ -343,6 +344,7 @@ fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, f
 fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err) {
     void *bytes, *file;
     size_t size;
+    if (!path) return fire_fail(err, FIRE_E_USAGE, "fire_load: the path is NULL");
     char *manifest = fire_path_join(ctx, path, "manifest.json", err);
     if (!manifest) return FIRE_NOMEM;
     int r = ctx->io.open(ctx->io.user, manifest, false, &file);

@@ -274,6 +274,7 @@ static void default_name(const fire_network *net, const char *kind, char name[FI
 /* Append a layer that is not built. */
 static fire_status append(fire_network *net, const char *layer, const char *attrs, fire_error *err) {
     char shown[80];
+    if (!layer) return fire_fail(err, FIRE_E_USAGE, "a layer without a name; `firesteel ops` lists all");
     fire_escape(shown, sizeof shown, layer, strlen(layer));
     const fire_layer *kind = fire_layer_find(layer);
     if (!kind) {
@@ -320,7 +321,7 @@ static fire_status append(fire_network *net, const char *layer, const char *attr
 }
 
 fire_status fire_network_add(fire_network *net, const char *layer, const char *attrs, fire_error *err) {
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the network was loaded from a plain ONNX graph, which has no layers to add to", layer);
+    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the network was loaded from a plain ONNX graph, which has no layers to add to", layer ? layer : "add");
     fire_status s = append(net, layer, attrs, err);
     if (s) return s;
     fire_layer_node *n = &net->layer[net->n_layers - 1];

@@ -10,6 +10,7 @@ const char *fire_network_note(const fire_network *net, const char *key) {
 
 fire_status fire_network_set_note(fire_network *net, const char *key, const char *text, fire_error *err) {
     int64_t i = 0;
+    if (!key) return fire_fail(err, FIRE_E_USAGE, "a note without a key");
     while (i < net->n_notes && strcmp(net->note[i].key, key)) i++;
     if (!text) {
         if (i == net->n_notes) return FIRE_OK;

@@ -253,6 +253,9 @@ static void says_what_is_wrong(void **state) {
     FAILS(fire_network_new(ctx, FIRE_I32, &net, &err), FIRE_E_USAGE, "a network computes in float32 or float64, not in type 6");
     net = mlp(FIRE_F32);
     FAILS(fire_network_add(net, "Dnese", "units=1", &err), FIRE_E_UNKNOWN_NAME, "no layer named 'Dnese'; did you mean 'Dense'?");
+    FAILS(fire_network_add(net, NULL, "units=1", &err), FIRE_E_USAGE, "a layer without a name; `firesteel ops` lists all");
+    FAILS(fire_save(net, NULL, &err), FIRE_E_USAGE, "fire_save: the path is NULL");
+    FAILS(fire_network_set_note(net, NULL, "text", &err), FIRE_E_USAGE, "a note without a key");
     FAILS(fire_network_add(net, "Dense", "unit=1", &err), FIRE_E_ATTRIBUTE, "Dense: no attribute 'unit'; did you mean 'units'?");
     FAILS(fire_network_add(net, "Dense", NULL, &err), FIRE_E_ATTRIBUTE, "Dense: units is missing; give the width of the output, as in units=10");
     FAILS(fire_network_add(net, "Dense", "units=0", &err), FIRE_E_ATTRIBUTE, "Dense: units is 0, expected 1 to 16777216");
