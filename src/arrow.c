@@ -394,7 +394,7 @@ static fire_status invalid_row(const check *c, int64_t row, int64_t element, con
     }
     bool null = strcmp(what, "a null") == 0;
     return fire_fail(c->err, null ? FIRE_E_NULL_VALUE : FIRE_E_NOT_FINITE,
-                     "column '%s', row %lld holds %s%s; fill or drop such rows, or set handleInvalid to 'skip' (leave them out) or 'keep' (%s; features only)",
+                     "column '%s', row %lld holds %s%s; fill or drop such rows, or handle invalid ones by 'skip' (leave them out) or 'keep' (%s; features only)",
                      quote(n, c->name), (long long)(c->first + row), what, place, null ? "read nulls as NaN" : "pass them on");
 }
 
@@ -560,7 +560,7 @@ fire_status fire_view_check(fire_view *v, const char *name, int64_t rows, int64_
             bool inside = depth > 1;
             if (inside && invalid == FIRE_INVALID_KEEP) {
                 char n[NAME_TEXT];
-                return fire_fail(err, FIRE_E_NULL_VALUE, "column '%s', row %lld holds a null list inside of a list, which handleInvalid='keep' cannot fill; use 'skip'",
+                return fire_fail(err, FIRE_E_NULL_VALUE, "column '%s', row %lld holds a null list inside of a list, which 'keep' cannot fill; handle invalid rows by 'skip'",
                                  quote(n, name), (long long)(first + row));
             }
             uniform = false;

@@ -268,7 +268,7 @@ static fire_status intake_check(intake *in, fire_invalid invalid, fire_error *er
         for (int32_t i = 0; i < in->n[r]; i++) {
             int64_t w = in->view[r][i].width;
             if (w < 0 && in->keep[0] + in->keep[1])
-                return fire_fail(err, FIRE_E_NULL_VALUE, "column '%s' is null in the first %lld rows, so its width is unknown; fill it, or set handleInvalid='skip'",
+                return fire_fail(err, FIRE_E_NULL_VALUE, "column '%s' is null in the first %lld rows, so its width is unknown; fill it, or handle invalid rows by 'skip'",
                                  in->name[r][i], (long long)in->rows);
             if (d->has_shape && w >= 0 && w != d->width[r][i])
                 return fire_fail(err, FIRE_E_RAGGED, "column '%s' has rows of %lld elements, expected %lld as in the rows before", in->name[r][i], (long long)w,
@@ -488,26 +488,38 @@ const void *fire_dataset_direct(const fire_dataset *d, fire_role role, bool vali
     return fire_view_direct(c->view[role], raw - c->first, type);
 }
 
+/* "column 'kind': the label" when the column is known, else "the label". */
+static const char *label_name(const fire_dataset *d, char name[120]) {
+    char quoted[96];
+    if (!d->label) return "the label";
+    fire_escape(quoted, sizeof quoted, d->label, strlen(d->label));
+    size_t k = strlen(quoted);
+    memcpy(name, "column '", 8);
+    memcpy(name + 8, quoted, k);
+    memcpy(name + 8 + k, "': the label", 13);
+    return name;
+}
+
 fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t classes, fire_error *err) {
-    double v;
-    if (!d->has_y || d->row_width[FIRE_ROLE_Y] != 1) return FIRE_OK;
+    if (!d->has_y) return FIRE_OK;
+    int64_t width = d->row_width[FIRE_ROLE_Y];
+    double *y = fire_alloc(d->ctx, (size_t)width, sizeof *y, err);
+    fire_status st = y ? FIRE_OK : FIRE_NOMEM;
     for (int part = 0; part < 2; part++)
-        for (int64_t i = 0; i < d->n[part]; i++) {
-            fire_dataset_gather(d, FIRE_ROLE_Y, part, NULL, i, 1, FIRE_F64, &v);
-            if (v >= 0 && v < (double)classes && v == floor(v)) continue;
-            char name[120] = "the label", quoted[96];
-            if (d->label) {
-                fire_escape(quoted, sizeof quoted, d->label, strlen(d->label));
-                size_t k = strlen(quoted);
-                memcpy(name, "column '", 8);
-                memcpy(name + 8, quoted, k);
-                memcpy(name + 8 + k, "':", 3);
-                memcpy(name + 10 + k, " the label", 11);
+        for (int64_t i = 0; i < d->n[part] && !st; i++) {
+            fire_dataset_gather(d, FIRE_ROLE_Y, part, NULL, i, 1, FIRE_F64, y);
+            for (int64_t k = 0; k < width && !st; k++) {
+                const double v = y[k];
+                char name[120];
+                if (classes ? v >= 0 && v < (double)classes && v == floor(v) : v >= 0 && v <= 1) continue;
+                const long long row = (long long)fire_dataset_source(d, part, i);
+                st = classes ? fire_fail(err, FIRE_E_LABEL, "%s of row %lld is %g, expected a whole number from 0 to %lld; use StringIndexer, or give the last layer one unit per class",
+                                         label_name(d, name), row, v, (long long)classes - 1)
+                             : fire_fail(err, FIRE_E_LABEL, "%s of row %lld is %g, expected 0, 1 or a probability", label_name(d, name), row, v);
             }
-            return fire_fail(err, FIRE_E_LABEL, "%s of row %lld is %g, expected a whole number from 0 to %lld; use StringIndexer, or give the last layer one unit per class",
-                             name, (long long)fire_dataset_source(d, part, i), v, (long long)classes - 1);
         }
-    return FIRE_OK;
+    fire_free(d->ctx, y);
+    return st;
 }
 
 /* ---- splitting off validation rows ---- */

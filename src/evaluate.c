@@ -1,5 +1,6 @@
 /* evaluate.c - loss and metrics of a table, gradients of one batch, and layers that learn from data without gradients. */
 #include "step.h"
+#include <math.h>
 #include <string.h>
 
 /* Everything that must hold before rows can run through network and loss. */
@@ -11,7 +12,7 @@ static fire_status prepare(fire_network *net, fire_dataset *data, const fire_fac
     if (!net->built && (st = fire_network_build(net, &facts->x, err))) return st;
     if ((st = fire_network_check_compiled(net, &target, err))) return st;
     if ((st = fire_step_fits(net, &facts->x, facts->has_y, &facts->y, &target, err))) return st;
-    if (net->loss->class_index && (st = fire_dataset_check_labels(data, net->output.dim[net->output.rank - 1], err))) return st;
+    if ((st = fire_step_check_labels(net, data, err))) return st;
     return fire_network_init(net, net->last_seed, err);
 }
 
@@ -147,6 +148,8 @@ fire_status fire_adapt_layers(fire_network *net, const fire_dataset *data, fire_
         fire_status st = sums && weight ? FIRE_OK : FIRE_NOMEM;
         if (!st && data->has_shape) st = sum_rows(net, data, l, n, slot, own, sums, err);
         if (!st) st = fire_add_slots(comm, sums, slots, n, err);
+        for (int64_t k = 0; !st && k < n; k++) /* what is learned from NaN would stay when the rows are mended */
+            if (!isfinite(sums[k])) st = fire_fail(err, FIRE_E_NOT_FINITE, "%s '%s': the features that it learns from hold NaN or infinity; fill or leave out such rows", node->kind->name, node->name);
         if (!st) {
             for (int32_t i = 0; i < node->n_weights; i++) {
                 const fire_weight_slot *w = &net->weight[node->first_weight + i];

@@ -13,6 +13,7 @@ typedef struct fire_loss {
     size_t attr_size;
     fire_type target;         /* type of y_true; FIRE_NO_TYPE: the network's */
     bool class_index;         /* y_true holds class numbers, checked against the last dimension of y_pred */
+    bool probability;         /* y_true holds 0, 1 or what lies between, checked */
 
     /* Shape of y_true for predictions of this shape, both without the batch, or say why it cannot be. */
     fire_status (*target_shape)(const void *attrs, const fire_shape *pred, fire_shape *target, fire_error *err);

@@ -16,6 +16,11 @@ static fire_shape with_batch(const fire_shape *s) {
     return r;
 }
 
+fire_status fire_step_check_labels(const fire_network *net, const fire_dataset *data, fire_error *err) {
+    if (net->loss->class_index) return fire_dataset_check_labels(data, net->output.dim[net->output.rank - 1], err);
+    return net->loss->probability ? fire_dataset_check_labels(data, 0, err) : FIRE_OK;
+}
+
 fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool has_y, const fire_shape *y, const fire_shape *target, fire_error *err) {
     char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
     fire_shape input = without_batch(&net->input), batch = with_batch(y), want = with_batch(target);
@@ -269,6 +274,30 @@ fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const in
     for (int64_t i = 0; i < net->n_metrics; i++) /* Keras' `metrics` do not look at row weights */
         net->metric[i].kind->add(net->metric[i].attrs, &y, &r->pred, &none, c->sums + 1 + s->sums_at[i]);
     return FIRE_OK;
+}
+
+double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const char **what) {
+    double largest = 0;
+    *slice = -1;
+    for (int32_t i = 0; i < s->n_slices; i++) {
+        const fire_slice *c = &s->slice[i];
+        fire_tensor x = {.type = s->net->type, .data = (void *)c->x_used}, y = {.type = s->target_type, .data = c->y};
+        for (int64_t r = 0; x.data && r < c->rows; r++) {
+            *what = NULL;
+            for (int64_t k = 0; k < s->x_width; k++) {
+                double v = fabs(fire_get(&x, r * s->x_width + k));
+                if (!isfinite(v)) *what = "features";
+                else if (v > largest) largest = v;
+            }
+            for (int64_t k = 0; k < s->y_width; k++)
+                if (!isfinite(fire_get(&y, r * s->y_width + k))) *what = "labels";
+            if (!*what) continue;
+            *slice = i;
+            *row = r;
+            return largest;
+        }
+    }
+    return largest;
 }
 
 void fire_step_clear_sums(fire_step *s) {

@@ -68,12 +68,19 @@ void fire_step_free(fire_step *s);
 ** n 0 gives zero sums and gradients. */
 fire_status fire_step_run(fire_step *s, int32_t i, bool validation, const int64_t *index, int64_t first, int64_t n);
 
+/* fire_step_spoilt - where the last run of all slices read NaN or infinity: slice, row of it and "features" or "labels"; slice -1: nowhere.
+** Returns the largest finite feature before that. */
+double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const char **what);
+
 void fire_step_clear_sums(fire_step *s);
 /* fire_step_results - loss and metrics from summed sums[1 + n_sums] over `rows` rows, into results[FIRE_MAX_RESULTS]. Returns how many. */
 int32_t fire_step_results(const fire_step *s, const double *sums, int64_t rows, double *results);
 
 /* fire_step_fits - whether rows of shapes x and y (has_y) are what the network and its loss take. */
 fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool has_y, const fire_shape *y, const fire_shape *target, fire_error *err);
+
+/* fire_step_check_labels - whether the labels are what the loss takes: class numbers, or numbers from 0 to 1. */
+fire_status fire_step_check_labels(const fire_network *net, const fire_dataset *data, fire_error *err);
 
 /* fire_step_evaluate - sums over all rows of the part, on every rank the same; shards in their order, each in blocks of `capacity` rows. Does not
 ** depend on the number of threads. */

@@ -13,6 +13,7 @@
 #include "rng.h"
 #include "step.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MIN_SLICE 32        /* rows; below, matrix products lose speed */
@@ -171,27 +172,24 @@ static bool finite_numbers(fire_type type, const void *x, int64_t n) {
 /* The loss is not finite. Every rank comes here at the same step, for it looks at the same reduced loss. */
 static fire_status diverged(fit *f, double loss, int32_t epoch, int64_t step, fire_error *err) {
     fire_network *net = f->net;
-    double largest = 0;
-    bool features_finite = true;
-    for (int32_t i = 0; i < f->step.n_slices; i++) {
-        const fire_slice *c = &f->step.slice[i];
-        fire_tensor x = {.type = net->type, .data = (void *)c->x_used};
-        for (int64_t k = 0; c->x_used && k < c->rows * f->step.x_width; k++) {
-            double v = fabs(fire_get(&x, k));
-            if (!isfinite(v)) features_finite = false;
-            else if (v > largest) largest = v;
-        }
-    }
+    const char *what, *how = isnan(loss) ? "NaN" : "infinite", *back = f->good_epoch < 0 ? "the start" : "the last good epoch";
+    int32_t slice;
+    int64_t at, row = -1;
+    double largest = fire_step_spoilt(&f->step, &slice, &at, &what);
+    if (slice >= 0 && f->ranks == 1) row = fire_dataset_source(f->data, false, f->job[slice].index[at]); /* rows that were dealt have no number that anybody knows */
     put_back(f, f->good_params, f->good_fixed);
     /* The optimizer's moments belong to weights that are gone. */
     int32_t slots = net->optim->slots(net->optim_attrs);
     if (net->slots) memset(net->slots, 0, (size_t)slots * (size_t)net->n_params * fire_type_size(net->type));
     net->step = 0;
-    if (!features_finite)
-        return fire_fail(err, FIRE_E_DIVERGED, "the loss became %s at epoch %d, step %lld: the features of this batch hold NaN or infinity; clean them (handleInvalid='skip' leaves such rows out). The weights of %s were put back",
-                         isnan(loss) ? "NaN" : "infinite", (int)epoch + 1, (long long)step + 1, f->good_epoch < 0 ? "the start" : "the last good epoch");
+    if (slice >= 0) {
+        char where[40] = "";
+        if (row >= 0) snprintf(where, sizeof where, ", first in row %lld", (long long)row);
+        return fire_fail(err, FIRE_E_DIVERGED, "the loss became %s at epoch %d, step %lld: the %s of this batch hold NaN or infinity%s; fill or leave out such rows. The weights of %s were put back",
+                         how, (int)epoch + 1, (long long)step + 1, what, where, back);
+    }
     return fire_fail(err, FIRE_E_DIVERGED, "the loss became %s at epoch %d, step %lld: last finite loss %g, learning rate %g, features of this batch reach %g; lower the learning rate, add a Normalization layer or scale the features. The weights of %s were put back",
-                     isnan(loss) ? "NaN" : "infinite", (int)epoch + 1, (long long)step + 1, f->last_loss, f->rate, largest, f->good_epoch < 0 ? "the start" : "the last good epoch");
+                     how, (int)epoch + 1, (long long)step + 1, f->last_loss, f->rate, largest, back);
 }
 
 /* ---- a step ---- */
@@ -528,7 +526,7 @@ static fire_status set_up(fit *f, fire_error *err) {
     fire_shape target;
     if ((st = fire_network_check_compiled(net, &target, err))) return st;
     if ((st = fire_step_fits(net, &f->facts.x, f->facts.has_y, &f->facts.y, &target, err))) return st;
-    if (net->loss->class_index && (st = fire_dataset_check_labels(f->data, net->output.dim[net->output.rank - 1], err))) return st;
+    if ((st = fire_step_check_labels(net, f->data, err))) return st;
     if ((st = fire_network_init(net, f->o.seed, err))) return st;
     if ((st = fire_network_slots(net, err))) return st;
     if ((st = same_start(f, err))) return st;

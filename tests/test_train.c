@@ -336,9 +336,18 @@ static void divergence(void **state) {
     f.t.x[17][2] = NAN; /* features that are not finite are named as the cause */
     OK(fire_network_set_learning_rate(f.net, 0.01, err_));
     assert_int_equal(fire_fit(f.net, f.data, &o, NULL, &f.err), FIRE_DIVERGED);
-    assert_non_null(strstr(f.err.message, "features of this batch hold NaN"));
+    assert_non_null(strstr(f.err.message, "the features of this batch hold NaN or infinity, first in row 17;"));
     read_weights(f.net, &now);
     assert_memory_equal(&start, &now, sizeof now);
+    f.t.x[17][2] = 0;
+    double target[ROWS] = {[23] = INFINITY};
+    fire_tensor x = {FIRE_F64, {2, {ROWS, WIDTH}}, f.t.x}, y = {FIRE_F64, {1, {ROWS}}, target};
+    fire_dataset *d;
+    OK(fire_dataset_new(f.ctx, &d, err_));
+    OK(fire_dataset_add(d, &x, &y, NULL, err_));
+    assert_int_equal(fire_fit(f.net, d, &o, NULL, &f.err), FIRE_DIVERGED);
+    assert_non_null(strstr(f.err.message, "the labels of this batch hold NaN or infinity, first in row 23;"));
+    fire_dataset_free(d);
     end(&f);
 }
 
@@ -369,6 +378,22 @@ static void bad_input(void **state) {
     assert_int_equal(fire_fit(f.net, f.data, &bad, NULL, &f.err), FIRE_USAGE);
     assert_non_null(strstr(f.err.message, "class 1 is -1"));
     OK(fire_fit(f.net, f.data, &o, NULL, err_));
+
+    /* What is learned from NaN is not kept: the same network trains when the rows are mended. */
+    static const char *const normalized[] = {"Normalization", "Dense units=1 activation=sigmoid", NULL};
+    fire_network *net;
+    OK(make_network(f.ctx, FIRE_F32, normalized, "SGD", "bce", &net, err_));
+    for (int i = 0; i < ROWS; i++) f.t.y[i] &= 1;
+    f.t.x[3][1] = NAN;
+    assert_int_equal(fire_fit(net, f.data, &o, NULL, &f.err), FIRE_DATA);
+    assert_non_null(strstr(f.err.message, "Normalization 'normalization': the features that it learns from hold NaN"));
+    f.t.x[3][1] = 0;
+    OK(fire_fit(net, f.data, &o, NULL, err_));
+    f.t.y[9] = -1; /* yes or no, and nothing else */
+    assert_int_equal(fire_fit(net, f.data, &o, NULL, &f.err), FIRE_DATA);
+    assert_int_equal(f.err.code, FIRE_E_LABEL);
+    assert_non_null(strstr(f.err.message, "the label of row 9 is -1, expected 0, 1 or a probability"));
+    fire_network_free(net);
 
     /* Rows of another width; labels of another shape; no labels. */
     fire_dataset *d;

@@ -32,6 +32,6 @@ static fire_value bce_build(fire_graph *g, const void *attrs_, fire_value y_true
 
 const fire_loss fire_loss_binary_crossentropy = {
     .name = "BinaryCrossentropy", .alias = "binary_crossentropy|bce", .help = "for one or several yes-or-no targets",
-    .attrs = attrs, .attr_size = sizeof(bce_attrs), .target_shape = fire_target_like_pred, .build = bce_build,
+    .attrs = attrs, .attr_size = sizeof(bce_attrs), .probability = true, .target_shape = fire_target_like_pred, .build = bce_build,
     .examples = {"[1]", "[3]", "[3] from_logits=1", "[2] label_smoothing=0.2"},
 };
