@@ -5,11 +5,12 @@
 #include "dropout.h"
 #include "op.h"
 
-typedef struct { double rate; int64_t layer; } dropout_attrs;
+typedef struct { double rate; int64_t layer, channels; } dropout_attrs;
 #define AT(field) offsetof(dropout_attrs, field)
 static const fire_attr attrs_of_dropout[] = {
     {"rate", FIRE_ATTR_FLOAT, AT(rate), 0.5, 0, 1, .help = "share of units that become 0"},
     {"layer", FIRE_ATTR_INT, AT(layer), 0, 0, 0, .help = "number of the layer, so that layers draw independently"},
+    {"channels", FIRE_ATTR_INT, AT(channels), 0, 0, 1 << 30, .help = "0: every unit is drawn; else unit u falls with unit u % channels: whole channels of the last dimension"},
     {0},
 };
 
@@ -37,8 +38,9 @@ static void row_dropout_run(const fire_call *call) {
     for (int64_t r = 0; r < rows && units; r++)
         for (int64_t u = 0; u < units; u++) {
             uint32_t four[4];
-            fire_dropout_draw(key, (uint64_t)id[r], (uint64_t)u / 4, four);
-            bool keep = (double)fire_uniform(four[u % 4]) >= t->rate;
+            int64_t drawn = t->channels ? u % t->channels : u;
+            fire_dropout_draw(key, (uint64_t)id[r], (uint64_t)drawn / 4, four);
+            bool keep = (double)fire_uniform(four[drawn % 4]) >= t->rate;
             fire_put(y, r * units + u, keep ? fire_get(x, r * units + u) * scale : 0);
         }
 }
@@ -55,5 +57,6 @@ const fire_op fire_op_row_dropout = {
     .min_in = 3, .max_in = 3, .n_out = 1, .in_place = 1, .attrs = attrs_of_dropout, .attr_size = sizeof(dropout_attrs),
     .infer = row_dropout_infer, .run = row_dropout_run, .grad = row_dropout_grad, .flops = row_dropout_flops,
     .examples = {"[4,10] i64[4] i64[2]", "[4,3,5] i64[4] i64[2] rate=0.2 layer=3", "[7] i64[7] i64[2]", "[3,4] i64[3] i64[2] rate=0",
-                 "[3,4] i64[3] i64[2] rate=1", "[33,17] i64[33] i64[2] rate=0.1"},
+                 "[3,4] i64[3] i64[2] rate=1", "[33,17] i64[33] i64[2] rate=0.1",
+                 "[4,3,6] i64[4] i64[2] channels=6", "[3,5,2,3] i64[3] i64[2] channels=3 rate=0.3"},
 };

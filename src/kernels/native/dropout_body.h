@@ -12,7 +12,17 @@ static void T(dropout)(const fire_call *call) {
     double least = ceil(rate * 0x1p24);
     uint32_t limit = least <= 0 ? 0 : least >= 0x1p24 ? 1u << 24 : (uint32_t)least;
     uint32_t bits[4 * BLOCKS];
-    for (int64_t r = 0; r < rows; r++)
+    int64_t channels = (int64_t)fire_kernel_number("RowDropout", call->attrs, "channels");
+    for (int64_t r = 0; r < rows && channels; r++, x += units, y += units) /* a block of channels, and where it comes again */
+        for (int64_t c = 0, n; c < channels && c < units; c += n) {
+            n = channels - c < 4 * BLOCKS ? channels - c : 4 * BLOCKS;
+            draw(key, (uint64_t)id[r], (uint64_t)c / 4, bits);
+            for (int64_t u = c; u < units; u += channels) {
+                int64_t m = units - u < n ? units - u : n;
+                EACH(k, m) y[u + k] = bits[k] >> 8 >= limit ? x[u + k] * scale : 0;
+            }
+        }
+    for (int64_t r = 0; r < rows && !channels; r++)
         for (int64_t u = 0, n; u < units; u += n, x += n, y += n) {
             n = units - u < 4 * BLOCKS ? units - u : 4 * BLOCKS;
             draw(key, (uint64_t)id[r], (uint64_t)u / 4, bits);
