@@ -150,6 +150,23 @@ FIRE_API fire_status fire_network_clone(const fire_network *net, fire_network **
 ** are drawn at the next fire_network_init, fit or predict. */
 FIRE_API fire_status fire_network_add(fire_network *net, const char *layer, const char *attrs, fire_error *err);
 
+/* A network that is no chain: inputs are added, layers are called on tensors, and outputs named; then it is built. Tensors are plain
+** numbers; output k of a layer with several is the first one's number + k.
+**   fire_network_input(net, "shape=[4]", &a, &err);
+**   fire_network_call(net, "Dense", "units=8 activation=relu", 1, &a, &b, &err);
+**   fire_network_call(net, "Add", "", 2, (int32_t[]){b, c}, &d, &err);
+**   fire_network_outputs(net, 1, &d, &err);
+** fire_network_call with attrs NULL calls the layer of that name again: it shares its weights. A network with several inputs takes rows in
+** which these lie one after the other, in the order they were added, and gives its outputs likewise. fire_network_outputs may be called
+** again, after further calls or to cut the network at inner tensors; layers that no output needs stay, unused. */
+FIRE_API fire_status fire_network_input(fire_network *net, const char *attrs, int32_t *tensor, fire_error *err);
+FIRE_API fire_status fire_network_call(fire_network *net, const char *layer, const char *attrs, int32_t n_in, const int32_t *in,
+                                       int32_t *tensor, fire_error *err);
+FIRE_API fire_status fire_network_outputs(fire_network *net, int32_t n, const int32_t *tensors, fire_error *err);
+
+/* fire_network_part - shape (batch as -1) and name of input or output k of the network, the name borrowed; false past the last. */
+FIRE_API bool fire_network_part(const fire_network *net, bool output, int32_t k, fire_shape *shape, const char **name);
+
 /* fire_network_pop - remove the last layer and its weights. */
 FIRE_API fire_status fire_network_pop(fire_network *net, fire_error *err);
 

@@ -185,23 +185,32 @@ static fire_status read_value(const char *who, const fire_attr *a, void *mem, co
         memcpy(to, text, n);
         return FIRE_OK;
     }
-    case FIRE_ATTR_INTS: {
-        fire_ints v = {0};
-        const char *s = text;
-        if (quoted || *s++ != '[') return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected a list such as [2,3]", who, a->name, shown);
+    case FIRE_ATTR_INTS: case FIRE_ATTR_FLOATS: {
+        bool whole = a->type == FIRE_ATTR_INTS;
+        fire_ints ints = {0};
+        fire_floats floats = {0};
+        const char *s = text, *like = whole ? "[2,3]" : "[0.5,1]";
+        int32_t n = 0, most = (int32_t)(whole ? sizeof ints.v / sizeof *ints.v : sizeof floats.v / sizeof *floats.v);
+        if (quoted || *s++ != '[') return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected a list such as %s", who, a->name, shown, like);
         while (blank(*s)) s++;
         while (*s != ']') {
-            int64_t x;
-            if (v.n == (int32_t)(sizeof v.v / sizeof *v.v))
-                return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s has more than %d numbers", who, a->name, (int)v.n);
-            if (!read_int(s, &end, &x)) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected a list such as [2,3]", who, a->name, shown);
-            if (has_range(a) && ((double)x < a->min || (double)x > a->max)) return out_of_range(who, a, shown, err);
-            v.v[v.n++] = x;
+            int64_t x = 0;
+            double v = 0;
+            if (n == most) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s has more than %d numbers", who, a->name, (int)n);
+            bool good = whole ? read_int(s, &end, &x) : !blank(*s);
+            if (good && !whole) v = fire_number_read(s, &end), good = end != s && !isnan(v);
+            if (!good) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected a list such as %s", who, a->name, shown, like);
+            if (whole) v = (double)x;
+            if (has_range(a) && (v < a->min || v > a->max)) return out_of_range(who, a, shown, err);
+            if (whole) ints.v[n++] = x;
+            else floats.v[n++] = v;
             for (s = end; blank(*s);) s++;
             if (*s == ',') for (s++; blank(*s);) s++;
-            else if (*s != ']') return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected a list such as [2,3]", who, a->name, shown);
+            else if (*s != ']') return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected a list such as %s", who, a->name, shown, like);
         }
-        memcpy(to, &v, sizeof v);
+        ints.n = floats.n = n;
+        if (whole) memcpy(to, &ints, sizeof ints);
+        else memcpy(to, &floats, sizeof floats);
         return FIRE_OK;
     }
     }
@@ -218,7 +227,7 @@ static void defaults(const fire_attr *attrs, void *mem) {
         case FIRE_ATTR_FLOAT: memcpy(to, &a->value, sizeof a->value); break;
         case FIRE_ATTR_BOOL: memcpy(to, &flag, sizeof flag); break;
         case FIRE_ATTR_TEXT: snprintf(to, FIRE_ATTR_TEXT_SIZE, "%s", a->text ? a->text : ""); break;
-        case FIRE_ATTR_INTS: {
+        case FIRE_ATTR_INTS: case FIRE_ATTR_FLOATS: {
             fire_attr free_range = *a; /* a default may lie outside of the range: -1 for "not given" */
             free_range.min = free_range.max = 0;
             if (a->text) read_value("", &free_range, mem, a->text, false, NULL);
@@ -268,7 +277,7 @@ fire_status fire_attrs_read(const char *who, const fire_attr *attrs, void *mem, 
             rest[used += n] = 0;
             continue;
         }
-        char value[1024];
+        char value[2 * FIRE_ATTR_TEXT_SIZE + 2]; /* every character escaped, and the quotes */
         size_t n = 0;
         bool quoted = *p.value == '"';
         if (p.n_value >= sizeof value) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is %zu bytes long", who, a->name, p.n_value);
@@ -330,19 +339,31 @@ static void put_value(sink *s, const fire_attr *a, const void *mem) {
         puts_(s, "]");
         break;
     }
+    case FIRE_ATTR_FLOATS: {
+        fire_floats v;
+        memcpy(&v, from, sizeof v);
+        puts_(s, "[");
+        for (int i = 0; i < v.n; i++) {
+            if (i) puts_(s, ",");
+            puts_(s, fire_number_text(v.v[i], buf));
+        }
+        puts_(s, "]");
+        break;
+    }
     }
 }
 
 /* Whether the attribute at `mem` equals its default. */
 static bool is_default(const fire_attr *a, const void *mem) {
     const void *x = (const char *)mem + a->offset;
-    union { int64_t whole; double number; bool flag; char text[FIRE_ATTR_TEXT_SIZE]; fire_ints ints; } d = {0};
+    union { int64_t whole; double number; bool flag; char text[FIRE_ATTR_TEXT_SIZE]; fire_ints ints; fire_floats floats; } d = {0};
     fire_attr one[2] = {*a, {0}};
     one[0].offset = 0;
     defaults(one, &d);
     switch (a->type) {
     case FIRE_ATTR_TEXT: return !strcmp(x, d.text);
     case FIRE_ATTR_INTS: return ((const fire_ints *)x)->n == d.ints.n && !memcmp(((const fire_ints *)x)->v, d.ints.v, (size_t)d.ints.n * sizeof *d.ints.v);
+    case FIRE_ATTR_FLOATS: return ((const fire_floats *)x)->n == d.floats.n && !memcmp(((const fire_floats *)x)->v, d.floats.v, (size_t)d.floats.n * sizeof *d.floats.v);
     case FIRE_ATTR_BOOL: return *(const bool *)x == d.flag;
     default: return !memcmp(x, &d, 8); /* bits: -0 is not 0 */
     }
@@ -385,7 +406,7 @@ void fire_json_text(fire_write *write, void *user, const char *text) {
 }
 
 void fire_attrs_json(const fire_attr *attrs, fire_write *write, void *user) {
-    static const char *const type[] = {"int", "float", "bool", "text", "ints"};
+    static const char *const type[] = {"int", "float", "bool", "text", "ints", "floats"};
     char buf[FIRE_NUMBER_TEXT];
     fire_print(write, user, "[");
     for (const fire_attr *a = attrs; a && a->name; a++) {
@@ -398,7 +419,7 @@ void fire_attrs_json(const fire_attr *attrs, fire_write *write, void *user) {
         else if (a->type == FIRE_ATTR_BOOL) fire_print(write, user, a->value != 0 ? "true" : "false");
         else if (a->type == FIRE_ATTR_TEXT) fire_json_text(write, user, a->text ? a->text : "");
         else fire_print(write, user, "%s", a->text ? a->text : "[]");
-        if ((number || a->type == FIRE_ATTR_INTS) && has_range(a)) {
+        if ((number || a->type == FIRE_ATTR_INTS || a->type == FIRE_ATTR_FLOATS) && has_range(a)) {
             if (isfinite(a->min)) fire_print(write, user, ", \"min\": %s", fire_number_text(a->min, buf));
             if (isfinite(a->max)) fire_print(write, user, ", \"max\": %s", fire_number_text(a->max, buf));
         }

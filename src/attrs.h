@@ -2,23 +2,24 @@
 ** saving, Python signatures, the command and the docs all come from that row.
 **
 ** Text form: name=value pairs separated by spaces. Numbers as in C, booleans 0, 1, true, false (any case),
-** lists [2,3], texts bare or in double quotes with \" and \\. */
+** lists [2,3], texts bare or in double quotes with \" and \\. A text may hold attributes again: layer="LSTM units=3". */
 #ifndef FIRE_ATTRS_H
 #define FIRE_ATTRS_H
 #include "context.h"
 
-typedef enum fire_attr_type { FIRE_ATTR_INT, FIRE_ATTR_FLOAT, FIRE_ATTR_BOOL, FIRE_ATTR_TEXT, FIRE_ATTR_INTS } fire_attr_type;
+typedef enum fire_attr_type { FIRE_ATTR_INT, FIRE_ATTR_FLOAT, FIRE_ATTR_BOOL, FIRE_ATTR_TEXT, FIRE_ATTR_INTS, FIRE_ATTR_FLOATS } fire_attr_type;
 
-/* How each type lies in the struct: int64_t, double, bool, char[FIRE_ATTR_TEXT_SIZE], fire_ints. */
-#define FIRE_ATTR_TEXT_SIZE 128
-typedef struct fire_ints { int32_t n; int64_t v[FIRE_MAX_RANK * 2]; } fire_ints;
+/* How each type lies in the struct: int64_t, double, bool, char[FIRE_ATTR_TEXT_SIZE], fire_ints, fire_floats. */
+#define FIRE_ATTR_TEXT_SIZE 1024
+typedef struct fire_ints { int32_t n; int64_t v[32]; } fire_ints;
+typedef struct fire_floats { int32_t n; double v[64]; } fire_floats;
 
 typedef struct fire_attr {
     const char *name;          /* ONNX's name for operators, Keras' for layers; NULL ends a table */
     fire_attr_type type;
     size_t offset;             /* in the struct of attributes */
-    double value, min, max;    /* default and range of INT, FLOAT, BOOL and of each element of INTS; 0, 0: no range */
-    const char *text;          /* default of TEXT ("" if NULL) or INTS ("[1,1]"; NULL: empty) */
+    double value, min, max;    /* default and range of INT, FLOAT, BOOL and of each element of INTS and FLOATS; 0, 0: no range */
+    const char *text;          /* default of TEXT ("" if NULL), INTS or FLOATS ("[1,1]"; NULL: empty) */
     const char *choices;       /* TEXT: allowed words separated by '|', NULL: any */
     const char *help;
 } fire_attr;

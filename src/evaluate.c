@@ -140,7 +140,7 @@ fire_status fire_adapt_layers(fire_network *net, const fire_dataset *data, fire_
         if (!node->kind->adapt_sums) continue;
         for (int32_t i = 0; i < node->n_weights; i++) ready &= net->weight[node->first_weight + i].ready;
         if (ready && !all) continue;
-        fire_shape in = node->in[0] < 0 ? net->input : net->layer[node->in[0]].output, row = {.rank = in.rank - 1};
+        fire_shape in = fire_network_entry(net, l), row = {.rank = in.rank - 1};
         for (int d = 0; d < row.rank; d++) row.dim[d] = in.dim[d + 1];
         int64_t n = node->kind->adapt_sums(node->attrs, &row);
         double *sums = fire_alloc(net->ctx, (size_t)slots, (size_t)n * sizeof *sums, err);

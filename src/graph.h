@@ -12,7 +12,7 @@
 typedef int32_t fire_value; /* 0: no value (an optional input left out, or a failure) */
 typedef struct fire_op fire_op;
 
-#define FIRE_MAX_IN 8
+#define FIRE_MAX_IN 32
 #define FIRE_MAX_OUT 4
 
 typedef enum fire_source {

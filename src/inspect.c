@@ -59,7 +59,7 @@ fire_status fire_explain_plan(fire_network *net, int64_t batch, bool training, f
     fire_graph g;
     fire_network_graph made;
     fire_graph_init(&g, net->ctx);
-    fire_status s = fire_network_forward(net, &g, false, &made, NULL, err);
+    fire_status s = fire_network_forward(net, &g, &(fire_forward){0}, &made, err);
     if (!s) s = explain(&g, batch, 1, &made.y, write, user, err);
     fire_graph_clear(&g);
     return s;

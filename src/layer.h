@@ -10,24 +10,50 @@
 typedef struct fire_layer fire_layer;
 typedef struct fire_build fire_build;
 
-/* What build is given besides its attributes. */
+#define FIRE_LAYER_OUT 8 /* outputs of a layer at most */
+
+/* What build is given besides its attributes, and what it gives besides its first output. */
 struct fire_build {
     fire_graph *g;
     struct fire_network *net;
-    int32_t layer;        /* index of the layer being built */
+    int32_t layer, use;   /* index of the layer being built, and of this application of it */
     bool training;        /* dropout and the like are active */
     fire_value row_id;    /* I64 [n]: ids of the batch's rows; only when training */
     fire_value draw;      /* I64 [2]: seed and epoch; only when training */
-    /* For fire_weight alone: */
+    fire_value mask[FIRE_MAX_IN];         /* of each input: BOOL [n, t], true where a step counts; 0: every step does */
+    fire_value mask_out[FIRE_LAYER_OUT];  /* of each output, set by build; preset to mask[0] where the layer passes_mask, else 0 */
+    fire_value out[FIRE_LAYER_OUT];       /* further outputs, from 1 on, set by build with n_out */
+    int32_t n_out;                        /* preset to 1 */
+    /* For the functions below alone: */
     bool first;           /* weights are registered, not looked up */
     int32_t next_weight;  /* of this layer */
+    int32_t next_draw;    /* of this use */
+    const char *prefix;   /* before the names of weights: that of an inner layer; or NULL */
     fire_value *weight_value; /* [net->n_weights], or NULL */
+    fire_value *update;       /* [net->n_weights], or NULL */
 };
 
+/* How a weight begins and what holds it, as texts: an initializer ("glorot_uniform", "RandomNormal stddev=0.1"), a regularizer
+** ("L2 l2=0.01"), a constraint ("MaxNorm max_value=2"); NULL or "": none of the last two. */
+typedef struct fire_how { const char *init, *regularizer, *constraint; } fire_how;
+
 /* fire_weight - the layer's next weight as a graph value of the network's type. The first build registers it; later builds
-** find it again, in the same order. `init` is an initializer's text, "glorot_uniform" or "RandomNormal stddev=0.1".
-** Shapes have no batch. */
-fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, const char *init, bool trainable);
+** find it again, in the same order. Shapes have no batch. */
+fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, fire_how how, bool trainable);
+
+/* fire_update - after each training step the layer's k-th weight, one that is not trained, becomes `value`: the mean over slices and workers,
+** weighted by their rows. Only has an effect when training. */
+void fire_update(fire_build *b, int32_t k, fire_value value);
+
+/* fire_build_inner - build the layer that `text` describes ("LSTM units=3"), an attribute of the layer being built, with its weights named
+** prefix/... Masks and further outputs are in b, as for any layer. `inner` is what comes of fire_inner_check. */
+fire_value fire_build_inner(fire_build *b, const char *prefix, const char *text, int n_in, const fire_value *in);
+/* fire_inner_check - whether `text` describes a layer with good attributes; for check. */
+fire_status fire_inner_check(const char *text, fire_error *err);
+
+/* fire_draw_stream - the number that tells this random layer's draws from those of others: RowDropout's attribute `layer`. Each call gives
+** another one; the same ones at every build. */
+int64_t fire_draw_stream(fire_build *b);
 
 struct fire_layer {
     const char *name;        /* Keras' class, saved in model files: never rename */
@@ -35,13 +61,14 @@ struct fire_layer {
     const fire_attr *attrs;
     size_t attr_size;
     int32_t min_in, max_in;  /* 1, 1 for most */
+    bool passes_mask;        /* the output's mask is the first input's (Keras' supports_masking) */
 
     /* What the attribute table cannot say (a required attribute, an initializer's text); NULL: nothing. Messages need no layer name. */
     fire_status (*check)(const void *attrs, fire_error *err);
     /* A layer that fixes the input of the network, and so comes first, says its shape (without batch). NULL: does not. */
     void (*input_shape)(const void *attrs, fire_shape *shape);
 
-    /* Add the layer's operators and return its output; in[i] has the batch as dimension 0, -1. Failures go to the graph. */
+    /* Add the layer's operators and return its first output; in[i] has the batch as dimension 0, -1. Failures go to the graph. */
     fire_value (*build)(fire_build *b, const void *attrs, int n_in, const fire_value *in);
 
     /* Layers that learn from data without gradients: statistics are sums over rows, so that workers can add theirs. `sums` has
@@ -51,8 +78,8 @@ struct fire_layer {
     void (*adapt_add)(const void *attrs, const fire_tensor *x, double *sums); /* x: [rows, ...] */
     void (*adapt_finish)(const void *attrs, const fire_shape *input, const double *sums, const fire_tensor *weight);
 
-    /* Attributes and input shape (without batch) that it must work on: "[784] units=10 activation=relu". */
-    const char *examples[8];
+    /* Shapes of the inputs (without batch) and attributes that it must work on: "[784] units=10 activation=relu", "[4] [4]". */
+    const char *examples[12];
 };
 extern const fire_layer *const fire_layers[]; /* sorted by name, ends with NULL */
 const fire_layer *fire_layer_find(const char *name);

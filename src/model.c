@@ -116,16 +116,62 @@ static void place_weight(const fire_network *net, saved *s, int64_t i) {
     fire_buffer_text(&s->state, "\n");
 }
 
+/* Replace the graph by one of standard operators; values move along. */
+static fire_status lower(const fire_network *net, saved *s, fire_network_graph *made, fire_error *err) {
+    fire_graph to;
+    fire_value *map = fire_alloc(s->ctx, (size_t)s->graph.n_values, sizeof *map, err);
+    if (!map) return FIRE_NOMEM;
+    fire_status r = fire_graph_lower(&s->graph, &to, map, err);
+    if (!r) {
+        for (int64_t i = 0; i < net->n_weights; i++) s->value[i] = map[s->value[i]];
+        for (int32_t k = 0; k < FIRE_MAX_PARTS; k++) made->in[k] = map[made->in[k]], made->out[k] = map[made->out[k]];
+        fire_graph_clear(&s->graph);
+        s->graph = to;
+    }
+    fire_free(s->ctx, map);
+    return r;
+}
+
+/* Inputs and outputs of the graph: one is called x or y, several have the names of their layers. */
+static fire_status name_ports(const fire_network *net, saved *s, const fire_network_graph *made, fire_onnx_port *in, fire_onnx_port *out, fire_error *err) {
+    fire_shape shape;
+    for (int32_t k = 0; k < net->n_inputs; k++) {
+        in[k] = (fire_onnx_port){.value = made->in[k]};
+        if (net->n_inputs > 1) fire_network_part(net, false, k, &shape, &in[k].name);
+    }
+    for (int32_t k = 0; k < net->n_outputs; k++) {
+        const char *name;
+        out[k] = (fire_onnx_port){.value = made->out[k]};
+        if (net->n_outputs == 1) continue;
+        fire_network_part(net, true, k, &shape, &name);
+        size_t bytes = strlen(name) + 16;
+        char *own = fire_arena_alloc(&s->keys, bytes, 1, err);
+        if (!own) return FIRE_NOMEM;
+        bool taken = false;
+        for (int32_t j = 0; j < k; j++) taken |= !strcmp(out[j].name, name);
+        for (int32_t j = 0; j < net->n_inputs; j++) taken |= in[j].name && !strcmp(in[j].name, name);
+        snprintf(own, bytes, taken ? "%s:%d" : "%s", name, (int)k);
+        out[k].name = own;
+    }
+    return FIRE_OK;
+}
+
 static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *err) {
     saved s = {.ctx = net->ctx, .unset = {.ctx = net->ctx}, .state = {.ctx = net->ctx}, .keys = {.ctx = net->ctx}};
-    fire_network_graph made = {.x = net->onnx_in, .y = net->onnx_out};
+    fire_network_graph made = {0};
+    fire_onnx_port in[FIRE_MAX_PARTS] = {{.value = net->onnx_in}}, out[FIRE_MAX_PARTS] = {{.value = net->onnx_out}};
+    fire_onnx_ports ports = {.n_in = net->onnx ? 1 : net->n_inputs, .n_out = net->onnx ? 1 : net->n_outputs, .in = in, .out = out};
     fire_status r = FIRE_OK;
     fire_graph_init(&s.graph, net->ctx);
     if (!net->onnx) {
         r = FIRE_NOMEM;
         s.value = fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *s.value, err);
         s.weight = s.value ? fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *s.weight, err) : NULL;
-        if (s.weight) r = fire_network_forward(net, &s.graph, false, &made, s.value, err);
+        if (s.weight) r = fire_network_forward(net, &s.graph, &(fire_forward){.apart = true, .weight = s.value}, &made, err);
+        bool own = false;
+        for (int64_t i = 0; i < s.graph.n_nodes && !r; i++) own |= s.graph.node[i].op->lower != NULL;
+        if (own) r = lower(net, &s, &made, err);
+        if (!r) r = name_ports(net, &s, &made, in, out, err);
         for (int64_t i = 0; i < net->n_weights && !r; i++) place_weight(net, &s, i);
     }
     if (!r && !(s.meta = fire_alloc(net->ctx, (size_t)net->n_notes + 8, sizeof *s.meta, err))) r = FIRE_NOMEM;
@@ -147,7 +193,7 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
             r = add_meta(&s, key, net->note[i].text, err);
         }
     }
-    if (!r) r = fire_onnx_write(b, net->onnx ? net->onnx : &s.graph, made.x, made.y, s.n_weights, s.weight, s.n_meta, s.meta, err);
+    if (!r) r = fire_onnx_write(b, net->onnx ? net->onnx : &s.graph, &ports, s.n_weights, s.weight, s.n_meta, s.meta, err);
     if (!r && !net->onnx) r = set_hash(b, &s, err);
     saved_clear(&s);
     return r;
@@ -236,7 +282,7 @@ static fire_status check_description(const char *text, fire_error *err) {
     for (size_t n; *text; text += n + (text[n] == '\n')) {
         n = strcspn(text, "\n");
         lines++;
-        if (strncmp(text, "built ", 6) && !memmem(text, n, " name=", 6)) return fire_fail(err, FIRE_E_CORRUPT, "line %lld of firesteel.network has no name", (long long)lines);
+        if (strncmp(text, "built ", 6) && strncmp(text, "use ", 4) && strncmp(text, "outputs ", 8) && !memmem(text, n, " name=", 6)) return fire_fail(err, FIRE_E_CORRUPT, "line %lld of firesteel.network has no name", (long long)lines);
     }
     return lines <= MAX_LAYERS ? FIRE_OK : fire_fail(err, FIRE_E_CORRUPT, "%lld layers, expected at most %d", (long long)lines, MAX_LAYERS);
 }
@@ -245,7 +291,7 @@ static fire_status load_layers(fire_context *ctx, const fire_onnx *m, const char
     fire_network *net = NULL;
     fire_status s = check_description(description, err);
     if (s) return s;
-    if (m->n_inputs != 1 || (m->input->type != FIRE_F32 && m->input->type != FIRE_F64)) return fire_fail(err, FIRE_E_CORRUPT, "the input is no tensor of float32 or float64");
+    if (m->n_inputs < 1 || (m->input->type != FIRE_F32 && m->input->type != FIRE_F64)) return fire_fail(err, FIRE_E_CORRUPT, "the input is no tensor of float32 or float64");
     /* The weights lie in this file, the small ones as text of at least two bytes a number: a description that asks for more memory is
     ** not believed. */
     if ((s = fire_network_restore(ctx, (fire_type)m->input->type, description, (int64_t)m->size * 4, &net, err))) return s;

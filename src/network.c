@@ -1,7 +1,5 @@
-/* network.c - layers and weights: add, remove, build, draw, clone; the graph made of them.
+/* network.c - layers and weights: add, connect, remove, build, draw. The graph made of them is in network_graph.c.
 **
-** Building runs every layer's build function over a graph that is thrown away: it gives the shapes, and fire_weight notes what each
-** layer wants. Later graphs (scoring, training) run the same functions, which find their weights again in the same order.
 ** Whatever changes the set of weights makes new flat buffers, copies the values that survive, and only then lets go of the old ones. */
 #include "network.h"
 #include <assert.h>
@@ -29,6 +27,15 @@ static void whole_table(const fire_layer *kind, fire_attr table[MAX_ATTRS]) {
 
 static layer_common *common(const fire_layer_node *n) { return (layer_common *)((char *)n->attrs + common_offset(n->kind)); }
 
+char *fire_layer_text(const fire_network *net, const fire_layer_node *n, fire_error *err) {
+    fire_attr table[MAX_ATTRS];
+    whole_table(n->kind, table);
+    size_t bytes = fire_attrs_write(table, n->attrs, false, NULL, 0) + 1;
+    char *text = fire_alloc(net->ctx, bytes, 1, err);
+    if (text) fire_attrs_write(table, n->attrs, false, text, bytes);
+    return text;
+}
+
 /* ---- life ---- */
 
 fire_status fire_network_new(fire_context *ctx, fire_type type, fire_network **out, fire_error *err) {
@@ -54,6 +61,8 @@ static void free_weights(fire_network *net, int64_t from) {
     for (int64_t i = from; i < net->n_weights; i++) {
         fire_free(net->ctx, net->weight[i].name);
         fire_free(net->ctx, net->weight[i].init);
+        fire_free(net->ctx, net->weight[i].regularizer);
+        fire_free(net->ctx, net->weight[i].constraint);
         net->weight[i] = (fire_weight_slot){0};
     }
     if (from < net->n_weights) net->n_weights = from;
@@ -73,6 +82,7 @@ void fire_network_free(fire_network *net) {
     if (net->onnx) fire_graph_clear(net->onnx);
     fire_free(ctx, net->onnx);
     fire_free(ctx, net->layer);
+    fire_free(ctx, net->use);
     fire_free(ctx, net->weight);
     fire_free(ctx, net->note);
     fire_free(ctx, net->params);
@@ -82,8 +92,7 @@ void fire_network_free(fire_network *net) {
 
 /* ---- weights in flat buffers ---- */
 
-/* The layers or the places of weights are not what they were: plans, scorers and optimizer state are stale. */
-static void changed(fire_network *net) {
+void fire_network_changed(fire_network *net) {
     net->shape_stamp++;
     fire_scorer_free(net->ctx, net->scorer);
     net->scorer = NULL;
@@ -91,7 +100,7 @@ static void changed(fire_network *net) {
 }
 
 /* Give all weights places in new flat buffers and carry over the values of those that had one. On failure nothing has changed. */
-static fire_status place_weights(fire_network *net, fire_error *err) {
+fire_status fire_network_place(fire_network *net, fire_error *err) {
     int64_t size = (int64_t)fire_type_size(net->type), line = 64 / size, total[2] = {0, 0}, numbers = 0;
     int64_t *offset = fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *offset, err);
     if (!offset) return FIRE_NOMEM;
@@ -130,7 +139,7 @@ static fire_status place_weights(fire_network *net, fire_error *err) {
     net->fixed = fixed;
     net->n_params = total[1];
     net->n_fixed = total[0];
-    changed(net);
+    fire_network_changed(net);
     return FIRE_OK;
 }
 
@@ -140,87 +149,6 @@ void *fire_weight_data(const fire_network *net, int64_t i) {
 }
 
 /* ---- build ---- */
-
-fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, const char *init, bool trainable) {
-    fire_graph *g = b->g;
-    fire_network *net = b->net;
-    if (g->first.status) return 0;
-    fire_layer_node *n = &net->layer[b->layer];
-    if (b->first) {
-        fire_weight_slot w = {.layer = b->layer, .trainable = trainable, .shape = shape};
-        char full[2 * FIRE_ATTR_TEXT_SIZE];
-        snprintf(full, sizeof full, "%s/%s", n->name, name);
-        if (fire_grow(net->ctx, &net->weight, &net->weight_capacity, net->n_weights + 1, sizeof *net->weight, &g->first)) return 0;
-        w.name = fire_copy_text(net->ctx, full, &g->first);
-        w.init = w.name ? fire_copy_text(net->ctx, init, &g->first) : NULL;
-        if (!w.init) { fire_free(net->ctx, w.name); return 0; }
-        net->weight[net->n_weights++] = w;
-        n->n_weights++;
-    }
-    assert(b->next_weight < n->n_weights);
-    int64_t i = n->first_weight + b->next_weight++;
-    fire_value v = fire_graph_param(g, net->weight[i].name, net->type, net->weight[i].shape);
-    if (b->weight_value) b->weight_value[i] = v;
-    return v;
-}
-
-/* Run the build functions of layers [from, to). value[0] is the network's input, value[i + 1] the output of layer i; those that are 0
-** and needed become inputs of the graph. Failures are the graph's. */
-static void build_layers(fire_build *b, int64_t from, int64_t to, fire_value *value) {
-    fire_network *net = b->net;
-    fire_graph *g = b->g;
-    for (int64_t i = from; i < to && !g->first.status; i++) {
-        fire_layer_node *n = &net->layer[i];
-        fire_value in[FIRE_MAX_IN] = {0};
-        for (int k = 0; k < n->n_in; k++) {
-            int32_t j = n->in[k];
-            if (!value[j + 1]) value[j + 1] = fire_graph_input(g, j < 0 ? "x" : net->layer[j].name, net->type, j < 0 ? net->input : net->layer[j].output);
-            in[k] = value[j + 1];
-        }
-        if (g->first.status) return;
-        int64_t flops = b->first ? fire_graph_flops(g) : 0;
-        if (g->first.status) return;
-        g->layer = n->name;
-        b->layer = (int32_t)i;
-        b->next_weight = 0;
-        if (b->first) n->first_weight = (int32_t)net->n_weights, n->n_weights = 0;
-        fire_value y = value[i + 1] = n->kind->build(b, n->attrs, n->n_in, in);
-        g->layer = NULL;
-        if (g->first.status) return;
-        assert(y && fire_type_of(g, y) == net->type && fire_shape_of(g, y).rank > 0 && fire_shape_of(g, y).dim[0] == -1);
-        assert(b->next_weight == n->n_weights);
-        if (b->first) {
-            n->output = fire_shape_of(g, y);
-            n->flops = fire_graph_flops(g) - flops;
-        }
-    }
-}
-
-/* Find shapes and weights of layers [from, n_layers). On failure they are as not built. */
-static fire_status shape_layers(fire_network *net, int64_t from, fire_error *err) {
-    int64_t weights = net->n_weights;
-    fire_graph g;
-    fire_graph_init(&g, net->ctx);
-    fire_value *value = fire_alloc(net->ctx, (size_t)net->n_layers + 1, sizeof *value, err);
-    if (!value) return FIRE_NOMEM;
-    fire_build b = {.g = &g, .net = net, .first = true};
-    build_layers(&b, from, net->n_layers, value);
-    fire_status s = fire_graph_check(&g, err);
-    fire_graph_clear(&g);
-    fire_free(net->ctx, value);
-    if (!s) s = place_weights(net, err);
-    if (s) {
-        for (int64_t i = from; i < net->n_layers; i++) {
-            net->layer[i].output = (fire_shape){0};
-            net->layer[i].first_weight = net->layer[i].n_weights = 0;
-            net->layer[i].flops = 0;
-        }
-        free_weights(net, weights);
-        return s;
-    }
-    net->output = net->n_layers ? net->layer[net->n_layers - 1].output : net->input;
-    return FIRE_OK;
-}
 
 fire_status fire_network_build(fire_network *net, const fire_shape *input, fire_error *err) {
     char a[FIRE_SHAPE_TEXT], c[FIRE_SHAPE_TEXT];
@@ -235,6 +163,7 @@ fire_status fire_network_build(fire_network *net, const fire_shape *input, fire_
         if (fire_same_shape(&x, &net->input)) return FIRE_OK;
         return fire_fail(err, FIRE_E_SHAPE, "the network is built for input %s, not %s", fire_shape_text(&net->input, a), fire_shape_text(&x, c));
     }
+    if (net->n_inputs > 1 || (net->n_inputs && !net->built)) return fire_fail(err, FIRE_E_USAGE, "the network has Input layers and is built when its outputs are named");
     if (net->n_layers == 0) return fire_fail(err, FIRE_E_NOT_BUILT, "the network has no layers; add some");
     if (net->layer[0].kind->input_shape) {
         fire_shape own = {0};
@@ -242,9 +171,10 @@ fire_status fire_network_build(fire_network *net, const fire_shape *input, fire_
         if (!fire_same_shape(&own, input))
             return fire_fail(err, FIRE_E_SHAPE, "the rows have shape %s, but layer '%s' says %s", fire_shape_text(input, a), net->layer[0].name, fire_shape_text(&own, c));
     }
-    net->input = x;
-    fire_status s = shape_layers(net, 0, err);
-    if (s) net->input = (fire_shape){0};
+    net->input_part[0] = x;
+    net->n_inputs = 1;
+    fire_status s = fire_network_shape(net, 0, err);
+    if (s) net->n_inputs = 0, net->input = net->output = (fire_shape){0};
     else net->built = true;
     return s;
 }
@@ -271,10 +201,8 @@ static void default_name(const fire_network *net, const char *kind, char name[FI
     for (int64_t i = 1; name_taken(net, name); i++) snprintf(name, FIRE_ATTR_TEXT_SIZE, "%s_%lld", base, (long long)i);
 }
 
-/* Append a layer that is not built. */
-static fire_status append(fire_network *net, const char *layer, const char *attrs, fire_error *err) {
+fire_status fire_network_append(fire_network *net, const char *layer, const char *attrs, fire_error *err) {
     char shown[80];
-    if (!layer) return fire_fail(err, FIRE_E_USAGE, "a layer without a name; `firesteel ops` lists all");
     fire_escape(shown, sizeof shown, layer, strlen(layer));
     const fire_layer *kind = fire_layer_find(layer);
     if (!kind) {
@@ -283,14 +211,13 @@ static fire_status append(fire_network *net, const char *layer, const char *attr
         for (const fire_layer *const *p = fire_layers; *p; p++) fire_near_try(&best, (*p)->name);
         return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no layer named '%s'%s", shown, fire_near_text(&best, near)[0] ? near : "; `firesteel ops` lists all");
     }
-    if (kind->input_shape && net->n_layers) return fire_fail(err, FIRE_E_USAGE, "%s: must be the first layer, but there are %lld before it", layer, (long long)net->n_layers);
     if (net->n_layers >= INT32_MAX - 1) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network has %lld layers, the most that are possible", (long long)net->n_layers);
     fire_status s = fire_grow(net->ctx, &net->layer, &net->layer_capacity, net->n_layers + 1, sizeof *net->layer, err);
     if (s) return s;
 
     fire_attr table[MAX_ATTRS];
     whole_table(kind, table);
-    fire_layer_node n = {.kind = kind, .n_in = 1, .in = {(int32_t)net->n_layers - 1}};
+    fire_layer_node n = {.kind = kind};
     n.attrs = fire_alloc(net->ctx, 1, common_offset(kind) + sizeof(layer_common), err);
     if (!n.attrs) return FIRE_NOMEM;
     s = fire_attrs_read(layer, table, n.attrs, attrs, NULL, 0, err);
@@ -320,37 +247,173 @@ static fire_status append(fire_network *net, const char *layer, const char *attr
     return s;
 }
 
-fire_status fire_network_add(fire_network *net, const char *layer, const char *attrs, fire_error *err) {
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the network was loaded from a plain ONNX graph, which has no layers to add to", layer ? layer : "add");
-    fire_status s = append(net, layer, attrs, err);
+/* Take the last layers and uses away again. */
+static void cut_back(fire_network *net, int64_t layers, int64_t uses) {
+    while (net->n_layers > layers) free_layer(net->ctx, &net->layer[--net->n_layers]);
+    net->n_uses = uses;
+}
+
+/* Whether tensor t exists. */
+static bool has_tensor(const fire_network *net, int32_t t) { return t < 0 ? -1 - (int64_t)t < net->n_inputs : t / FIRE_LAYER_OUT < net->n_uses; }
+
+fire_status fire_network_append_use(fire_network *net, int32_t layer, int n_in, const int32_t *in, fire_error *err) {
+    if (net->n_uses >= INT32_MAX / FIRE_LAYER_OUT - 1) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network has too many layers");
+    fire_status s = fire_grow(net->ctx, &net->use, &net->use_capacity, net->n_uses + 1, sizeof *net->use, err);
     if (s) return s;
-    fire_layer_node *n = &net->layer[net->n_layers - 1];
-    if (net->built) s = shape_layers(net, net->n_layers - 1, err);
-    else if (n->kind->input_shape) {
-        fire_shape own = {0};
-        n->kind->input_shape(n->attrs, &own);
-        s = fire_network_build(net, &own, err);
-    } else changed(net);
-    if (s) free_layer(net->ctx, &net->layer[--net->n_layers]);
+    fire_use *u = &net->use[net->n_uses++];
+    *u = (fire_use){.layer = layer, .n_in = n_in};
+    for (int k = 0; k < n_in; k++) u->in[k] = in[k];
+    return FIRE_OK;
+}
+
+fire_status fire_network_append_input(fire_network *net, const char *attrs, int32_t *tensor, fire_error *err) {
+    if (net->n_inputs == FIRE_MAX_PARTS) return fire_fail(err, FIRE_E_UNSUPPORTED, "more than %d inputs", FIRE_MAX_PARTS);
+    int64_t layers = net->n_layers;
+    int32_t part = -1 - net->n_inputs;
+    fire_status s = fire_network_append(net, "Input", attrs, err);
+    if (!s) s = fire_network_append_use(net, (int32_t)layers, 1, &part, err);
+    if (s) {
+        cut_back(net, layers, net->n_uses);
+        return s;
+    }
+    fire_shape row = {0}, *shape = &net->input_part[net->n_inputs++];
+    net->layer[layers].kind->input_shape(net->layer[layers].attrs, &row);
+    *shape = (fire_shape){.rank = row.rank + 1, .dim = {-1}};
+    for (int d = 0; d < row.rank; d++) shape->dim[d + 1] = row.dim[d];
+    *tensor = (int32_t)(net->n_uses - 1) * FIRE_LAYER_OUT;
+    return FIRE_OK;
+}
+
+static fire_status check_layers(const fire_network *net, const char *layer, fire_error *err) {
+    if (!layer) return fire_fail(err, FIRE_E_USAGE, "a layer without a name; `firesteel ops` lists all");
+    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the network was loaded from a plain ONNX graph, which has no layers to add to", layer);
+    return FIRE_OK;
+}
+
+fire_status fire_network_add(fire_network *net, const char *layer, const char *attrs, fire_error *err) {
+    int64_t layers = net->n_layers, uses = net->n_uses;
+    int32_t tensor, inputs = net->n_inputs, last = net->n_outputs ? net->output_part[0] : -1;
+    fire_status s = check_layers(net, layer, err);
+    if (s) return s;
+    const fire_layer *kind = fire_layer_find(layer);
+    if (net->n_outputs > 1 || (!net->n_outputs && net->n_layers))
+        return fire_fail(err, FIRE_E_USAGE, "%s: the network has %d outputs, and a layer is added behind one; call it on a tensor", layer, (int)net->n_outputs);
+    if (kind && kind->input_shape) {
+        if (net->n_layers) return fire_fail(err, FIRE_E_USAGE, "%s: must be the first layer, but there are %lld before it", layer, (long long)net->n_layers);
+        s = fire_network_append_input(net, attrs, &tensor, err);
+    } else {
+        s = fire_network_append(net, layer, attrs, err);
+        if (!s) s = fire_network_append_use(net, (int32_t)layers, 1, &last, err);
+        tensor = (int32_t)uses * FIRE_LAYER_OUT;
+    }
+    if (!s) {
+        net->output_part[0] = tensor;
+        net->n_outputs = 1;
+        bool shaped = net->built || net->n_inputs;
+        if (shaped) s = fire_network_shape(net, uses, err);
+        else fire_network_changed(net);
+        if (!s && shaped) net->built = true;
+    }
+    if (s) {
+        cut_back(net, layers, uses);
+        net->n_inputs = inputs;
+        net->output_part[0] = last;
+        net->n_outputs = layers > 0;
+    }
     return s;
+}
+
+fire_status fire_network_input(fire_network *net, const char *attrs, int32_t *tensor, fire_error *err) {
+    fire_status s = check_layers(net, "Input", err);
+    if (!s && net->n_layers && !net->n_inputs) s = fire_fail(err, FIRE_E_USAGE, "Input: the network is a chain without an Input layer; begin with the inputs");
+    if (!s) s = fire_network_append_input(net, attrs, tensor, err);
+    if (!s) net->built = false;
+    return s;
+}
+
+fire_status fire_network_call(fire_network *net, const char *layer, const char *attrs, int32_t n_in, const int32_t *in, int32_t *tensor, fire_error *err) {
+    int64_t layers = net->n_layers;
+    char shown[80];
+    int32_t at = -1;
+    fire_status s = check_layers(net, layer, err);
+    if (!s && !net->n_inputs) s = fire_fail(err, FIRE_E_USAGE, "%s: the network has no inputs yet; begin with fire_network_input", layer);
+    if (!s && (n_in < 1 || n_in > FIRE_MAX_IN)) s = fire_fail(err, FIRE_E_USAGE, "%s: %d inputs, expected 1 to %d", layer, (int)n_in, FIRE_MAX_IN);
+    for (int32_t k = 0; k < n_in && !s; k++)
+        if (in[k] < 0 || !has_tensor(net, in[k])) s = fire_fail(err, FIRE_E_USAGE, "%s: input %d is no tensor of this network", layer, (int)k);
+    if (s) return s;
+    if (!attrs) { /* one that is there already, by its name */
+        for (int64_t i = 0; i < net->n_layers; i++) if (!strcmp(net->layer[i].name, layer)) at = (int32_t)i;
+        if (at < 0) return fire_fail(err, FIRE_E_UNKNOWN_NAME, "the network has no layer '%s' to call again", fire_escape(shown, sizeof shown, layer, strlen(layer)));
+    } else {
+        const fire_layer *kind = fire_layer_find(layer);
+        if (kind && kind->input_shape) return fire_fail(err, FIRE_E_USAGE, "%s: takes no tensor; use fire_network_input", layer);
+        if ((s = fire_network_append(net, layer, attrs, err))) return s;
+        at = (int32_t)layers;
+    }
+    if ((s = fire_network_append_use(net, at, n_in, in, err))) {
+        cut_back(net, layers, net->n_uses);
+        return s;
+    }
+    net->built = false;
+    *tensor = (int32_t)(net->n_uses - 1) * FIRE_LAYER_OUT;
+    return FIRE_OK;
+}
+
+fire_status fire_network_outputs(fire_network *net, int32_t n, const int32_t *tensors, fire_error *err) {
+    int64_t from = 0;
+    int32_t before = net->n_outputs, old[FIRE_MAX_PARTS];
+    fire_status s = check_layers(net, "outputs", err);
+    if (s) return s;
+    if (n < 1 || n > FIRE_MAX_PARTS) return fire_fail(err, FIRE_E_USAGE, "%d outputs, expected 1 to %d", (int)n, FIRE_MAX_PARTS);
+    if (!net->n_inputs) return fire_fail(err, FIRE_E_USAGE, "the network has no inputs yet; begin with fire_network_input");
+    for (int32_t k = 0; k < n; k++)
+        if (tensors[k] < 0 || !has_tensor(net, tensors[k])) return fire_fail(err, FIRE_E_USAGE, "output %d is no tensor of this network", (int)k);
+    memcpy(old, net->output_part, sizeof old);
+    memcpy(net->output_part, tensors, (size_t)n * sizeof *tensors);
+    net->n_outputs = n;
+    while (from < net->n_uses && net->use[from].n_out) from++;
+    if ((s = fire_network_shape(net, from, err))) {
+        memcpy(net->output_part, old, sizeof old);
+        net->n_outputs = before;
+        return s;
+    }
+    net->built = true;
+    return FIRE_OK;
 }
 
 fire_status fire_network_pop(fire_network *net, fire_error *err) {
     if (net->n_layers == 0) return fire_fail(err, FIRE_E_USAGE, "the network has no layer to remove");
     fire_layer_node *last = &net->layer[net->n_layers - 1];
-    int64_t all = net->n_weights, kept = all - last->n_weights;
+    const fire_use *use = &net->use[net->n_uses - 1];
+    int64_t all = net->n_weights, kept = all - last->n_weights, times = 0;
+    for (int64_t u = 0; u < net->n_uses; u++) times += net->use[u].layer == net->n_layers - 1;
+    if (times != 1 || use->layer != net->n_layers - 1 || use->n_in != 1 || net->n_outputs != 1 || net->output_part[0] != (net->n_uses - 1) * FIRE_LAYER_OUT)
+        return fire_fail(err, FIRE_E_USAGE, "layer '%s' does not stand alone at the end of the network: it cannot be removed", last->name);
+    int32_t in = use->in[0];
     if (net->built) {
         net->n_weights = kept;
-        fire_status s = place_weights(net, err);
+        fire_status s = fire_network_place(net, err);
         net->n_weights = all;
         if (s) return s;
         free_weights(net, kept);
-    } else changed(net);
-    free_layer(net->ctx, last);
-    net->n_layers--;
-    if (net->n_layers == 0) net->built = false, net->input = net->output = (fire_shape){0};
-    else net->output = net->layer[net->n_layers - 1].output;
+    } else fire_network_changed(net);
+    cut_back(net, net->n_layers - 1, net->n_uses - 1);
+    net->output_part[0] = in;
+    if (net->n_layers == 0) {
+        net->built = false;
+        net->n_inputs = net->n_outputs = 0;
+        net->input = net->output = (fire_shape){0};
+    } else if (net->built) net->output = in < 0 ? net->input_part[-1 - in] : net->use[in / FIRE_LAYER_OUT].output[in % FIRE_LAYER_OUT];
     return FIRE_OK;
+}
+
+bool fire_network_is_chain(const fire_network *net) {
+    if (net->n_uses != net->n_layers || net->n_inputs > 1 || net->n_outputs > 1) return false;
+    for (int64_t i = 0; i < net->n_uses; i++) {
+        const fire_use *u = &net->use[i];
+        if (u->layer != i || u->n_in != 1 || u->in[0] != (i ? (int32_t)(i - 1) * FIRE_LAYER_OUT : -1)) return false;
+    }
+    return !net->n_outputs || net->output_part[0] == (int32_t)(net->n_uses - 1) * FIRE_LAYER_OUT;
 }
 
 int fire_network_layers(const fire_network *net) { return (int)net->n_layers; }
@@ -423,200 +486,3 @@ fire_status fire_network_init(fire_network *net, uint64_t seed, fire_error *err)
     return FIRE_OK;
 }
 
-/* ---- the graph ---- */
-
-static bool used(const fire_graph *g, fire_value v) {
-    for (int64_t i = 0; i < g->n_nodes; i++)
-        for (int k = 0; k < g->node[i].n_in; k++)
-            if (g->node[i].in[k] == v) return true;
-    return false;
-}
-
-static fire_status forward(const fire_network *net, fire_graph *g, int64_t to, bool training, fire_network_graph *out, fire_value *weight_value, fire_error *err) {
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which has no layers");
-    if (!net->built) return fire_fail(err, FIRE_E_NOT_BUILT, "the network does not know the shape of its input; add an Input layer, build it or give it data");
-    fire_value *value = fire_alloc(net->ctx, (size_t)net->n_layers + 1, sizeof *value, err);
-    if (!value) return FIRE_NOMEM;
-    /* With first = false the build functions only read the network. */
-    fire_build b = {.g = g, .net = (fire_network *)net, .training = training, .weight_value = weight_value};
-    fire_network_graph made = {.x = fire_graph_input(g, "x", net->type, net->input)};
-    value[0] = made.x;
-    if (training) {
-        b.row_id = fire_graph_input(g, "row_id", FIRE_I64, (fire_shape){1, {-1}});
-        b.draw = fire_graph_input(g, "draw", FIRE_I64, (fire_shape){1, {2}});
-    }
-    build_layers(&b, 0, to, value);
-    made.y = value[to];
-    /* Layers that compute nothing hand on x itself; an output is a value of its own, in plans and in model files. */
-    if (to == net->n_layers && made.y == made.x) made.y = fire_apply(g, "Identity", 1, &made.x, NULL);
-    fire_free(net->ctx, value);
-    fire_status s = fire_graph_check(g, err);
-    if (s) return s;
-    made.logits = fire_logits(g, made.y, NULL);
-    if (training && used(g, b.row_id)) made.row_id = b.row_id;
-    if (training && used(g, b.draw)) made.draw = b.draw;
-    *out = made;
-    return FIRE_OK;
-}
-
-fire_status fire_network_forward(const fire_network *net, fire_graph *g, bool training, fire_network_graph *out, fire_value *weight_value, fire_error *err) {
-    return forward(net, g, net->n_layers, training, out, weight_value, err);
-}
-
-fire_status fire_network_prefix(const fire_network *net, fire_graph *g, int32_t layer, fire_network_graph *out, fire_value *weight_value, fire_error *err) {
-    assert(layer >= 0 && layer < net->n_layers);
-    return forward(net, g, net->layer[layer].in[0] + 1, false, out, weight_value, err);
-}
-
-/* ---- what it is ---- */
-
-void fire_network_info_get(const fire_network *net, fire_network_info *info) {
-    *info = (fire_network_info){
-        .type = net->type, .built = net->built || net->onnx, .compiled = net->loss && net->optim, .loaded_as_onnx = net->onnx != NULL,
-        .input = net->input, .output = net->output, .step = net->step, .epoch = net->epoch,
-        .loss = net->loss_text ? net->loss_text : "", .optimizer = net->optim_text ? net->optim_text : "", .metrics = net->metrics_text ? net->metrics_text : "",
-    };
-    for (int64_t i = 0; i < net->n_weights; i++) {
-        const fire_weight_slot *w = &net->weight[i];
-        int64_t n = fire_count(&w->shape);
-        info->params += n;
-        if (w->trainable && net->layer[w->layer].trainable) info->trainable_params += n;
-    }
-    for (int64_t i = 0; i < net->n_layers; i++)
-        if (!fire_add(info->flops, net->layer[i].flops, &info->flops)) info->flops = INT64_MAX;
-    if (net->onnx) {
-        info->flops = fire_graph_flops(net->onnx);
-        info->has_logits = fire_logits(net->onnx, net->onnx_out, NULL) != 0;
-    } else if (net->built) {
-        /* The graph alone knows; one that cannot be made for want of memory has no logits to give either. */
-        fire_graph g;
-        fire_graph_init(&g, net->ctx);
-        fire_network_graph made = {0};
-        if (!fire_network_forward(net, &g, false, &made, NULL, NULL)) info->has_logits = made.logits != 0;
-        fire_graph_clear(&g);
-    }
-    info->block_rows = fire_block_rows(net);
-}
-
-/* ---- as text, and copies ---- */
-
-/* Attributes with name and trainable: what fire_network_add takes. Memory of the context. */
-static char *layer_text(const fire_network *net, const fire_layer_node *n, fire_error *err) {
-    fire_attr table[MAX_ATTRS];
-    whole_table(n->kind, table);
-    size_t bytes = fire_attrs_write(table, n->attrs, false, NULL, 0) + 1;
-    char *text = fire_alloc(net->ctx, bytes, 1, err);
-    if (text) fire_attrs_write(table, n->attrs, false, text, bytes);
-    return text;
-}
-
-fire_status fire_network_describe(const fire_network *net, char **text, fire_error *err) {
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which has no layers");
-    char *to = NULL;
-    int64_t capacity = 0, n = 0;
-    fire_status s = fire_grow(net->ctx, &to, &capacity, 256, 1, err);
-    for (int64_t i = 0; i < net->n_layers && !s; i++) {
-        const fire_layer_node *l = &net->layer[i];
-        char *attrs = layer_text(net, l, err);
-        if (!attrs) { s = FIRE_NOMEM; break; }
-        int64_t need = n + (int64_t)strlen(l->kind->name) + (int64_t)strlen(attrs) + 3;
-        s = fire_grow(net->ctx, &to, &capacity, need, 1, err);
-        if (!s) n += snprintf(to + n, (size_t)(capacity - n), "%s%s%s\n", l->kind->name, *attrs ? " " : "", attrs);
-        fire_free(net->ctx, attrs);
-    }
-    if (!s && net->built && !net->layer[0].kind->input_shape) {
-        s = fire_grow(net->ctx, &to, &capacity, n + 24 * FIRE_MAX_RANK + 32, 1, err);
-        if (!s) {
-            n += snprintf(to + n, (size_t)(capacity - n), "built input=[");
-            for (int d = 1; d < net->input.rank; d++) n += snprintf(to + n, (size_t)(capacity - n), "%s%lld", d > 1 ? "," : "", (long long)net->input.dim[d]);
-            n += snprintf(to + n, (size_t)(capacity - n), "]\n");
-        }
-    }
-    if (s) fire_free(net->ctx, to);
-    else *text = to;
-    return s;
-}
-
-/* Builds what has its input shape: from the first layer, or as given (rank -1: not built). */
-static fire_status finish(fire_network *net, const fire_shape *input, fire_error *err) {
-    fire_shape own = *input;
-    if (net->n_layers && net->layer[0].kind->input_shape) {
-        own.rank = 0;
-        net->layer[0].kind->input_shape(net->layer[0].attrs, &own);
-    }
-    return own.rank < 0 ? FIRE_OK : fire_network_build(net, &own, err);
-}
-
-fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, int64_t weight_limit, fire_network **out, fire_error *err) {
-    typedef struct { fire_ints input; } built_attrs;
-    static const fire_attr built_table[] = {{"input", FIRE_ATTR_INTS, offsetof(built_attrs, input), 0, 1, 1 << 30, NULL, NULL, "shape of a row"}, {0}};
-    fire_network *net = NULL;
-    fire_shape input = {.rank = -1};
-    fire_status s = fire_network_new(ctx, type, &net, err);
-    if (s) return s;
-    net->weight_limit = weight_limit;
-    fire_error why = {0};
-    for (int64_t row = 1; *text && !s; row++) {
-        size_t n = strcspn(text, "\n");
-        char *line = fire_alloc(ctx, n + 1, 1, &why), kind[64];
-        if (!line) { s = FIRE_NOMEM; break; }
-        memcpy(line, text, n);
-        text += n + (text[n] == '\n');
-        const char *attrs = fire_name_read(line, kind, sizeof kind);
-        if (input.rank >= 0) s = fire_fail(&why, FIRE_E_CORRUPT, "nothing may follow the line of the input shape");
-        else if (!strcmp(kind, "built")) {
-            built_attrs t = {0};
-            s = fire_attrs_read("built", built_table, &t, attrs, NULL, 0, &why);
-            if (!s && t.input.n >= FIRE_MAX_RANK) s = fire_fail(&why, FIRE_E_CORRUPT, "the input has %d dimensions, expected at most %d", (int)t.input.n, FIRE_MAX_RANK - 1);
-            if (!s) {
-                input.rank = t.input.n;
-                for (int d = 0; d < input.rank; d++) input.dim[d] = t.input.v[d];
-            }
-        } else s = append(net, kind, attrs, &why);
-        fire_free(ctx, line);
-        if (s && why.status != FIRE_NOMEM) {
-            s = fire_fail(err, FIRE_E_CORRUPT, "line %lld of the network's description: %s", (long long)row, why.message);
-            fire_network_free(net);
-            return s;
-        }
-    }
-    if (s && err) *err = why;
-    if (!s) s = finish(net, &input, err);
-    net->weight_limit = 0;
-    if (s) fire_network_free(net);
-    else *out = net;
-    return s;
-}
-
-fire_status fire_network_clone(const fire_network *net, fire_network **out, fire_error *err) {
-    fire_network *copy = NULL;
-    fire_status s = fire_network_new(net->ctx, net->type, &copy, err);
-    if (s) return s;
-    for (int64_t i = 0; i < net->n_layers && !s; i++) {
-        char *text = layer_text(net, &net->layer[i], err);
-        s = text ? append(copy, net->layer[i].kind->name, text, err) : FIRE_NOMEM;
-        fire_free(net->ctx, text);
-    }
-    fire_shape input = {.rank = net->built ? net->input.rank - 1 : -1};
-    for (int d = 0; d < input.rank; d++) input.dim[d] = net->input.dim[d + 1];
-    if (!s) s = finish(copy, &input, err);
-    if (!s && net->onnx) {
-        copy->onnx = fire_alloc(net->ctx, 1, sizeof *copy->onnx, err);
-        s = copy->onnx ? fire_graph_copy(net->onnx, copy->onnx, err) : FIRE_NOMEM;
-        copy->onnx_in = net->onnx_in, copy->onnx_out = net->onnx_out;
-        copy->input = net->input, copy->output = net->output;
-    }
-    if (!s && net->built) {
-        assert(copy->n_weights == net->n_weights && copy->n_params == net->n_params && copy->n_fixed == net->n_fixed);
-        size_t size = fire_type_size(net->type);
-        memcpy(copy->params, net->params, (size_t)net->n_params * size);
-        memcpy(copy->fixed, net->fixed, (size_t)net->n_fixed * size);
-        for (int64_t i = 0; i < net->n_weights; i++) copy->weight[i].ready = net->weight[i].ready;
-    }
-    if (!s && (net->loss || net->optim)) s = fire_network_compile(copy, net->optim_text, net->loss_text, net->metrics_text, err);
-    for (int64_t i = 0; i < net->n_notes && !s; i++) s = fire_network_set_note(copy, net->note[i].key, net->note[i].text, err);
-    copy->last_seed = net->last_seed;
-    if (s) fire_network_free(copy);
-    else *out = copy;
-    return s;
-}

@@ -11,9 +11,11 @@
 #include "op.h"
 #include "optim.h"
 
+#define FIRE_MAX_PARTS 32 /* inputs or outputs of a network at most */
+
 typedef struct fire_weight_slot {
     char *name;           /* "dense/kernel" */
-    char *init;           /* initializer text */
+    char *init, *regularizer, *constraint; /* texts; "": none of the last two */
     int32_t layer;
     bool trainable;       /* by its kind; frozen layers keep it but are left out of the update */
     bool ready;           /* has a value that was drawn, set, trained or adapted. Weights of a layer that adapts start with their
@@ -27,12 +29,20 @@ typedef struct fire_layer_node {
     void *attrs;          /* kind->attr_size bytes, and behind them what all layers have (network.c) */
     char *name;
     char *text;           /* attributes that differ from their defaults, without the name */
-    int64_t flops;        /* forward, per row */
+    int64_t flops;        /* forward, per row, all uses */
     bool trainable;
-    int32_t n_in, in[FIRE_MAX_IN]; /* indices of the layers that feed it; -1: the network's input */
-    fire_shape output;    /* batch as -1; rank 0 until built */
+    bool built;           /* its weights are registered */
+    fire_shape output;    /* first output of its first use, batch as -1; rank 0 until built */
     int32_t first_weight, n_weights;
 } fire_layer_node;
+
+/* One application of a layer. Tensors are numbered: output k of use u is u * FIRE_LAYER_OUT + k, and -1 - k is part k of the network's
+** input. In a plain chain of layers, use i is of layer i. */
+typedef struct fire_use {
+    int32_t layer, n_in, n_out;         /* n_out 0: not built */
+    int32_t in[FIRE_MAX_IN];            /* tensors */
+    fire_shape output[FIRE_LAYER_OUT];  /* batch as -1 */
+} fire_use;
 
 /* kind NULL: "accuracy", until fire_network_check_compiled knows which one. name: in the history. */
 typedef struct fire_compiled_metric { const fire_metric *kind; void *attrs; char *name, *text; } fire_compiled_metric;
@@ -41,9 +51,13 @@ struct fire_network {
     fire_context *ctx;
     fire_type type;
     fire_layer_node *layer; int64_t n_layers, layer_capacity;
+    fire_use *use; int64_t n_uses, use_capacity;
+    int32_t n_inputs, n_outputs;
+    fire_shape input_part[FIRE_MAX_PARTS]; /* batch as -1 */
+    int32_t output_part[FIRE_MAX_PARTS];   /* tensors */
     fire_weight_slot *weight; int64_t n_weights, weight_capacity;
     bool built;
-    fire_shape input, output;   /* batch as -1 */
+    fire_shape input, output;   /* batch as -1; several parts: [-1, numbers of all], one after the other */
     void *params, *fixed;       /* flat buffers of `type`: trainable, others */
     int64_t n_params, n_fixed;  /* elements, padding included */
     int64_t weight_limit;       /* while it is read from a file: bytes that its weights may take; 0: any */
@@ -65,13 +79,39 @@ struct fire_network {
     struct fire_scorer *scorer;  /* cached by fire_predict; freed when shape_stamp moves on */
 };
 
-/* fire_network_graph - build the forward graph. x is added as input "x" [-1, ...]; weights are params. training adds the inputs
-** row_id and draw where a layer wants them (0 otherwise). weight_value[n_weights] gets each weight's value. */
-typedef struct fire_network_graph { fire_value x, y, logits, row_id, draw; /* logits 0: none */ } fire_network_graph;
-fire_status fire_network_forward(const fire_network *net, fire_graph *g, bool training, fire_network_graph *out, fire_value *weight_value, fire_error *err);
+/* fire_network_forward - build the forward graph over inputs "x", of shape net->input (apart: one input per part, named like its layer), with
+** weights as params. training adds the inputs row_id and draw where a layer wants them (0 otherwise). */
+typedef struct fire_forward {
+    bool training, apart;
+    fire_value *weight;   /* [n_weights] gets each weight's value; or NULL */
+    fire_value *update;   /* [n_weights] gets what training makes of it (fire_update), 0: nothing; or NULL */
+} fire_forward;
+typedef struct fire_network_graph {
+    fire_value x;         /* 0: apart, see in */
+    fire_value y, logits; /* y: of shape net->output; logits 0: none */
+    fire_value row_id, draw;
+    fire_value in[FIRE_MAX_PARTS], out[FIRE_MAX_PARTS];
+    fire_value mask[FIRE_MAX_PARTS]; /* of each output; 0: none */
+} fire_network_graph;
+fire_status fire_network_forward(const fire_network *net, fire_graph *g, const fire_forward *how, fire_network_graph *out, fire_error *err);
 
-/* fire_network_prefix - the same as far as the input of `layer` (for inference): out->y is what goes into it. */
+/* fire_network_prefix - the same as far as the first input of `layer`'s first use (for inference): out->y is what goes into it. */
 fire_status fire_network_prefix(const fire_network *net, fire_graph *g, int32_t layer, fire_network_graph *out, fire_value *weight_value, fire_error *err);
+
+/* fire_network_entry - shape of that first input, batch as -1. */
+fire_shape fire_network_entry(const fire_network *net, int32_t layer);
+
+/* fire_network_is_chain - whether every layer is used once, by the next one. */
+bool fire_network_is_chain(const fire_network *net);
+
+/* For the files network*.c alone. */
+fire_status fire_network_append(fire_network *net, const char *layer, const char *attrs, fire_error *err); /* a layer without a use */
+fire_status fire_network_append_use(fire_network *net, int32_t layer, int n_in, const int32_t *in, fire_error *err);
+fire_status fire_network_append_input(fire_network *net, const char *attrs, int32_t *tensor, fire_error *err);
+fire_status fire_network_shape(fire_network *net, int64_t from, fire_error *err); /* build uses [from, n_uses) */
+void fire_network_changed(fire_network *net); /* plans, scorers and optimizer state are stale */
+fire_status fire_network_place(fire_network *net, fire_error *err);
+char *fire_layer_text(const fire_network *net, const fire_layer_node *n, fire_error *err); /* with name and trainable: what append takes */
 
 /* fire_network_check_compiled - before training or evaluation: the network is built and compiled, loss and metrics fit its output;
 ** "accuracy" becomes the right one. *target (may be NULL) gets the shape of y_true, without the batch. */

@@ -130,7 +130,7 @@ fire_status fire_broadcast_shape(const fire_shape *a, const fire_shape *b, fire_
 
 fire_walk fire_walk_start(const fire_shape *over, int n, const fire_tensor *t) {
     fire_walk w = {.rank = over->rank, .n = n};
-    assert(n <= FIRE_MAX_IN);
+    assert(n <= FIRE_MAX_WALK);
     for (int d = 0; d < over->rank; d++) w.dim[d] = over->dim[d];
     for (int k = 0; k < n; k++) {
         int64_t stride = 1;

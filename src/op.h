@@ -48,6 +48,10 @@ struct fire_op {
     ** NULL: no gradient. */
     void (*grad)(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx);
 
+    /* Own operators that inference graphs hold: add the standard operators that mean the same for a saved model, in[] standing for n's inputs,
+    ** and put their results into out[op->n_out]. NULL: ONNX's own, or never saved. */
+    void (*lower)(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out);
+
     /* Floating point operations of a call, multiply and add counted apart; NULL: one per output element. */
     int64_t (*flops)(const fire_call *call);
 
@@ -133,9 +137,10 @@ fire_status fire_broadcast_shape(const fire_shape *a, const fire_shape *b, fire_
 /* Visit the elements of shape `over` in order; i[k] is the element of t[k] that stands there, t[k] being broadcast to it.
 **   fire_walk w = fire_walk_start(&y->shape, 2, call->in);
 **   for (int64_t e = 0; e < count; e++, fire_walk_next(&w)) fire_put(y, e, fire_get(a, w.i[0]) + fire_get(b, w.i[1])); */
+#define FIRE_MAX_WALK 8 /* tensors */
 typedef struct fire_walk {
     int32_t rank, n;
-    int64_t i[FIRE_MAX_IN], at[FIRE_MAX_RANK], dim[FIRE_MAX_RANK], stride[FIRE_MAX_IN][FIRE_MAX_RANK];
+    int64_t i[FIRE_MAX_WALK], at[FIRE_MAX_RANK], dim[FIRE_MAX_RANK], stride[FIRE_MAX_WALK][FIRE_MAX_RANK];
 } fire_walk;
 fire_walk fire_walk_start(const fire_shape *over, int n, const fire_tensor *t);
 void fire_walk_next(fire_walk *w);
@@ -147,8 +152,16 @@ void fire_run_binary(const fire_call *call, double (*f)(double, double));
 void fire_run_copy(const fire_call *call); /* in0's numbers as they lie: Reshape and its kin */
 
 /* fire_node_attrs - attributes of a node as text, for a grad that applies an operator with the same ones. Returns buf. */
-#define FIRE_ATTRS_TEXT 512
+#define FIRE_ATTRS_TEXT 4096
 const char *fire_node_attrs(const fire_node *n, char buf[FIRE_ATTRS_TEXT]);
+
+/* fire_transpose - x with its n axes in the order of perm: nothing where that is how they lie, or what a Transpose before it was made of.
+** For lower functions and layers. */
+fire_value fire_transpose(fire_graph *g, fire_value x, int n, const int64_t *perm);
+
+/* fire_graph_lower - init `to` as the same graph in standard operators only, as far as they have a lower; map[from->n_values] gets the
+** values. On failure `to` is empty. */
+fire_status fire_graph_lower(const fire_graph *from, fire_graph *to, fire_value *map, fire_error *err);
 
 /* fire_axes_const - a constant i64 tensor with the axes of a set, as inputs named axes want it. */
 fire_value fire_axes_const(fire_graph *g, uint32_t mask);

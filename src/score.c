@@ -58,7 +58,7 @@ static fire_status scorer_make(fire_network *net, fire_error *err) {
         status = fire_graph_copy(net->onnx, &s->graph, err);
         s->made = (fire_network_graph){.x = net->onnx_in, .y = net->onnx_out};
         if (!status) s->made.logits = fire_logits(&s->graph, net->onnx_out, NULL);
-    } else if (!status) status = fire_network_forward(net, &s->graph, false, &s->made, s->weight, err);
+    } else if (!status) status = fire_network_forward(net, &s->graph, &(fire_forward){.weight = s->weight}, &s->made, err);
     if (status) fire_scorer_free(net->ctx, s);
     else net->scorer = s;
     return status;

@@ -45,7 +45,7 @@ static bool learns(const fire_network *net, int64_t i) {
 static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_error *err) {
     fire_network *net = s->net;
     fire_graph *g = &s->g;
-    fire_status st = fire_network_forward(net, g, o->training, &s->made, s->weight, err);
+    fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .weight = s->weight}, &s->made, err);
     if (st) return st;
     s->pred = s->made.y;
     fire_shape y_shape = with_batch(&s->target);

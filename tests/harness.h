@@ -36,7 +36,7 @@ typedef struct harness_input {
 } harness_input;
 typedef struct harness_example {
     int n_in;
-    harness_input in[8]; /* FIRE_MAX_IN */
+    harness_input in[32]; /* FIRE_MAX_IN */
     const char *attrs;   /* rest of the text */
 } harness_example;
 

@@ -13,7 +13,7 @@ static double eps_of(fire_type t) { return t == FIRE_F64 ? 0x1p-53 : 0x1p-24; }
 /* ---- a call with memory of its own, off alignment by one element and guarded ---- */
 
 #define GUARD 128
-typedef struct { fire_call call; char *room[FIRE_MAX_IN + FIRE_MAX_OUT + 1]; size_t bytes[FIRE_MAX_IN + FIRE_MAX_OUT]; int n; _Alignas(16) uint8_t attrs[1024]; } job;
+typedef struct { fire_call call; char *room[FIRE_MAX_IN + FIRE_MAX_OUT + 1]; size_t bytes[FIRE_MAX_IN + FIRE_MAX_OUT]; int n; _Alignas(16) uint8_t attrs[1 << 14]; } job;
 
 static void *room(job *j, const fire_tensor *t) {
     size_t width = fire_type_size(t->type), bytes = (size_t)fire_count(&t->shape) * width;

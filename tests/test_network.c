@@ -213,7 +213,7 @@ static void describes(void **state) {
     FAILS(fire_network_restore(ctx, FIRE_F32, "Flatten name=flatten\nDens units=3\n", 0, &back, &err), FIRE_E_CORRUPT,
           "line 2 of the network's description: no layer named 'Dens'; did you mean 'Dense'?");
     FAILS(fire_network_restore(ctx, FIRE_F32, "built input=[3]\nFlatten\n", 0, &back, &err), FIRE_E_CORRUPT,
-          "line 2 of the network's description: nothing may follow the line of the input shape");
+          "line 2 of the network's description: nothing may follow the line of the input shape or of the outputs");
     fire_network_free(net);
 }
 
@@ -303,11 +303,11 @@ static void the_graph(void **state) {
     fire_network_graph made;
     fire_value weight[4];
     fire_graph_init(&g, ctx);
-    OK(fire_network_forward(net, &g, true, &made, weight, &err));
+    OK(fire_network_forward(net, &g, &(fire_forward){.training = true, .weight = weight}, &made, &err));
     assert_true(made.x && made.y && made.logits && made.row_id && made.draw);
     for (int i = 0; i < 4; i++) assert_string_equal(fire_look(&g, weight[i])->name, net->weight[i].name);
     fire_graph_clear(&g);
-    OK(fire_network_forward(net, &g, false, &made, weight, &err));
+    OK(fire_network_forward(net, &g, &(fire_forward){.weight = weight}, &made, &err));
     assert_true(!made.row_id && !made.draw);
     fire_graph copy;
     OK(fire_graph_copy(&g, &copy, &err));

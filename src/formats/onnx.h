@@ -83,11 +83,13 @@ fire_status fire_onnx_hash(const fire_onnx *m, int n, const char *const *texts, 
 /* fire_onnx_graph - build the model's graph into an empty `g`: one input x, one output y. Messages name node, operator and opset. */
 fire_status fire_onnx_graph(const fire_onnx *m, fire_graph *g, fire_value *x, fire_value *y, fire_error *err);
 
-/* fire_onnx_write - append a ModelProto to an empty buffer: the nodes that y needs; weights become initializers by name, those that the
+/* fire_onnx_write - append a ModelProto to an empty buffer: the nodes that the outputs need; weights become initializers by name, those that the
 ** graph does not read included; metadata before the graph, so that a file cut anywhere is seen to be cut. Raw numbers begin at multiples
 ** of 64 bytes in the file. */
 typedef struct fire_onnx_weight { fire_value value; const char *name; fire_tensor tensor; } fire_onnx_weight; /* value 0: not in the graph */
 typedef struct fire_onnx_meta { const char *key, *text; } fire_onnx_meta;
-fire_status fire_onnx_write(fire_buffer *b, const fire_graph *g, fire_value x, fire_value y, int64_t n_weights, const fire_onnx_weight *weight,
+typedef struct fire_onnx_port { fire_value value; const char *name; } fire_onnx_port; /* an input or output; name NULL: the value's own, or x or y */
+typedef struct fire_onnx_ports { int32_t n_in, n_out; const fire_onnx_port *in, *out; } fire_onnx_ports; /* several outputs: each made by a node */
+fire_status fire_onnx_write(fire_buffer *b, const fire_graph *g, const fire_onnx_ports *ports, int64_t n_weights, const fire_onnx_weight *weight,
                             int64_t n_meta, const fire_onnx_meta *meta, fire_error *err);
 #endif

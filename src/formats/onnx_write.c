@@ -11,16 +11,15 @@
 typedef struct writer {
     fire_buffer *b;
     const fire_graph *g;
-    fire_value x, y;
-    const char **name;     /* [n_values] of weights; NULL for the others */
-    bool *needed, *read;   /* [n_nodes] wanted by y; [n_values] read by such a node, or y itself */
-    fire_value same_as;    /* y is no node's output: an Identity makes it */
+    const fire_onnx_ports *ports;
+    const char **name;     /* [n_values] of weights, inputs and outputs; NULL for the others */
+    bool *needed, *read;   /* [n_nodes] wanted by an output; [n_values] read by such a node, or an output itself */
+    fire_value same_as;    /* the only output is no node's: an Identity makes it */
 } writer;
 
 /* Name of a value in the file. Nodes' outputs end in their number, constants have it alone: no two values share a name. */
 static const char *name_of(const writer *w, fire_value v, char to[NAME_TEXT]) {
     const fire_value_info *info = fire_look(w->g, v);
-    if (v == w->y && !w->same_as) return info->name ? info->name : "y";
     if (w->name[v]) return w->name[v];
     if (info->source == FIRE_FROM_CONST) snprintf(to, NAME_TEXT, "const.%d", (int)v);
     else if (info->source == FIRE_FROM_NODE) {
@@ -114,9 +113,22 @@ static void put_value(fire_buffer *b, uint32_t field, const char *name, const fi
 /* Which nodes y needs; whether the file can say what they do. */
 static fire_status mark(writer *w, fire_error *err) {
     const fire_graph *g = w->g;
-    w->read[w->y] = true;
-    if (g->value[w->y].node >= 0) w->needed[g->value[w->y].node] = true;
-    else w->same_as = w->y;
+    for (int32_t k = 0; k < w->ports->n_out; k++) {
+        fire_value y = w->ports->out[k].value;
+        w->read[y] = true;
+        if (g->value[y].node >= 0) w->needed[g->value[y].node] = true;
+        else w->same_as = y;
+    }
+    assert(!w->same_as || w->ports->n_out == 1);
+    for (int32_t k = 0; k < w->ports->n_in; k++) {
+        const fire_onnx_port *p = &w->ports->in[k];
+        if (p->name) w->name[p->value] = p->name;
+    }
+    for (int32_t k = 0; k < w->ports->n_out && !w->same_as; k++) {
+        const fire_onnx_port *p = &w->ports->out[k];
+        const char *own = g->value[p->value].name;
+        w->name[p->value] = p->name ? p->name : own ? own : "y";
+    }
     for (int64_t i = g->n_nodes; i-- > 0;) {
         const fire_node *n = &g->node[i];
         if (!w->needed[i]) continue;
@@ -149,16 +161,17 @@ static void put_graph(writer *w, int64_t n_weights, const fire_onnx_weight *weig
     for (int64_t i = 0; i < n_weights; i++) put_tensor(b, weight[i].name, &weight[i].tensor);
     for (fire_value v = 1; v < g->n_values; v++)
         if (g->value[v].source == FIRE_FROM_CONST && w->read[v]) put_tensor(b, name_of(w, v, text), &g->value[v].tensor);
-    put_value(b, 11, name_of(w, w->x, text), &g->value[w->x].tensor);
-    put_value(b, 12, w->same_as ? "y" : name_of(w, w->y, text), &g->value[w->y].tensor);
+    for (int32_t k = 0; k < w->ports->n_in; k++) put_value(b, 11, name_of(w, w->ports->in[k].value, text), &g->value[w->ports->in[k].value].tensor);
+    for (int32_t k = 0; k < w->ports->n_out; k++)
+        put_value(b, 12, w->same_as ? "y" : name_of(w, w->ports->out[k].value, text), &g->value[w->ports->out[k].value].tensor);
     fire_wire_close(b, place);
 }
 
-fire_status fire_onnx_write(fire_buffer *b, const fire_graph *g, fire_value x, fire_value y, int64_t n_weights, const fire_onnx_weight *weight,
+fire_status fire_onnx_write(fire_buffer *b, const fire_graph *g, const fire_onnx_ports *ports, int64_t n_weights, const fire_onnx_weight *weight,
                             int64_t n_meta, const fire_onnx_meta *meta, fire_error *err) {
     assert(b->size == 0);
     fire_context *ctx = g->ctx;
-    writer w = {.b = b, .g = g, .x = x, .y = y};
+    writer w = {.b = b, .g = g, .ports = ports};
     fire_status s = FIRE_NOMEM;
     w.name = fire_alloc(ctx, (size_t)g->n_values, sizeof *w.name, err);
     w.needed = w.name ? fire_alloc(ctx, (size_t)g->n_nodes, sizeof *w.needed, err) : NULL;

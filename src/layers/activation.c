@@ -16,6 +16,6 @@ static fire_value activation_build(fire_build *b, const void *attrs_, int n_in, 
 
 const fire_layer fire_layer_activation = {
     .name = "Activation", .help = "an activation by name",
-    .attrs = attrs, .attr_size = sizeof(activation_attrs), .min_in = 1, .max_in = 1, .build = activation_build,
+    .attrs = attrs, .attr_size = sizeof(activation_attrs), .min_in = 1, .max_in = 1, .passes_mask = true, .build = activation_build,
     .examples = {"[5] activation=relu", "[5] activation=softmax", "[3,4] activation=sigmoid", "[5] activation=tanh", "[5] activation=step", "[5]"},
 };

@@ -30,8 +30,8 @@ static fire_value dense_build(fire_build *b, const void *attrs_, int n_in, const
     fire_graph *g = b->g;
     fire_shape x = fire_shape_of(g, in[0]);
     if (x.rank < 2) return fire_graph_fail(g, FIRE_E_SHAPE, "Dense '%s': needs rows of at least one number, [n, features]; the input is [n]", g->layer);
-    fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, t->kernel_initializer, true);
-    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, t->bias_initializer, true) : 0;
+    fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, (fire_how){t->kernel_initializer}, true);
+    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, (fire_how){t->bias_initializer}, true) : 0;
     fire_value y;
     if (c && x.rank == 2) y = fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w, c), NULL);
     else {
@@ -43,7 +43,7 @@ static fire_value dense_build(fire_build *b, const void *attrs_, int n_in, const
 
 const fire_layer fire_layer_dense = {
     .name = "Dense", .help = "fully connected layer",
-    .attrs = attrs, .attr_size = sizeof(dense_attrs), .min_in = 1, .max_in = 1, .check = dense_check, .build = dense_build,
+    .attrs = attrs, .attr_size = sizeof(dense_attrs), .min_in = 1, .max_in = 1, .passes_mask = true, .check = dense_check, .build = dense_build,
     .examples = {"[4] units=5", "[4] units=3 use_bias=0", "[7] units=6 activation=relu", "[5] units=3 activation=softmax",
                  "[3,4] units=2 activation=tanh", "[4] units=1 activation=sigmoid kernel_initializer=\"RandomNormal stddev=0.1\""},
 };

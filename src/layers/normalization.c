@@ -56,9 +56,9 @@ static fire_value normalization_build(fire_build *b, const void *attrs_, int n_i
         spread.dim[d + 1] = keep ? row.dim[d] : 1;
         if (keep && d != row.rank - 1) last_only = false;
     }
-    fire_value mean = fire_weight(b, "mean", kept_shape, "zeros", false);
-    fire_value variance = fire_weight(b, "variance", kept_shape, "ones", false);
-    fire_weight(b, "count", (fire_shape){0}, "zeros", false);
+    fire_value mean = fire_weight(b, "mean", kept_shape, (fire_how){"zeros"}, false);
+    fire_value variance = fire_weight(b, "variance", kept_shape, (fire_how){"ones"}, false);
+    fire_weight(b, "count", (fire_shape){0}, (fire_how){"zeros"}, false);
     if (!last_only) {
         int64_t dims[FIRE_MAX_RANK];
         for (int d = 0; d < spread.rank; d++) dims[d] = spread.dim[d];

@@ -110,7 +110,7 @@ static void piece_run(const fire_call *call) {
 
 const fire_op fire_op_concat_piece = {
     .name = "ConcatPiece", .domain = FIRE_DOMAIN, .help = "the part of a joined tensor that came from one input",
-    .min_in = 2, .max_in = FIRE_MAX_IN, .n_out = 1, .shape_only = 0xFE, .attrs = attrs_of_piece, .attr_size = sizeof(piece_attrs),
+    .min_in = 2, .max_in = FIRE_MAX_IN, .n_out = 1, .shape_only = 0xFFFFFFFE, .attrs = attrs_of_piece, .attr_size = sizeof(piece_attrs),
     .infer = piece_infer, .run = piece_run,
     .examples = {"[4,5] [4,2] axis=1", "[4,5] [4,3] [4,2] axis=1", "[4,5] [4,1] [4,2] axis=1 last=1", "[3,2] [1,2]"},
 };

@@ -26,7 +26,7 @@ static void max_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fi
 
 const fire_op fire_op_max = {
     .name = "Max", .help = "largest of the inputs, element by element",
-    .min_in = 1, .max_in = FIRE_MAX_IN, .n_out = 1, .in_place = 1,
+    .min_in = 1, .max_in = FIRE_MAX_WALK, .n_out = 1, .in_place = 1,
     .infer = fire_infer_broadcast, .run = max_run, .grad = max_grad,
     .examples = {"[2,3] [2,3]", "[4,3] [3]", "[2,3] [2,3] [2,3]", "[3] [4,1]", "[2,3]", "i32[5] i32[5]"},
 };

@@ -5,7 +5,7 @@
 
 /* `count` runs of `length` elements of the output, which lie one after the other. walk.i[k] is where input k's run begins, and step[k],
 ** 0 or 1, how it moves within. */
-typedef struct runs { fire_walk walk; int64_t count, length, step[FIRE_MAX_IN]; } runs;
+typedef struct runs { fire_walk walk; int64_t count, length, step[FIRE_MAX_WALK]; } runs;
 
 /* runs_of - inputs in[n] broadcast to shape y. Neighbouring dimensions that all inputs walk through alike become one. */
 static inline runs runs_of(const fire_shape *y, int n, const fire_tensor *in) {
