@@ -15,6 +15,14 @@ static const large_case large[] = {
     {"Abs", "[37,129]", true}, {"Neg", "[37,129]", true}, {"Sign", "[37,129]", true}, {"Sqrt", "[37,129]>0", true},
     {"Exp", "[37,129]", true}, {"Log", "[37,129]>0", true}, {"Sigmoid", "[37,129]", true}, {"Tanh", "[37,129]", true}, {"Relu", "[37,129]", true},
     {"Sigmoid", "[65,1]", true}, {"Tanh", "[9,7]", true}, {"Exp", "[1000,3]", true},
+    {"Erf", "[37,129]", true}, {"Softplus", "[37,129]", true}, {"Softsign", "[37,129]", true}, {"Reciprocal", "[37,129]", true},
+    {"LeakyRelu", "[37,129] alpha=0.2", true}, {"ThresholdedRelu", "[37,129] alpha=0.5", true}, {"Elu", "[37,129] alpha=0.5", true}, {"Selu", "[37,129]", true},
+    {"HardSigmoid", "[37,129] alpha=1.5", true}, {"HardSwish", "[37,129]", true}, {"Mish", "[37,129]", true}, {"Swish", "[37,129]", true}, {"Gelu", "[37,129]", true},
+    {"Gelu", "[37,129] approximate=tanh", true}, {"PRelu", "[37,129] [129]", true}, {"PRelu", "[37,5,20] [5,1]", true},
+    {"LeakyReluGrad", "[37,129] [37,129]", true}, {"EluGrad", "[37,129] [37,129]", true}, {"SeluGrad", "[37,129] [37,129]", true}, {"MishGrad", "[37,129] [37,129]", true},
+    {"HardSigmoidGrad", "[37,129] [37,129] alpha=1.5", true}, {"HardSwishGrad", "[37,129] [37,129]", true}, {"SwishGrad", "[37,129] [37,129]", true},
+    {"GeluGrad", "[37,129] [37,129]", true}, {"GeluGrad", "[37,129] [37,129] approximate=tanh", true}, {"LogSoftmax", "[37,129]", true}, {"LogSoftmax", "[65,10]", true},
+    {"LogSoftmaxGrad", "[37,129] [37,129]", true}, {"LessOrEqual", "[37,129] [129]", true},
     {"ReluGrad", "[37,129] [37,129]", true}, {"SigmoidGrad", "[37,129] [37,129]", true}, {"TanhGrad", "[37,129] [37,129]", true},
     {"Add", "[37,129] [37,129]", true}, {"Add", "[37,129] [129]", true}, {"Add", "[37,10] [10]", true}, {"Add", "[37,129] []", true},
     {"Sub", "[37,129] [37,129]", true}, {"Sub", "[129] [37,129]", false}, {"Sub", "[37,1] [37,129]", true}, {"Mul", "[37,129] [37,1]", true},
@@ -51,16 +59,21 @@ static const large_case large[] = {
 };
 
 /* How far from the reference, which computes in double and rounds once: |got - want| <= rel |want| + abs. With eps the distance of 1 to
-** the next number (1.2e-7, 2.2e-16): one operation is off by eps / 2; exp, log, tanh, sigmoid by 3 eps, more where formulas follow. Sums of
+** the next number (1.2e-7, 2.2e-16): one operation is off by eps / 2; exp, log, tanh, sigmoid, erf by 3 eps, more where formulas follow: activations
+** are products of two or three of them, and in their slopes terms of size 1 and either sign are added. Sums of
 ** n numbers of size up to 1 and either sign lose eps / 2 of the running sum, some sqrt(n), at each step, so less than n eps / 4
 ** for the few thousand here; rows of softmax and cross-entropies hold such sums and logits of size 1. */
 static void tolerance(const char *op, const fire_call *call, double eps, double *rel, double *abs) {
-    static const char *const few[] = {"Exp", "Log", "Sigmoid", "Tanh", "SigmoidGrad", "TanhGrad", "Pow", "RowDropout"};
+    static const char *const few[] = {"Exp", "Log", "Sigmoid", "Tanh", "SigmoidGrad", "TanhGrad", "Pow", "RowDropout", "Erf", "Softplus", "Softsign", "HardSigmoid", "HardSwish"};
+    static const char *const activations[] = {"Elu", "Selu", "Mish", "Swish", "Gelu"};
     static const char *const sums[] = {"SumLike", "ReduceSum", "ReduceMean", "BiasReluGrad", "Gemm", "MatMul", "FusedGemm"};
     *rel = eps;
     *abs = 0;
     for (size_t i = 0; i < sizeof few / sizeof *few; i++)
         if (!strcmp(op, few[i])) *rel = 4 * eps;
+    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
+        if (!strncmp(op, activations[i], strlen(activations[i]))) *rel = 8 * eps, *abs = strstr(op, "Grad") ? 8 * eps : !strcmp(op, "Gelu") ? eps : 0; /* far below 0 the rounding of x^2 counts x^2 times */
+    if (!strncmp(op, "HardS", 5)) *rel = 4 * eps, *abs = 4 * eps;
     if (!strcmp(op, "TanhGrad")) *abs = 2 * eps; /* the reference, too, takes y^2 from 1 */
     if (strstr(op, "Softmax") || strstr(op, "CrossEntropy")) {
         const fire_shape *x = &call->in[0].shape;
@@ -394,7 +407,23 @@ static void sigmoid_range(const fire_kernel *k, fire_context *ctx, fire_type typ
     special(k, ctx, type, 2, (const double[]){1000, -1000}, (const double[]){1, 0});
 }
 
+static double softplus(double x) { return (x > 0 ? x : 0) + log1p(exp(-fabs(x))); }
+static void erf_range(const fire_kernel *k, fire_context *ctx, fire_type type) {
+    sweep(k, ctx, type, erf, -7, 7, 4);
+    sweep(k, ctx, type, erf, -1, 1, 4);
+    sweep(k, ctx, type, erf, -1e-6, 1e-6, 4);
+    special(k, ctx, type, 5, odd, (const double[]){0, -0.0, 1, -1, NAN});
+    special(k, ctx, type, 2, (const double[]){1000, -1000}, (const double[]){1, -1});
+}
+static void softplus_range(const fire_kernel *k, fire_context *ctx, fire_type type) {
+    sweep(k, ctx, type, softplus, -87, 87, 4);
+    sweep(k, ctx, type, softplus, -2, 2, 4);
+    special(k, ctx, type, 3, (const double[]){INFINITY, -INFINITY, NAN}, (const double[]){INFINITY, 0, NAN});
+}
+
 static void test_ranges(void **state) {
+    each_kernel_of("Erf", erf_range);
+    each_kernel_of("Softplus", softplus_range);
     each_kernel_of("Exp", exp_range);
     each_kernel_of("Log", log_range);
     each_kernel_of("Tanh", tanh_range);

@@ -20,6 +20,7 @@ COMPARE(equal, ==)
 COMPARE(greater, >)
 COMPARE(greater_or_equal, >=)
 COMPARE(less, <)
+COMPARE(less_or_equal, <=)
 #undef COMPARE
 
 static void T(where)(const fire_call *call) {

@@ -1,4 +1,4 @@
-/* softmax.c - Softmax along the last dimension, its gradient, and the softmax cross-entropy with its gradient. */
+/* softmax.c - Softmax and LogSoftmax along the last dimension, their gradients, and the softmax cross-entropy with its gradient. */
 #include "kernel.h"
 #include "vector.h"
 
@@ -25,6 +25,8 @@ static const char *softmax_decline_as(const char *op, const fire_call *call) {
 }
 static const char *softmax_decline(fire_context *ctx, const fire_call *call) { return softmax_decline_as("Softmax", call); }
 static const char *softmax_grad_decline(fire_context *ctx, const fire_call *call) { return softmax_decline_as("SoftmaxGrad", call); }
+static const char *log_softmax_decline(fire_context *ctx, const fire_call *call) { return softmax_decline_as("LogSoftmax", call); }
+static const char *log_softmax_grad_decline(fire_context *ctx, const fire_call *call) { return softmax_decline_as("LogSoftmaxGrad", call); }
 static const char *cross_entropy_decline(fire_context *ctx, const fire_call *call) { return decline_type(call); }
 
 #define KERNEL(symbol, op_name, declines)                                                         \
@@ -37,5 +39,7 @@ static const char *cross_entropy_decline(fire_context *ctx, const fire_call *cal
         .name = "native." FIRE_ISA_TEXT "." #symbol, .op = op_name, .isa = FIRE_ISA_LEVEL, .decline = declines, .run = symbol##_run};
 KERNEL(softmax, "Softmax", softmax_decline)
 KERNEL(softmax_grad, "SoftmaxGrad", softmax_grad_decline)
+KERNEL(log_softmax, "LogSoftmax", log_softmax_decline)
+KERNEL(log_softmax_grad, "LogSoftmaxGrad", log_softmax_grad_decline)
 KERNEL(softmax_cross_entropy, "SoftmaxCrossEntropy", cross_entropy_decline)
 KERNEL(softmax_cross_entropy_grad, "SoftmaxCrossEntropyGrad", cross_entropy_decline)

@@ -56,6 +56,48 @@ static void T(softmax_grad)(const fire_call *call, int64_t rows, int64_t classes
     }
 }
 
+/* y = x - log of the sum of e^x */
+static void T(log_softmax)(const fire_call *call, int64_t rows, int64_t classes) {
+    const REAL *x = call->in[0].data;
+    REAL *y = call->out[0].data;
+    for (int64_t i = 0; i < rows; i++, x += classes, y += classes) {
+        VEC m = (VEC){0} - INFINITY, total = {0};
+        for (int64_t k = 0, n; k < classes; k += n) {
+            n = classes - k < LANES ? classes - k : LANES;
+            VEC v = T(load_part)(x + k, n, -INFINITY);
+            m = V(choose)((MASK)(v > m), v, m);
+        }
+        REAL top = T(max_lanes)(m);
+        for (int64_t k = 0, n; k < classes; k += n) {
+            n = classes - k < LANES ? classes - k : LANES;
+            total += V(exp)(T(load_part)(x + k, n, -INFINITY) - top);
+        }
+        REAL log_sum = V(log)(V(all)(T(add_lanes)(total)))[0];
+        for (int64_t k = 0, n; k < classes; k += n) {
+            n = classes - k < LANES ? classes - k : LANES;
+            T(store_part)(y + k, n, T(load_part)(x + k, n, 0) - top - log_sum);
+        }
+    }
+}
+
+/* dx = dy - e^y times the sum of dy */
+static void T(log_softmax_grad)(const fire_call *call, int64_t rows, int64_t classes) {
+    const REAL *y = call->in[0].data, *dy = call->in[1].data;
+    REAL *dx = call->out[0].data;
+    for (int64_t i = 0; i < rows; i++, y += classes, dy += classes, dx += classes) {
+        VEC total = {0};
+        for (int64_t k = 0, n; k < classes; k += n) {
+            n = classes - k < LANES ? classes - k : LANES;
+            total += T(load_part)(dy + k, n, 0);
+        }
+        REAL sum = T(add_lanes)(total);
+        for (int64_t k = 0, n; k < classes; k += n) {
+            n = classes - k < LANES ? classes - k : LANES;
+            T(store_part)(dx + k, n, T(load_part)(dy + k, n, 0) - V(exp)(T(load_part)(y + k, n, 0)) * sum);
+        }
+    }
+}
+
 /* Losses and probabilities. The target is a class per row or a distribution per row. */
 static void T(softmax_cross_entropy)(const fire_call *call, int64_t rows, int64_t classes) {
     const fire_tensor *target = &call->in[1];

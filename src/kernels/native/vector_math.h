@@ -1,4 +1,4 @@
-/* vector_math.h - exp, log, tanh, sigmoid of all lanes, without branches; vector.h includes it for each type through both.h.
+/* vector_math.h - exp, log, tanh, sigmoid, erf ... of all lanes, without branches; vector.h includes it for each type through both.h.
 **
 ** Exponentials are Taylor's series on [-ln 2 / 2, ln 2 / 2], logarithms the series of the inverse hyperbolic tangent; terms end where the
 ** first one left out is below a tenth of the last place. Errors are 1 to 2.5 units in the last place (tests/test_kernel_bits.c).
@@ -86,6 +86,61 @@ INLINE VEC V(tanh)(VEC x) {
     a = V(choose)((MASK)(a > 40), V(all)(40), a);
     VEC q = V(exp_reduced)(a, &n), power = V(power_of_2)(n), m = q * power + (power - 1);
     return (VEC)((MASK)(m / (m + 2)) | sign);
+}
+
+/* e^x - 1 for x <= 0, which keeps its digits near 0; it is -1 long before x = -40. NaN stays NaN. */
+INLINE VEC V(expm1_below)(VEC x) {
+    MASK n;
+    VEC q = V(exp_reduced)(V(choose)((MASK)(x < -40), V(all)(-40), x), &n), power = V(power_of_2)(n);
+    return q * power + (power - 1);
+}
+
+/* log(1 + e^x), given e = e^-|x|. NaN stays NaN. */
+INLINE VEC V(softplus_of)(VEC x, VEC e) { return V(choose)((MASK)(x <= 0), V(all)(0), x) + V(log1p)(e); }
+
+/* erfc x for x >= 0, given e = e^(-x^2): e / (1 + 2 x) times a polynomial in (x - 3.75) / (x + 3.75), which stays in [-1, 1). Its coefficients
+** come from the Chebyshev series of (1 + 2 x) e^(x^2) erfc x, cut where terms are below the last place. */
+INLINE VEC V(erfc_of)(VEC x, VEC e) {
+    static const REAL narrow[] = {(REAL)-2.2411675e-4, (REAL)3.9630761e-4, (REAL)1.67591222e-3, (REAL)-9.84449486e-3, (REAL)2.84092524e-2, (REAL)-5.86468587e-2,
+                                  (REAL)9.22907696e-2, (REAL)-0.10881427, (REAL)8.227842e-2, (REAL)3.58627039e-3, (REAL)-0.140240658, (REAL)1.23751262};
+    static const REAL wide[] = {(REAL)3.111433380979925199e-10, (REAL)-2.623107347133475761e-9, (REAL)-3.744210080962018644e-9, (REAL)3.197926671666804292e-8,
+                                (REAL)2.326350870885912373e-8, (REAL)-2.485712624801674287e-7, (REAL)-5.72182306032240875e-8, (REAL)1.741982158622481592e-6,
+                                (REAL)-9.735598967367749341e-7, (REAL)-1.143804803334689355e-5, (REAL)2.238423915508222982e-5, (REAL)5.164652974177416126e-5,
+                                (REAL)-2.90154080540841711e-4, (REAL)2.937143780449580299e-4, (REAL)1.755625852895295357e-3, (REAL)-9.746579683265262231e-3,
+                                (REAL)2.836227741895640429e-2, (REAL)-5.86933985766493384e-2, (REAL)9.230432116037747776e-2, (REAL)-0.1088039301424446127,
+                                (REAL)8.227673849014520768e-2, (REAL)3.585415485479025638e-3, (REAL)-0.1402405985855469624, (REAL)1.237512630837827529};
+    const REAL *c = F32 ? narrow : wide;
+    enum { END = F32 ? sizeof narrow / sizeof *narrow : sizeof wide / sizeof *wide };
+    VEC s = (x - (REAL)3.75) / (x + (REAL)3.75), p = V(all)(c[0]);
+    UNROLL for (int i = 1; i < END; i++) p = p * s + c[i];
+    return p * e / (x * 2 + 1);
+}
+
+/* The error function: near 0 its Taylor series, so that its digits are kept. */
+INLINE VEC V(erf)(VEC x) {
+    static const REAL series[] = {(REAL)4.463224263286477345e-13, (REAL)-6.711366855164110378e-12, (REAL)9.422759064650410971e-11, (REAL)-1.229055530171792735e-9,
+                                  (REAL)1.480719281587921724e-8, (REAL)-1.636584469123492432e-7, (REAL)1.64621143658892474e-6, (REAL)-1.492565035840625098e-5,
+                                  (REAL)1.205533298178966425e-4, (REAL)-8.548327023450852833e-4, (REAL)5.223977625442187842e-3, (REAL)-2.686617064513125176e-2,
+                                  (REAL)0.1128379167095512574, (REAL)-0.3761263890318375246, (REAL)1.128379167095512574};
+    enum { FIRST = F32 ? 6 : 0, END = sizeof series / sizeof *series };
+    VEC a = V(abs)(x), z, p = V(all)(series[FIRST]);
+    a = V(choose)((MASK)(a > 40), V(all)(40), a); /* it is 1 long before */
+    z = a * a;
+    UNROLL for (int i = FIRST + 1; i < END; i++) p = p * z + series[i];
+    p = V(choose)((MASK)(a < (REAL)0.75), p * a, 1 - V(erfc_of)(a, V(exp)(-z)));
+    return (VEC)((MASK)p | ((MASK)x & SIGN));
+}
+
+/* The share of a normal distribution below x, (1 + erf(x / sqrt 2)) / 2, given e = e^(-x^2 / 2). */
+INLINE VEC V(normal_share)(VEC x, VEC e) {
+    VEC half = V(erfc_of)(V(abs)(x) * (REAL)0.70710678118654752440, e) * (REAL)0.5;
+    return V(choose)((MASK)(x > 0), 1 - half, half);
+}
+
+/* tanh(log(1 + e^x)) = n / (n + 2) with n = e^x (e^x + 2); it is 1 long before x = 40. */
+INLINE VEC V(mish_share)(VEC x) {
+    VEC e = V(exp)(V(choose)((MASK)(x > 40), V(all)(40), x)), n = e * (e + 2);
+    return n / (n + 2);
 }
 
 #undef F32

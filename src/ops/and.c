@@ -1,0 +1,19 @@
+/* and - y = a and b, for booleans, with broadcasting. */
+#include "op.h"
+
+static fire_status and_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
+    for (int i = 0; i < 2; i++)
+        if (in[i].type != FIRE_BOOL) return fire_fail(err, FIRE_E_SHAPE, "input %d is %s, expected bool", i, fire_type_text(in[i].type));
+    out[0].type = FIRE_BOOL;
+    return fire_broadcast_shape(&in[0].shape, &in[1].shape, &out[0].shape, err);
+}
+
+static double and_of(double a, double b) { return a != 0 && b != 0; }
+static void and_run(const fire_call *call) { fire_run_binary(call, and_of); }
+
+const fire_op fire_op_and = {
+    .name = "And", .help = "logical a and b",
+    .min_in = 2, .max_in = 2, .n_out = 1, .in_place = 3,
+    .infer = and_infer, .run = and_run,
+    .examples = {"bool[7] bool[7]", "bool[4,3] bool[3]", "bool[2,1] bool[3]"},
+};

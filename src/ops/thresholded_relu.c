@@ -1,0 +1,42 @@
+/* thresholded_relu - y = x above alpha, else 0, element by element. */
+#include "op.h"
+#include <math.h>
+
+typedef struct { double alpha; } thresholded_relu_attrs;
+static const fire_attr attrs_of_thresholded_relu[] = {
+    {"alpha", FIRE_ATTR_FLOAT, offsetof(thresholded_relu_attrs, alpha), 1, 0, 0, .help = "threshold"},
+    {0},
+};
+
+static double thresholded_relu_of(const thresholded_relu_attrs *t, double x) { return x > t->alpha || x != x ? x : 0; }
+static void thresholded_relu_run(const fire_call *call) {
+    const thresholded_relu_attrs *t = call->attrs;
+    for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++) fire_put(&call->out[0], i, thresholded_relu_of(t, fire_get(&call->in[0], i)));
+}
+
+static void thresholded_relu_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
+    char text[FIRE_ATTRS_TEXT];
+    dx[0] = fire_apply(g, "ThresholdedReluGrad", 2, FIRE_IN(n->in[0], dy[0]), fire_node_attrs(n, text));
+}
+
+const fire_op fire_op_thresholded_relu = {
+    .name = "ThresholdedRelu", .help = "x above alpha, else 0",
+    .min_in = 1, .max_in = 1, .n_out = 1, .in_place = 1, .attrs = attrs_of_thresholded_relu, .attr_size = sizeof(thresholded_relu_attrs),
+    .infer = fire_infer_same_float, .run = thresholded_relu_run, .grad = thresholded_relu_grad,
+    .examples = {"[7]", "[2,3,4] alpha=0.3"},
+};
+
+/* dx = dy dy/dx, from x and dy. */
+static double thresholded_relu_slope(const thresholded_relu_attrs *t, double x) { return x > t->alpha; }
+static void thresholded_relu_grad_run(const fire_call *call) {
+    const thresholded_relu_attrs *t = call->attrs;
+    for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++)
+        fire_put(&call->out[0], i, fire_get(&call->in[1], i) * thresholded_relu_slope(t, fire_get(&call->in[0], i)));
+}
+
+const fire_op fire_op_thresholded_relu_grad = {
+    .name = "ThresholdedReluGrad", .domain = FIRE_DOMAIN, .help = "gradient of ThresholdedRelu, from its input x and dy",
+    .min_in = 2, .max_in = 2, .n_out = 1, .in_place = 3, .attrs = attrs_of_thresholded_relu, .attr_size = sizeof(thresholded_relu_attrs),
+    .infer = fire_infer_same_float, .run = thresholded_relu_grad_run,
+    .examples = {"[7] [7]", "[2,3,4] [2,3,4] alpha=0.3"},
+};
