@@ -61,6 +61,32 @@ int fire_layer_axis(fire_graph *g, const char *layer, int64_t axis, fire_shape x
     return -1;
 }
 
+bool fire_axes_last(fire_graph *g, const char *layer, const fire_ints *axes, fire_shape x, int *perm, int *back, fire_shape *width) {
+    uint32_t moved = 0;
+    int n = 0;
+    *width = (fire_shape){.rank = 0};
+    for (int i = 0; i < axes->n; i++) {
+        int a = fire_layer_axis(g, layer, axes->v[i], x);
+        if (a < 0) return false;
+        if (moved >> a & 1) {
+            fire_graph_fail(g, FIRE_E_ATTRIBUTE, "%s '%s': axis %d is listed twice", layer, g->layer ? g->layer : "", a);
+            return false;
+        }
+        moved |= 1u << a;
+        width->dim[width->rank++] = x.dim[a];
+        perm[x.rank - axes->n + i] = a;
+    }
+    for (int d = 0; d < x.rank; d++)
+        if (!(moved >> d & 1)) perm[n++] = d;
+    for (int d = 0; d < x.rank; d++) back[perm[d]] = d;
+    return true;
+}
+
+fire_value fire_filled(fire_graph *g, fire_type type, fire_shape shape, double v) {
+    if (g->first.status) return 0;
+    return fire_two(g, "Expand", fire_graph_scalar(g, type, v), fire_graph_const(g, FIRE_I64, (fire_shape){1, {shape.rank}}, shape.dim));
+}
+
 /* ---- einsum ---- */
 
 /* The labels of an operand in a new order, with their dimensions. */

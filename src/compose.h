@@ -36,4 +36,10 @@ fire_value fire_drop(fire_build *b, fire_value x, double rate);
 
 /* fire_layer_axis - an axis as Keras counts them, the batch being 0, from 0; never the batch. Fails the graph and gives -1. */
 int fire_layer_axis(fire_graph *g, const char *layer, int64_t axis, fire_shape x);
+
+/* fire_axes_last - perm brings the axes of a list to the end, in the order in which they are listed, back undoes it; *width: their sizes. */
+bool fire_axes_last(fire_graph *g, const char *layer, const fire_ints *axes, fire_shape x, int *perm, int *back, fire_shape *width);
+
+/* fire_filled - v in every place of a shape without batch: a few bytes in a saved model, a constant in a plan. */
+fire_value fire_filled(fire_graph *g, fire_type type, fire_shape shape, double v);
 #endif

@@ -5,6 +5,7 @@
 #include "plan.h"
 #include "rng.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,20 +16,41 @@ enum { ROWS = 6, MOST = 784 * ROWS };
 
 static double number(uint64_t i, uint64_t stream) { return 2 * fire_uniform53(fire_draw(fire_key_make(3, FIRE_STREAM_TEST), i, stream)) - 1; }
 
-/* "[3,4] units=2": the shape of a row; returns the attributes. */
-static const char *row_shape(const char *example, fire_shape *x) {
-    const char *p = example + 1;
-    for (*x = (fire_shape){0}; *p && *p != ']'; p += *p == ',') x->dim[x->rank++] = strtol(p, (char **)&p, 10);
-    return p + (*p == ']');
+/* "[3,4] [2] units=2": the shapes of the inputs of a row; returns the attributes. */
+static const char *row_shapes(const char *p, int *n, fire_shape *x) {
+    for (*n = 0; *p == '['; ) {
+        fire_shape *s = &x[(*n)++];
+        *s = (fire_shape){0};
+        for (p++; *p && *p != ']'; p += *p == ',') s->dim[s->rank++] = strtol(p, (char **)&p, 10);
+        for (p += *p == ']'; *p == ' ';) p++;
+    }
+    return p;
 }
 
-/* One layer behind a given input, with values: drawn ones plus something, so that biases count. */
+/* One layer behind given inputs, with values: drawn ones plus something, so that biases count. *x: the shape of the network's input. */
 static fire_network *one_layer(fire_context *ctx, const fire_layer *kind, const char *example, fire_type type, fire_shape *x) {
     fire_network *net;
-    const char *attrs = row_shape(example, x);
+    fire_shape part[FIRE_MAX_PARTS];
+    int n_in;
+    const char *attrs = row_shapes(example, &n_in, part);
     OK(fire_network_new(ctx, type, &net, &err));
-    OK(fire_network_add(net, kind->name, attrs, &err));
-    OK(fire_network_build(net, x, &err));
+    if (n_in == 1) {
+        OK(fire_network_add(net, kind->name, attrs, &err));
+        OK(fire_network_build(net, &part[0], &err));
+        *x = part[0];
+    } else {
+        int32_t in[FIRE_MAX_PARTS], y;
+        *x = (fire_shape){1, {0}};
+        for (int i = 0; i < n_in; i++) {
+            char text[FIRE_SHAPE_TEXT], shape[FIRE_SHAPE_TEXT + 16];
+            snprintf(shape, sizeof shape, "shape=%s", fire_shape_text(&part[i], text));
+            for (char *c = shape; (c = strchr(c, ' '));) memmove(c, c + 1, strlen(c));
+            OK(fire_network_input(net, shape, &in[i], &err));
+            x->dim[0] += fire_count(&part[i]);
+        }
+        OK(fire_network_call(net, kind->name, attrs, n_in, in, &y, &err));
+        OK(fire_network_outputs(net, 1, &y, &err));
+    }
     OK(fire_network_init(net, 5, &err));
     for (int i = 0; i < fire_network_weights(net); i++) {
         fire_weight_info w;
@@ -66,7 +88,7 @@ static void gradients(void **state) {
     harness_init(&h);
     fire_context *ctx = harness_context(&h, NULL);
     for (const fire_layer *const *k = fire_layers; *k; k++)
-        for (int e = 0; e < 8 && (*k)->examples[e]; e++) {
+        for (int e = 0; e < 12 && (*k)->examples[e]; e++) {
             static double x[MOST], y[MOST], dx[MOST], dw[8][MOST];
             fire_shape row;
             fire_network *net = one_layer(ctx, *k, (*k)->examples[e], FIRE_F64, &row);
@@ -110,7 +132,7 @@ static void float32_agrees(void **state) {
     fire_context *ctx;
     OK(fire_context_new(NULL, &ctx, &err));
     for (const fire_layer *const *k = fire_layers; *k; k++)
-        for (int e = 0; e < 8 && (*k)->examples[e]; e++) {
+        for (int e = 0; e < 12 && (*k)->examples[e]; e++) {
             static double x[MOST], wide[MOST];
             static float narrow[MOST];
             fire_shape row;
