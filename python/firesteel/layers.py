@@ -26,6 +26,11 @@ def _must_be_given(kind: str) -> dict[str, Any]:
     return {}
 
 
+def _ints(value: int | Sequence[int] | None) -> tuple[int, ...]:
+    """One number or several, or none, as a list of the engine."""
+    return () if value is None else (int(value),) if hasattr(value, "__index__") else tuple(int(v) for v in value)
+
+
 class Layer(Named):
     """Base class of all layers."""
 
@@ -164,3 +169,59 @@ class Normalization(Layer):
         alone.adapt(data)
         self._values = alone.get_weights()
         self._adapted_shape = alone.input_shape[1:]
+
+
+class BatchNormalization(Layer):
+    """Shifts and scales to mean 0 and variance 1 over the batch."""
+
+    def __init__(self, axis: int = -1, momentum: float = 0.99, epsilon: float = 0.001, center: bool = True, scale: bool = True,
+                 beta_initializer: str | Initializer = "zeros", gamma_initializer: str | Initializer = "ones",
+                 moving_mean_initializer: str | Initializer = "zeros", moving_variance_initializer: str | Initializer = "ones",
+                 beta_regularizer: str | Named | None = None, gamma_regularizer: str | Named | None = None,
+                 beta_constraint: str | Named | None = None, gamma_constraint: str | Named | None = None, synchronized: bool = False,
+                 name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, axis=axis, momentum=momentum, epsilon=epsilon, center=center, scale=scale,
+                         beta_initializer=beta_initializer, gamma_initializer=gamma_initializer,
+                         moving_mean_initializer=moving_mean_initializer, moving_variance_initializer=moving_variance_initializer,
+                         beta_regularizer=beta_regularizer, gamma_regularizer=gamma_regularizer, beta_constraint=beta_constraint,
+                         gamma_constraint=gamma_constraint, synchronized=synchronized)
+
+
+class GroupNormalization(Layer):
+    """Shifts and scales groups of channels of each row to mean 0 and variance 1."""
+
+    def __init__(self, groups: int = 32, axis: int = -1, epsilon: float = 0.001, center: bool = True, scale: bool = True,
+                 beta_initializer: str | Initializer = "zeros", gamma_initializer: str | Initializer = "ones",
+                 beta_regularizer: str | Named | None = None, gamma_regularizer: str | Named | None = None,
+                 beta_constraint: str | Named | None = None, gamma_constraint: str | Named | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, groups=groups, axis=axis, epsilon=epsilon, center=center, scale=scale,
+                         beta_initializer=beta_initializer, gamma_initializer=gamma_initializer, beta_regularizer=beta_regularizer,
+                         gamma_regularizer=gamma_regularizer, beta_constraint=beta_constraint, gamma_constraint=gamma_constraint)
+
+
+class LayerNormalization(Layer):
+    """Shifts and scales each row to mean 0 and variance 1."""
+
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 0.001, center: bool = True, scale: bool = True,
+                 beta_initializer: str | Initializer = "zeros", gamma_initializer: str | Initializer = "ones",
+                 beta_regularizer: str | Named | None = None, gamma_regularizer: str | Named | None = None,
+                 beta_constraint: str | Named | None = None, gamma_constraint: str | Named | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, axis=_ints(axis), epsilon=epsilon, center=center, scale=scale, beta_initializer=beta_initializer,
+                         gamma_initializer=gamma_initializer, beta_regularizer=beta_regularizer, gamma_regularizer=gamma_regularizer,
+                         beta_constraint=beta_constraint, gamma_constraint=gamma_constraint)
+
+
+class RMSNormalization(Layer):
+    """Scales each row to a mean square of 1."""
+
+    def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-06, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, axis=_ints(axis), epsilon=epsilon)
+
+
+class UnitNormalization(Layer):
+    """Scales each row to length 1."""
+
+    def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
+        super().__init__(name, axis=_ints(axis))

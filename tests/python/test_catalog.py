@@ -27,8 +27,8 @@ def test_signature(entry):
         default = parameters[attr["name"]].default
         if default is inspect.Parameter.empty:
             continue  # it must be given, as in Keras
-        if attr["name"] == "activation" and default is None:
-            default = "linear"
+        if default is None:  # nothing, in the engine's words
+            default = "linear" if attr["name"] == "activation" else ""
         if attr["type"] == "ints" and isinstance(default, int):
             default = [default]
         assert default == attr["default"] and isinstance(default, bool) == (attr["type"] == "bool"), attr
