@@ -22,6 +22,12 @@ typedef struct cli_option {
     const char *help;
 } cli_option;
 
+/* Rows of a table for how a data file is read: the struct has the texts invalid, header, separator. See cli_read_how. */
+#define CLI_READ_OPTIONS(options)                                                                                                                       \
+    {"invalid", 0, CLI_TEXT, offsetof(options, invalid), .arg = "HOW", .choices = "error|skip|keep", .help = "what to do with empty fields, NaN and infinities"}, \
+    {"header", 0, CLI_TEXT, offsetof(options, header), .arg = "HOW", .choices = "auto|yes|no", .help = "whether the first line of a CSV names columns"},  \
+    {"separator", 0, CLI_TEXT, offsetof(options, separator), .arg = "C", .help = "between the fields of a CSV: a character, or tab; a comma if not given"}
+
 typedef struct cli_command {
     const char *name, *usage, *summary;
     const cli_option *options;

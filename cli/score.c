@@ -12,9 +12,7 @@ static const cli_option table[] = {
     {"raw", 'r', CLI_FLAG, offsetof(options, raw), .help = "logits, what the last softmax or sigmoid sees: further columns of a CSV, in place of the outputs in an NPY"},
     {"features", 'f', CLI_TEXT, offsetof(options, features), .arg = "A,B", .help = "columns of a CSV, names or numbers; those of training, or all, if not given"},
     {"scale", 0, CLI_NUMBER, offsetof(options, scale), 0, 1e-30, 1e30, "S", NULL, "divide all numbers by S; for whole numbers as in training if not given"},
-    {"invalid", 0, CLI_TEXT, offsetof(options, invalid), .arg = "HOW", .choices = "error|skip|keep", .help = "what to do with empty fields, NaN and infinities"},
-    {"header", 0, CLI_TEXT, offsetof(options, header), .arg = "HOW", .choices = "auto|yes|no", .help = "whether the first line of a CSV names columns"},
-    {"separator", 0, CLI_TEXT, offsetof(options, separator), .arg = "C", .help = "between the fields of a CSV: a character, or tab; a comma if not given"},
+    CLI_READ_OPTIONS(options),
     {"threads", 0, CLI_INT, offsetof(options, threads), 1, 1, 1024, "N", NULL, "threads to use"},
     {0},
 };
