@@ -3,6 +3,7 @@
 #include "rng.h"
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -488,16 +489,14 @@ const void *fire_dataset_direct(const fire_dataset *d, fire_role role, bool vali
     return fire_view_direct(c->view[role], raw - c->first, type);
 }
 
-/* "column 'kind': the label" when the column is known, else "the label". */
-static const char *label_name(const fire_dataset *d, char name[120]) {
-    char quoted[96];
-    if (!d->label) return "the label";
-    fire_escape(quoted, sizeof quoted, d->label, strlen(d->label));
-    size_t k = strlen(quoted);
-    memcpy(name, "column '", 8);
-    memcpy(name + 8, quoted, k);
-    memcpy(name + 8 + k, "': the label", 13);
-    return name;
+/* Whose label: "column 'kind': the label of row 7", without the column when it has no name, and without the row when rows were dealt: then
+** they have no number that anybody knows. */
+static const char *label_place(const fire_dataset *d, bool part, int64_t i, char place[160]) {
+    char quoted[96] = "";
+    if (d->label) fire_escape(quoted, sizeof quoted, d->label, strlen(d->label));
+    int n = snprintf(place, 160, d->label ? "column '%s': %s" : "%s%s", quoted, d->start[0] ? "a label" : "the label of row ");
+    if (!d->start[0]) snprintf(place + n, (size_t)(160 - n), "%lld", (long long)fire_dataset_source(d, part, i));
+    return place;
 }
 
 fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t classes, fire_error *err) {
@@ -510,12 +509,11 @@ fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t classes, fi
             fire_dataset_gather(d, FIRE_ROLE_Y, part, NULL, i, 1, FIRE_F64, y);
             for (int64_t k = 0; k < width && !st; k++) {
                 const double v = y[k];
-                char name[120];
+                char place[160];
                 if (classes ? v >= 0 && v < (double)classes && v == floor(v) : v >= 0 && v <= 1) continue;
-                const long long row = (long long)fire_dataset_source(d, part, i);
-                st = classes ? fire_fail(err, FIRE_E_LABEL, "%s of row %lld is %g, expected a whole number from 0 to %lld; use StringIndexer, or give the last layer one unit per class",
-                                         label_name(d, name), row, v, (long long)classes - 1)
-                             : fire_fail(err, FIRE_E_LABEL, "%s of row %lld is %g, expected 0, 1 or a probability", label_name(d, name), row, v);
+                label_place(d, part, i, place);
+                st = classes ? fire_fail(err, FIRE_E_LABEL, "%s is %g, expected a whole number from 0 to %lld; number the classes from 0, or give the last layer one unit per class", place, v, (long long)classes - 1)
+                             : fire_fail(err, FIRE_E_LABEL, "%s is %g, expected 0, 1 or a probability", place, v);
             }
         }
     fire_free(d->ctx, y);

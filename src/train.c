@@ -184,7 +184,7 @@ static fire_status diverged(fit *f, double loss, int32_t epoch, int64_t step, fi
     net->step = 0;
     if (slice >= 0) {
         char where[40] = "";
-        if (row >= 0) snprintf(where, sizeof where, ", first in row %lld", (long long)row);
+        if (row >= 0) snprintf(where, sizeof where, ", row %lld for one", (long long)row);
         return fire_fail(err, FIRE_E_DIVERGED, "the loss became %s at epoch %d, step %lld: the %s of this batch hold NaN or infinity%s; fill or leave out such rows. The weights of %s were put back",
                          how, (int)epoch + 1, (long long)step + 1, what, where, back);
     }

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from . import _core, _weights, errors
 from ._text import Named, attrs_text, parse_attrs
 from .initializers import Initializer
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def _must_be_given(kind: str) -> dict[str, Any]:
@@ -97,6 +96,12 @@ class Layer(Named):
         """Copies of its weights, in Keras' order."""
         return _weights.get(*self._place())
 
+    def _take_values(self) -> None:
+        """Set the weights that were given before it had a model; a single number fills a weight of any shape."""
+        net, i = self._place()
+        values = [np.full(shape, v) if np.ndim(v) == 0 else v for v, (_, _, shape) in zip(self._values or [], _weights.own(net, i))]
+        _weights.put(net, values, i)
+
     def set_weights(self, values: Sequence[Any]) -> None:
         """Copy values into its weights."""
         net, i = self._place()
@@ -151,11 +156,20 @@ class Flatten(Layer):
 
 
 class Normalization(Layer):
-    """(x - mean) / sqrt(variance) along `axis`, learnt from data by adapt, or by fit when nobody adapted it."""
+    """(x - mean) / sqrt(variance) along `axis`, both given, or learnt from data by adapt, or by fit when nobody adapted it."""
 
-    def __init__(self, axis: int | Sequence[int] | None = -1, name: str | None = None) -> None:
+    def __init__(self, axis: int | Sequence[int] | None = -1, mean: Any = None, variance: Any = None, name: str | None = None) -> None:
         axes = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         super().__init__(name, axis=axes)
+        if (mean is None) != (variance is None):
+            raise errors.make(1001, f"Normalization: {'mean' if variance is None else 'variance'} without {'variance' if variance is None else 'mean'}; give both, or none to learn them")
+        if mean is not None:
+            given = [np.asarray(mean, np.float64), np.asarray(variance, np.float64)]
+            if not all(np.isfinite(v).all() for v in given) or (given[1] < 0).any():
+                raise errors.make(1004, "Normalization: mean and variance are finite numbers, variance at least 0")
+            self._values = [*given, np.zeros(())]
+            if axes == (-1,) and given[0].ndim == 1:
+                self._adapted_shape = given[0].shape
 
     def adapt(self, data: Any) -> None:
         """Learn mean and variance of x. Inside a model of which this is the first layer, or before it is in one."""

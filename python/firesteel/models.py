@@ -104,8 +104,12 @@ class Sequential:
         if layer._values is not None:
             if not self._net.info()["built"]:
                 self.pop()
-                raise errors.make(1006, f"add: an adapted {layer.kind} needs a model whose shape is known; begin it with an Input layer")
-            layer.set_weights(layer._values)
+                raise errors.make(1006, f"add: {layer.kind} with values of its own needs a model whose shape is known; begin it with an Input layer")
+            try:
+                layer._take_values()
+            except errors.FiresteelError:
+                self.pop()
+                raise
 
     def pop(self) -> Layer | None:
         """Remove the last layer and give it back."""

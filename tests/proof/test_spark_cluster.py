@@ -13,9 +13,7 @@ import firesteel as fire
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/spark"))
-from bed import flower_rows, make_session, processor_ticks  # noqa: E402
-
-from firesteel.spark import NNClassifier  # noqa: E402
+from bed import flower_table, make_session, processor_ticks, refuses_a_third_worker, small, trains_and_scores  # noqa: E402
 
 
 def wait_for(text, log, seconds=120):
@@ -68,27 +66,15 @@ def spark(cluster):
 
 @pytest.fixture(scope="module")
 def df(spark):
-    x, y = flower_rows()
-    return spark.createDataFrame([(*map(float, r), float(c)) for r, c in zip(x, y)], ["a", "b", "c", "d", "label"])
-
-
-def small(**params):
-    return NNClassifier(**{**dict(featuresCol=list("abcd"), hiddenLayers=[16], epochs=8, batchSize=16, learningRate=0.02, seed=5, verbose=0, numWorkers=2), **params})
+    return flower_table(spark)
 
 
 def test_train_and_score(df):
-    model = small().fit(df)  # executors may still be registering
-    rows = model.transform(df).collect()
-    assert sum(r.label == r.prediction for r in rows) / len(rows) > 0.9 and len(model.summary.hosts) == 2
-    again = small().fit(df.repartition(3))
-    assert [w.tobytes() for w in again.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
+    trains_and_scores(df)
 
 
 def test_more_workers_than_slots(df):
-    began = time.monotonic()
-    with pytest.raises(fire.FiresteelError, match="FS4001.*has 2"):
-        small(numWorkers=3).fit(df)
-    assert time.monotonic() - began < 2.5
+    refuses_a_third_worker(df)
 
 
 def test_a_killed_executor_is_named_in_time(cluster, df):

@@ -185,3 +185,24 @@ def test_models_are_freed_at_once():
         assert gone() is None and first.get_weights()[0].shape == (4, 8) and optimizer.learning_rate == 0.001
     finally:
         gc.enable()
+
+
+def test_normalization_with_mean_and_variance_of_its_own():
+    x = np.array([[1, 10, 5], [3, 30, 5]], np.float32)
+    mean, variance = np.array([2., 20., 0.]), np.array([4., 100., 25.])
+    expected = (x - mean) / np.sqrt(variance)
+    first = fire.Sequential([fire.layers.Normalization(mean=mean, variance=variance)])  # the values tell the shape
+    assert first.input_shape == (None, 3) and np.allclose(first.predict(x), expected)
+    first.add(fire.layers.Dense(1))
+    first.compile("sgd", "mse")
+    first.fit(x, np.ones(2), verbose=0)
+    assert np.array_equal(first.layers[0].get_weights()[0], mean)  # fit learns them only when nobody gave them
+    one = fire.Sequential([fire.Input((3,)), fire.layers.Normalization(mean=1, variance=4)])
+    assert np.allclose(one.predict(x), (x - 1) / 2)
+    for wrong in (dict(mean=[1.]), dict(mean=1, variance=-1), dict(mean=[np.nan, 1], variance=[1, 1])):
+        with pytest.raises(fire.FiresteelError):
+            fire.layers.Normalization(**wrong)
+    with pytest.raises(fire.FiresteelError, match="Input"):
+        fire.Sequential([fire.layers.Normalization(mean=1, variance=4)])
+    with pytest.raises(fire.FiresteelError, match="mean"):
+        fire.Sequential([fire.Input((4,)), fire.layers.Normalization(mean=mean, variance=variance)])

@@ -34,6 +34,41 @@ def flower_rows(n=150, seed=3):
     return centres[y] + rng.normal(scale=0.6, size=(n, 4)), y
 
 
+def flower_table(spark):
+    """The flowers with one column per number, a to d, and the class as label."""
+    x, y = flower_rows()
+    return spark.createDataFrame([(*map(float, r), float(c)) for r, c in zip(x, y)], ["a", "b", "c", "d", "label"])
+
+
+def small(**params):
+    """A classifier of that table that two workers train in seconds."""
+    from firesteel.spark import NNClassifier
+
+    return NNClassifier(**{**dict(featuresCol=list("abcd"), hiddenLayers=[16], epochs=8, batchSize=16, learningRate=0.02, seed=5, verbose=0, numWorkers=2), **params})
+
+
+def trains_and_scores(df):
+    """Two workers learn the table, and the same bits again from other partitions. Gives the model."""
+    model = small().fit(df)  # executors may still be registering
+    rows = model.transform(df).collect()
+    assert sum(r.label == r.prediction for r in rows) / len(rows) > 0.9 and len(model.summary.hosts) == 2
+    again = small().fit(df.repartition(3))
+    assert [w.tobytes() for w in again.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
+    return model
+
+
+def refuses_a_third_worker(df):
+    import firesteel as fire
+
+    began = time.monotonic()
+    try:
+        small(numWorkers=3).fit(df)
+    except fire.FiresteelError as error:
+        assert error.code == "FS4001" and "has 2" in str(error) and time.monotonic() - began < 2.5, str(error)
+    else:
+        raise AssertionError("three workers trained on two slots")
+
+
 def pyspark_workers():
     """Process ids of the Python workers below this process."""
     rows = [line.split(None, 2) for line in subprocess.run(["ps", "-eo", "pid,ppid,args"], text=True, stdout=subprocess.PIPE).stdout.splitlines()[1:]]

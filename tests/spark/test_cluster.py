@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import Strike, flower_rows, make_session
-from firesteel.spark import NNClassifier, addWheel
+from bed import Strike, flower_table, make_session, refuses_a_third_worker, small, trains_and_scores
+from firesteel.spark import addWheel
 
 
 @pytest.fixture(scope="module")
@@ -20,35 +20,27 @@ def spark():
 
 @pytest.fixture(scope="module")
 def df(spark):
-    x, y = flower_rows()
-    return spark.createDataFrame([(*map(float, r), float(c)) for r, c in zip(x, y)], ["a", "b", "c", "d", "label"])
-
-
-def small(**params):
-    return NNClassifier(**{**dict(featuresCol=list("abcd"), hiddenLayers=[16], epochs=8, batchSize=16, learningRate=0.02, seed=5, verbose=0, numWorkers=2), **params})
+    return flower_table(spark)
 
 
 def test_two_executors_train_and_score(df):
-    model = small().fit(df)  # executors may still be registering
-    rows = model.transform(df).collect()
-    assert sum(r.label == r.prediction for r in rows) / len(rows) > 0.9
-    again = small().fit(df.repartition(3))
-    assert [w.tobytes() for w in again.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
+    trains_and_scores(df)
 
 
 def test_more_workers_than_slots(df):
-    began = time.monotonic()
-    with pytest.raises(fire.FiresteelError) as caught:
-        small(numWorkers=3).fit(df)
-    assert caught.value.code == "FS4001" and time.monotonic() - began < 2.5
+    refuses_a_third_worker(df)
 
 
-def test_large_models_go_to_each_host_once(df):
+def test_large_models_go_to_each_host_once(spark, df, monkeypatch):
+    """Shipped as one file for all transforms, and not inside the function that tasks get."""
+    shipped, add = [], spark.addArtifacts
+    monkeypatch.setattr(spark, "addArtifacts", lambda *paths, **how: (shipped.extend(paths), add(*paths, **how)))
     net = fire.Sequential([fire.layers.Dense(512, "relu"), fire.layers.Dense(600, "relu"), fire.layers.Dense(3, "softmax")])
     model = small(net=net, epochs=1, learningRate=0.001).fit(df)
     rows = model.transform(df).collect()
     x = np.array([[r.a, r.b, r.c, r.d] for r in rows], np.float32)
     assert model.network.predict(x, verbose=0).tobytes() == np.array([r.probability.toArray() for r in rows], np.float32).tobytes()
+    assert model.transform(df).count() == 150 and len(shipped) == 1
 
 
 def test_a_wheel_reaches_the_executors(spark, df, tmp_path):

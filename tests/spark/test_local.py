@@ -284,6 +284,15 @@ def test_bad_params_and_schemas_fail_before_any_job(spark, df):
     assert len(tracker.getJobIdsForGroup(None)) == jobs
 
 
+def test_labels_of_yes_or_no_and_of_one_width(df):
+    from pyspark.sql import functions as F
+
+    first = df.first().a
+    for value, code, words in (([0.0, 2.0], "FS2006", "'tags': a label is 2"), ([1.0], "FS2005", "'tags'"), ([None, 0.0], "FS2003", "'tags'")):
+        table = df.withColumn("tags", F.when(F.col("a") == first, F.array(*[F.lit(v) for v in value])).otherwise(F.col("tags")))
+        assert words in raised(code, lambda: small(labelCol="tags", numWorkers=2).fit(table))
+
+
 @pytest.mark.parametrize("label, code, words", [(3.5, "FS2006", "3.5"), (-1.0, "FS2006", "-1"), (None, "FS2003", "1 null"), (float("nan"), "FS2004", "NaN"), (1e6, "FS2006", "1000001 classes")])
 def test_bad_labels(df, label, code, words):
     from pyspark.sql import functions as F

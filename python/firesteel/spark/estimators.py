@@ -280,16 +280,6 @@ class NNClassifier(NNEstimatorBase):
 
     _model_class = NNClassifierModel
 
-    @keyword_only
-    def __init__(self, **params: Any) -> None:
-        super().__init__()
-        self._start(params)
-
-    @keyword_only
-    def setParams(self, **params: Any) -> Any:
-        """Set several Params."""
-        return self._set(**params)
-
     def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
         head = nets.classifier_head(net, loss, label.several)
         if label.several and head.head in ("sigmoid", "logit"):
@@ -332,16 +322,6 @@ class NNRegressor(NNEstimatorBase):
     """
 
     _model_class = NNRegressorModel
-
-    @keyword_only
-    def __init__(self, **params: Any) -> None:
-        super().__init__()
-        self._start(params)
-
-    @keyword_only
-    def setParams(self, **params: Any) -> Any:
-        """Set several Params."""
-        return self._set(**params)
 
     def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
         head = nets.regressor_head(net)

@@ -252,6 +252,22 @@ def _setter(entry: Entry) -> Callable[[Any, Any], Any]:
     return set
 
 
+def give_constructor(cls: Any) -> None:
+    """A constructor and setParams that take Params by name; functions of their own, because each class has its own signature."""
+
+    def __init__(self: Any, **params: Any) -> None:
+        super(cls, self).__init__()
+        self._start(params)
+
+    def setParams(self: Any, **params: Any) -> Any:
+        """Set several Params."""
+        return self._set(**params)
+
+    for function in (__init__, setParams):
+        function.__qualname__ = f"{cls.__qualname__}.{function.__name__}"
+        setattr(cls, function.__name__, function)
+
+
 def with_params(who: str) -> Callable[[type], type]:
     """Class decorator: give a TableParams class the Params of `who`, their getters, and, to estimators, setters and a signature."""
 
@@ -265,6 +281,7 @@ def with_params(who: str) -> Callable[[type], type]:
                 f = make(e)
                 setattr(cls, f.__name__, f)
         if who.isupper():
+            give_constructor(cls)
             keyword = inspect.Parameter.KEYWORD_ONLY
             shown = [inspect.Parameter(e.name, keyword, default=None if e.default is UNSET else e.default) for e in entries]
             me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -6,6 +6,7 @@ import re
 import tempfile
 import threading
 import time
+import weakref
 from typing import Any, Callable, Optional
 
 from .errors import fail
@@ -122,7 +123,7 @@ class QuietStages:
 
 # ---- files for executors ----------------------------------------------------------------
 
-_shipped: dict[int, set[str]] = {}
+_shipped: "weakref.WeakKeyDictionary[Any, set[str]]" = weakref.WeakKeyDictionary()  # by session, so that a new one begins with nothing
 _shipping = threading.Lock()
 _folder: Optional["tempfile.TemporaryDirectory[str]"] = None
 
@@ -141,7 +142,7 @@ def keep_file(name: str, content: bytes) -> str:
 def ship_file(spark: Any, name: str, content: bytes) -> None:
     """Make `content` a file of that name in SparkFiles of every host, once per session. The name holds a hash of the content."""
     with _shipping:
-        known = _shipped.setdefault(id(spark), set())
+        known = _shipped.setdefault(spark, set())
         if name not in known:
             spark.addArtifacts(keep_file(name, content), file=True)
             known.add(name)
