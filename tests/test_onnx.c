@@ -44,6 +44,10 @@ static void value(model *m, uint32_t field, const char *name, int type, const in
     fire_wire_close(&m->b, v);
 }
 #define DIMS(...) (const int64_t[]){__VA_ARGS__, -2}
+static void x_to_y(model *m) { /* both [n, 2] */
+    value(m, 11, "x", 1, DIMS(-1, 2));
+    value(m, 12, "y", 1, DIMS(-1, 2));
+}
 
 static int64_t node(model *m, const char *op, const char *in, const char *out) { /* names separated by spaces; close it */
     int64_t n = fire_wire_open(&m->b, 1);
@@ -172,16 +176,14 @@ static void constants_and_attributes(void **state) {
     fire_wire_close(&m.b, a);
     fire_wire_close(&m.b, n);
     simple(&m, "Reshape", "h shape", "y");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     runs(&m, 2, X, (const float[4]){2, 2, 0.5f, -6});
 }
 
 static void metadata_stays(void **state) { /* files of others keep their metadata to themselves */
     model m = begin(8, 18);
     simple(&m, "Neg", "x", "y");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     end(&m);
     int64_t p = fire_wire_open(&m.b, 14);
     fire_wire_put_text(&m.b, 1, "firesteel.note.x");
@@ -199,8 +201,7 @@ static void metadata_stays(void **state) { /* files of others keep their metadat
 static model with_node(int opset, const char *op) {
     model m = begin(8, opset);
     simple(&m, op, "x", "y");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     return m;
 }
 
@@ -220,8 +221,7 @@ static void unsupported_nodes(void **state) {
     int64_t n = node(&m, "Relu", "x", "y");
     fire_wire_put_text(&m.b, 7, "com.example");
     fire_wire_close(&m.b, n);
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     refused(&m, FIRE_E_MODEL_UNSUPPORTED, "of domain com.example");
 
     m = begin(8, 18);
@@ -230,8 +230,7 @@ static void unsupported_nodes(void **state) {
     fire_wire_put_float(&m.b, 2, 1);
     fire_wire_close(&m.b, a);
     fire_wire_close(&m.b, n);
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     refused(&m, FIRE_E_MODEL_UNSUPPORTED, "attribute 'slope' is not supported");
 
     m = begin(8, 18);
@@ -241,8 +240,7 @@ static void unsupported_nodes(void **state) {
     fire_wire_close(&m.b, a);
     fire_wire_close(&m.b, n);
     weight(&m, "w", 1, DIMS(2, 2), X, 16);
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     refused(&m, FIRE_E_MODEL_UNSUPPORTED, "attribute 'transB' has an unexpected type");
 
     m = begin(8, 18); /* shapes that do not fit: node and shapes are named */
@@ -254,8 +252,7 @@ static void unsupported_nodes(void **state) {
 
     m = begin(8, 18);
     simple(&m, "Relu", "x x x x x x x x x x", "y");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     refused(&m, FIRE_E_MODEL_UNSUPPORTED, "has 10 inputs, expected at most 1");
 }
 
@@ -263,19 +260,16 @@ static void bad_names(void **state) {
     model m = begin(8, 18);
     simple(&m, "Relu", "h", "y");
     simple(&m, "Relu", "x", "h");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     refused(&m, FIRE_E_CORRUPT, "node 0 'my node' (Relu, opset 18) reads 'h', which nothing before it makes");
     m = begin(8, 18);
     simple(&m, "Relu", "x", "y");
     simple(&m, "Neg", "x", "y");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     refused(&m, FIRE_E_CORRUPT, "'y' at byte ");
     m = begin(8, 18);
     simple(&m, "Relu", "x", "h");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     refused(&m, FIRE_E_CORRUPT, "nothing makes the output 'y'");
     m = begin(8, 18);
     simple(&m, "Relu", "x", "y spare");
@@ -446,8 +440,7 @@ static void memory_runs_out(void **state) {
     fire_wire_close(&m.b, a);
     fire_wire_close(&m.b, n);
     simple(&m, "Mul", "h c", "y");
-    value(&m, 11, "x", 1, DIMS(-1, 2));
-    value(&m, 12, "y", 1, DIMS(-1, 2));
+    x_to_y(&m);
     end(&m);
     assert_true(harness_fail_each(load_small, &m.b) > 5);
     fire_buffer_free(&m.b);
