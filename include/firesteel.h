@@ -315,7 +315,7 @@ FIRE_API fire_status fire_comm_listen(fire_context *ctx, const char *host, char 
 
 /* fire_comm_open - meet the other ranks at addresses[size], in rank order. A peer silent
 ** for `deadline` seconds, here or in a later call, fails the call; the message
-** names its rank and address. In later calls, nine times what this rank itself took since
+** names its rank and address. In later calls, four times what this rank itself took since
 ** the call before is added: whoever computes for minutes waits for slower peers. */
 FIRE_API fire_status fire_comm_open(fire_comm *comm, int32_t rank, int32_t size, const char *const *addresses,
                                     const uint8_t secret[16], double deadline, fire_error *err);

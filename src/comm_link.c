@@ -17,7 +17,7 @@
 #define NOTHING (-EAGAIN)
 /* Ranks are given even work, but not even machines: a peer may take so many times as long as this rank did before it counts as silent.
 ** Nothing is sent meanwhile: a sign of life from a thread of its own would also come from a rank that hangs. */
-#define LEEWAY 9
+#define LEEWAY 4
 
 /* ---- plain sockets ---- */
 
