@@ -1,5 +1,6 @@
 /* compile.c - how a network is to be trained: loss, optimizer, metrics by their texts, and the optimizer's state. */
 #include "network.h"
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,24 +19,70 @@ static void free_metrics(fire_context *ctx, fire_compiled_metric *metric, int64_
     fire_free(ctx, metric);
 }
 
+static void free_losses(fire_context *ctx, fire_compiled_loss *loss, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        fire_free(ctx, loss[i].attrs);
+        fire_free(ctx, loss[i].text);
+    }
+    fire_free(ctx, loss);
+}
+
+static void free_results(fire_network *net) {
+    for (int64_t i = 0; i < net->n_results; i++) fire_free(net->ctx, net->result[i]);
+    fire_free(net->ctx, net->result);
+    net->result = NULL;
+    net->n_results = 0;
+}
+
 void fire_network_clear_compile(fire_network *net) {
     fire_network_forget(net);
-    fire_free(net->ctx, net->loss_attrs);
+    free_losses(net->ctx, net->loss, net->n_losses);
     fire_free(net->ctx, net->loss_text);
     fire_free(net->ctx, net->optim_attrs);
     fire_free(net->ctx, net->optim_text);
     fire_free(net->ctx, net->metrics_text);
     free_metrics(net->ctx, net->metric, net->n_metrics);
+    free_results(net);
     net->loss = NULL, net->optim = NULL, net->metric = NULL;
-    net->loss_attrs = net->optim_attrs = NULL;
+    net->optim_attrs = NULL;
     net->loss_text = net->optim_text = net->metrics_text = NULL;
-    net->n_metrics = net->metric_capacity = 0;
+    net->n_losses = net->n_metrics = net->metric_capacity = 0;
 }
 
-/* Attributes read into memory of the context, and the canonical text "Name attr=...". */
-static fire_status read_attrs(fire_context *ctx, const char *kind, const char *name, const fire_attr *table, size_t size, const char *given,
-                              void **attrs, char **text, fire_error *err) {
-    void *mem = fire_alloc(ctx, 1, size, err);
+/* What all losses and all metrics have besides their kind's attributes: behind them, in the table and in memory. */
+typedef struct { double loss_weight; char reduction[FIRE_ATTR_TEXT_SIZE]; } loss_common;
+static const fire_attr loss_table[] = {
+    {"loss_weight", FIRE_ATTR_FLOAT, offsetof(loss_common, loss_weight), 1, -1e30, 1e30, NULL, NULL, "factor of this output's loss in the whole"},
+    {"reduction", FIRE_ATTR_TEXT, offsetof(loss_common, reduction), 0, 0, 0, "sum_over_batch_size", "sum_over_batch_size|sum", "how the values of a batch become one"},
+    {0},
+};
+typedef struct { int64_t output; } metric_common;
+static const fire_attr metric_table[] = {
+    {"output", FIRE_ATTR_INT, offsetof(metric_common, output), 0, 0, FIRE_MAX_PARTS - 1, NULL, NULL, "number of the output that it looks at"},
+    {0},
+};
+enum { MAX_ATTRS = 48 };
+
+static size_t common_offset(size_t attr_size) { return (attr_size + 15) & ~(size_t)15; }
+
+/* The kind's attributes and then the common ones, as one table. */
+static void whole_table(const fire_attr *own, size_t attr_size, const fire_attr *common, fire_attr table[MAX_ATTRS]) {
+    int n = 0;
+    for (const fire_attr *a = own; a && a->name; a++) table[n++] = *a;
+    for (const fire_attr *a = common; a && a->name; a++) {
+        table[n] = *a;
+        table[n++].offset += common_offset(attr_size);
+    }
+    assert(n < MAX_ATTRS);
+    table[n] = (fire_attr){0};
+}
+
+/* Attributes read into memory of the context, and the canonical text "Name attr=...". common: [common_size] bytes behind the kind's; or NULL. */
+static fire_status read_attrs(fire_context *ctx, const char *kind, const char *name, const fire_attr *own, size_t size, const fire_attr *common, size_t common_size,
+                              const char *given, void **attrs, char **text, fire_error *err) {
+    fire_attr table[MAX_ATTRS];
+    whole_table(own, size, common, table);
+    void *mem = fire_alloc(ctx, 1, common_offset(size) + common_size, err);
     if (!mem) return FIRE_NOMEM;
     fire_status s = fire_attrs_read(kind, table, mem, given, NULL, 0, err);
     size_t head = strlen(name), bytes = s ? 0 : fire_attrs_write(table, mem, false, NULL, 0);
@@ -105,8 +152,10 @@ static fire_status read_metric(fire_context *ctx, const char *line, fire_compile
         return unknown("metric", name, &near, err);
     }
     const fire_metric *k = made.kind;
-    fire_status s = read_attrs(ctx, k ? k->name : "accuracy", name, k ? k->attrs : NULL, k ? k->attr_size : 0, rest, &made.attrs, &made.text, err);
+    size_t size = k ? k->attr_size : 0;
+    fire_status s = read_attrs(ctx, k ? k->name : "accuracy", name, k ? k->attrs : NULL, size, metric_table, sizeof(metric_common), rest, &made.attrs, &made.text, err);
     if (s) return s;
+    made.output = (int32_t)((metric_common *)((char *)made.attrs + common_offset(size)))->output;
     if (k && !strcmp(name, k->name)) snake(name, history);
     else snprintf(history, sizeof history, "%s", name);
     made.name = fire_copy_text(ctx, history, err);
@@ -156,9 +205,79 @@ static fire_status read_metrics(fire_context *ctx, const char *metrics, fire_com
     return FIRE_OK;
 }
 
+/* The names of the results into to->result: "loss", "a_loss" for each of several outputs, metrics. */
+static fire_status name_results(const fire_network *net, fire_network *to, fire_error *err) {
+    int64_t outputs = net->n_outputs > 1 && net->built ? net->n_outputs : 0, n = 1 + outputs + to->n_metrics;
+    if (n > FIRE_MAX_RESULTS) return fire_fail(err, FIRE_E_UNSUPPORTED, "%lld losses and metrics, expected at most %d", (long long)n, FIRE_MAX_RESULTS);
+    char **name = fire_alloc(to->ctx, (size_t)n, sizeof *name, err), text[FIRE_ATTR_TEXT_SIZE + 80];
+    for (int64_t i = 0; name && i < n; i++) {
+        const char *output = "", *metric = i > outputs ? to->metric[i - outputs - 1].name : "loss";
+        fire_shape shape;
+        if (i && outputs) fire_network_part(net, true, i <= outputs ? (int32_t)i - 1 : to->metric[i - outputs - 1].output, &shape, &output);
+        snprintf(text, sizeof text, "%s%s%s", output, *output ? "_" : "", metric);
+        if ((name[i] = fire_copy_text(to->ctx, text, err))) continue;
+        while (i--) fire_free(to->ctx, name[i]);
+        fire_free(to->ctx, name);
+        return FIRE_NOMEM;
+    }
+    if (!name) return FIRE_NOMEM;
+    free_results(to);
+    to->result = name;
+    to->n_results = n;
+    return FIRE_OK;
+}
+
+static fire_status read_loss(fire_context *ctx, const char *line, fire_compiled_loss *loss, fire_error *err) {
+    char name[64], store[64];
+    const char *rest = fire_name_read(line, name, sizeof name);
+    fire_compiled_loss made = {.kind = fire_loss_find(name)};
+    if (!made.kind) {
+        fire_near near = {.name = name};
+        for (const fire_loss *const *p = fire_losses; *p; p++) {
+            fire_near_try(&near, (*p)->name);
+            near_aliases(&near, (*p)->alias, store);
+        }
+        return unknown("loss", name, &near, err);
+    }
+    const fire_loss *k = made.kind;
+    fire_status s = read_attrs(ctx, k->name, k->name, k->attrs, k->attr_size, loss_table, sizeof(loss_common), rest, &made.attrs, &made.text, err);
+    if (s) return s;
+    const loss_common *common = (const loss_common *)((char *)made.attrs + common_offset(k->attr_size));
+    made.weight = common->loss_weight;
+    made.sum = !strcmp(common->reduction, "sum");
+    *loss = made;
+    return FIRE_OK;
+}
+
+/* The losses of compile, one a line. */
+static fire_status read_losses(fire_context *ctx, const char *losses, fire_network *made, fire_error *err) {
+    int64_t capacity = 0;
+    size_t bytes = 1;
+    fire_status s = FIRE_OK;
+    for (const char *p = losses; *p && !s;) {
+        size_t length = strcspn(p, "\n");
+        char *line = fire_alloc(ctx, length + 1, 1, err);
+        if (!line) return FIRE_NOMEM;
+        memcpy(line, p, length);
+        p += length + (p[length] == '\n');
+        if (made->n_losses == FIRE_MAX_PARTS) s = fire_fail(err, FIRE_E_UNSUPPORTED, "more than %d losses", FIRE_MAX_PARTS);
+        if (!s) s = fire_grow(ctx, &made->loss, &capacity, made->n_losses + 1, sizeof *made->loss, err);
+        if (!s) s = read_loss(ctx, line, &made->loss[made->n_losses], err);
+        if (!s) bytes += strlen(made->loss[made->n_losses++].text) + 1;
+        fire_free(ctx, line);
+    }
+    if (!s && !made->n_losses) s = fire_fail(err, FIRE_E_USAGE, "compile: the loss is missing");
+    if (s || !(made->loss_text = fire_alloc(ctx, bytes, 1, err))) return s ? s : FIRE_NOMEM;
+    for (int64_t i = 0; i < made->n_losses; i++) {
+        if (i) strcat(made->loss_text, "\n");
+        strcat(made->loss_text, made->loss[i].text);
+    }
+    return FIRE_OK;
+}
+
 fire_status fire_network_compile(fire_network *net, const char *optimizer, const char *loss, const char *metrics, fire_error *err) {
     fire_context *ctx = net->ctx;
-    char name[64], store[64];
+    char name[64];
     if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which cannot be trained");
     if (!optimizer || !loss) return fire_fail(err, FIRE_E_USAGE, "compile: %s is missing", optimizer ? "the loss" : "the optimizer");
     fire_network made = {.ctx = ctx};
@@ -170,69 +289,83 @@ fire_status fire_network_compile(fire_network *net, const char *optimizer, const
         for (const fire_optim *const *p = fire_optims; *p; p++) fire_near_try(&near, (*p)->name);
         return unknown("optimizer", name, &near, err);
     }
-    fire_status s = read_attrs(ctx, made.optim->name, made.optim->name, made.optim->attrs, made.optim->attr_size, rest, &made.optim_attrs, &made.optim_text, err);
-    if (s) return s;
-
-    rest = fire_name_read(loss, name, sizeof name);
-    made.loss = fire_loss_find(name);
-    if (!made.loss) {
-        fire_near near = {.name = name};
-        for (const fire_loss *const *p = fire_losses; *p; p++) {
-            fire_near_try(&near, (*p)->name);
-            near_aliases(&near, (*p)->alias, store);
-        }
-        s = unknown("loss", name, &near, err);
-    } else s = read_attrs(ctx, made.loss->name, made.loss->name, made.loss->attrs, made.loss->attr_size, rest, &made.loss_attrs, &made.loss_text, err);
+    fire_status s = read_attrs(ctx, made.optim->name, made.optim->name, made.optim->attrs, made.optim->attr_size, NULL, 0, rest, &made.optim_attrs, &made.optim_text, err);
+    if (!s) s = read_losses(ctx, loss, &made, err);
     if (!s) s = read_metrics(ctx, metrics, &made.metric, &made.n_metrics, &made.metrics_text, err);
     if (!s && net->built && net->n_layers) { /* say early what does not fit; before the shapes are known fit says it */
-        made.built = true;
-        made.output = net->output;
-        s = fire_network_check_compiled(&made, NULL, err);
+        fire_network as = *net; /* its shape with the new settings */
+        as.loss = made.loss, as.n_losses = made.n_losses, as.optim = made.optim, as.metric = made.metric, as.n_metrics = made.n_metrics, as.result = NULL, as.n_results = 0;
+        s = fire_network_check_compiled(&as, NULL, err);
+        made.result = as.result, made.n_results = as.n_results;
     }
+    if (!s && !made.result) s = name_results(net, &made, err);
     if (s) {
         fire_network_clear_compile(&made);
         return s;
     }
     fire_network_clear_compile(net);
     net->optim = made.optim, net->optim_attrs = made.optim_attrs, net->optim_text = made.optim_text;
-    net->loss = made.loss, net->loss_attrs = made.loss_attrs, net->loss_text = made.loss_text;
+    net->loss = made.loss, net->n_losses = made.n_losses, net->loss_text = made.loss_text;
     net->metric = made.metric, net->n_metrics = net->metric_capacity = made.n_metrics, net->metrics_text = made.metrics_text;
+    net->result = made.result, net->n_results = made.n_results;
     net->shape_stamp++; /* training graphs hold the loss */
     return FIRE_OK;
+}
+
+/* One metric against the output that it looks at. */
+static fire_status check_metric(fire_network *net, fire_compiled_metric *m, const fire_shape *pred, const fire_shape *want, const fire_loss *loss, fire_error *err) {
+    char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT], name[64];
+    fire_name_read(m->text, name, sizeof name);
+    if (is_accuracy(name)) { /* chosen again each time: the output may have changed */
+        const fire_metric *k = fire_metric_find(name, pred, want, loss->class_index);
+        if (k != m->kind) {
+            void *attrs = fire_alloc(net->ctx, 1, k->attr_size, err);
+            if (!attrs) return FIRE_NOMEM;
+            fire_status s = fire_attrs_read(name, k->attrs, attrs, NULL, NULL, 0, err);
+            fire_free(net->ctx, s ? attrs : m->attrs);
+            if (s) return s;
+            m->kind = k;
+            m->attrs = attrs;
+        }
+    }
+    fire_shape fits = *pred;
+    if (m->kind->class_index) fits.rank--;
+    if (fire_same_shape(&fits, want) && m->kind->class_index == loss->class_index) return FIRE_OK;
+    return fire_fail(err, FIRE_E_SHAPE, "metric %s takes %s of shape %s, but the loss %s takes %s of shape %s; choose one that fits the loss", m->name,
+                     m->kind->class_index ? "class numbers" : "targets", fire_shape_text(&fits, a), loss->name,
+                     loss->class_index ? "class numbers" : "targets", fire_shape_text(want, b));
 }
 
 fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, fire_error *err) {
     if (!net->built) return fire_fail(err, FIRE_E_NOT_BUILT, "the network does not know the shape of its input; add an Input layer, build it or give it data");
     if (!net->loss || !net->optim) return fire_fail(err, FIRE_E_NOT_COMPILED, "the network is not compiled; call compile with an optimizer and a loss first");
-    fire_shape pred = {.rank = net->output.rank - 1}, want = {0};
-    for (int d = 0; d < pred.rank; d++) pred.dim[d] = net->output.dim[d + 1];
-    fire_error why = {0};
-    if (net->loss->target_shape(net->loss_attrs, &pred, &want, &why)) return fire_fail(err, why.code, "%s: %s", net->loss->name, why.message);
-    for (int64_t i = 0; i < net->n_metrics; i++) {
-        fire_compiled_metric *m = &net->metric[i];
-        char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT], name[64];
-        fire_name_read(m->text, name, sizeof name);
-        if (is_accuracy(name)) { /* chosen again each time: the output may have changed */
-            const fire_metric *k = fire_metric_find(name, &pred, &want, net->loss->class_index);
-            if (k != m->kind) {
-                void *attrs = fire_alloc(net->ctx, 1, k->attr_size, err);
-                if (!attrs) return FIRE_NOMEM;
-                fire_status s = fire_attrs_read(name, k->attrs, attrs, NULL, NULL, 0, err);
-                fire_free(net->ctx, s ? attrs : m->attrs);
-                if (s) return s;
-                m->kind = k;
-                m->attrs = attrs;
-            }
+    if (net->n_losses != net->n_outputs)
+        return fire_fail(err, FIRE_E_USAGE, "compile named %lld losses, but the network has %d outputs; give one for each", (long long)net->n_losses, (int)net->n_outputs);
+    int64_t total = 0;
+    fire_shape want = {0};
+    for (int32_t k = 0; k < net->n_outputs; k++) {
+        fire_shape pred;
+        const char *output;
+        fire_network_part(net, true, k, &pred, &output);
+        pred.rank--;
+        for (int d = 0; d < pred.rank; d++) pred.dim[d] = pred.dim[d + 1];
+        const fire_compiled_loss *loss = &net->loss[k];
+        fire_error why = {0};
+        want = (fire_shape){0};
+        if (loss->kind->target_shape(loss->attrs, &pred, &want, &why))
+            return fire_fail(err, why.code, net->n_outputs > 1 ? "%s: %s (output '%s')" : "%s: %s", loss->kind->name, why.message, output);
+        if (loss->sum && net->n_outputs > 1) return fire_fail(err, FIRE_E_UNSUPPORTED, "reduction=sum needs a network with one output; this one has %d", (int)net->n_outputs);
+        for (int64_t i = 0; i < net->n_metrics; i++) {
+            fire_compiled_metric *m = &net->metric[i];
+            if (m->output >= net->n_outputs) return fire_fail(err, FIRE_E_USAGE, "metric %s looks at output %d, but the network has %d", m->name, (int)m->output, (int)net->n_outputs);
+            fire_status s = m->output == k ? check_metric(net, m, &pred, &want, loss->kind, err) : FIRE_OK;
+            if (s) return s;
         }
-        fire_shape fits = pred;
-        if (m->kind->class_index) fits.rank--;
-        if (!fire_same_shape(&fits, &want) || m->kind->class_index != net->loss->class_index)
-            return fire_fail(err, FIRE_E_SHAPE, "metric %s takes %s of shape %s, but the loss %s takes %s of shape %s; choose one that fits the loss", m->name,
-                             m->kind->class_index ? "class numbers" : "targets", fire_shape_text(&fits, a), net->loss->name,
-                             net->loss->class_index ? "class numbers" : "targets", fire_shape_text(&want, b));
+        total += fire_count(&want);
     }
-    if (target) *target = want;
-    return FIRE_OK;
+    fire_status s = name_results(net, net, err);
+    if (!s && target) *target = net->n_outputs == 1 ? want : (fire_shape){1, {total}};
+    return s;
 }
 
 fire_status fire_network_slots(fire_network *net, fire_error *err) {
@@ -250,7 +383,7 @@ fire_status fire_network_set_learning_rate(fire_network *net, double rate, fire_
     snprintf(given, sizeof given, "learning_rate=%s", fire_number_text(rate, number));
     void *attrs;
     char *text;
-    fire_status s = read_attrs(net->ctx, net->optim->name, net->optim->name, net->optim->attrs, net->optim->attr_size, given, &attrs, &text, err);
+    fire_status s = read_attrs(net->ctx, net->optim->name, net->optim->name, net->optim->attrs, net->optim->attr_size, NULL, 0, given, &attrs, &text, err);
     if (s) return s;
     double checked = *(double *)((char *)attrs + net->optim->rate_offset);
     fire_free(net->ctx, attrs);
@@ -277,7 +410,4 @@ double fire_network_learning_rate(const fire_network *net) {
     return net->optim ? *(const double *)((const char *)net->optim_attrs + net->optim->rate_offset) : 0;
 }
 
-const char *fire_network_metric(const fire_network *net, int i) {
-    if (!net->loss || i < 0 || i > net->n_metrics) return NULL;
-    return i == 0 ? "loss" : net->metric[i - 1].name;
-}
+const char *fire_network_metric(const fire_network *net, int i) { return net->loss && i >= 0 && i < net->n_results ? net->result[i] : NULL; }

@@ -499,7 +499,7 @@ static const char *label_place(const fire_dataset *d, bool part, int64_t i, char
     return place;
 }
 
-fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t classes, fire_error *err) {
+fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t from, int64_t n, int64_t classes, fire_error *err) {
     if (!d->has_y) return FIRE_OK;
     int64_t width = d->row_width[FIRE_ROLE_Y];
     double *y = fire_alloc(d->ctx, (size_t)width, sizeof *y, err);
@@ -507,7 +507,7 @@ fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t classes, fi
     for (int part = 0; part < 2; part++)
         for (int64_t i = 0; i < d->n[part] && !st; i++) {
             fire_dataset_gather(d, FIRE_ROLE_Y, part, NULL, i, 1, FIRE_F64, y);
-            for (int64_t k = 0; k < width && !st; k++) {
+            for (int64_t k = from; k < from + n && k < width && !st; k++) {
                 const double v = y[k];
                 char place[160];
                 if (classes ? v >= 0 && v < (double)classes && v == floor(v) : v >= 0 && v <= 1) continue;

@@ -60,7 +60,7 @@ int32_t fire_shard_first(int32_t shards, int32_t ranks, int32_t rank);
 uint64_t fire_hash(uint64_t start, const void *bytes, size_t n);
 uint64_t fire_mix(uint64_t x);
 
-/* fire_dataset_check_labels - whether every y (training and validation) is a whole number in [0, classes), or with 0 classes a number from 0
+/* fire_dataset_check_labels - whether the n numbers from `from` on of every y (training and validation) are a whole number in [0, classes), or with 0 classes a number from 0
 ** to 1; the error names row and value. */
-fire_status fire_dataset_check_labels(const fire_dataset *data, int64_t classes, fire_error *err);
+fire_status fire_dataset_check_labels(const fire_dataset *data, int64_t from, int64_t n, int64_t classes, fire_error *err);
 #endif

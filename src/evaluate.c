@@ -60,7 +60,7 @@ fire_status fire_gradients(fire_network *net, fire_dataset *data, bool training,
         return st;
     }
     /* Sums become the mean over all loss values. */
-    double values = (double)facts.rows * (double)s.values;
+    double values = net->loss->sum || !s.slice[0].values ? 1 : s.slice[0].values;
     size_t number = fire_type_size(net->type);
     if (loss) *loss = s.slice[0].loss / values;
     for (int64_t i = 0; weights && i < net->n_weights; i++) {

@@ -44,8 +44,10 @@ typedef struct fire_use {
     fire_shape output[FIRE_LAYER_OUT];  /* batch as -1 */
 } fire_use;
 
+/* The loss of one output. common: what all losses have (compile.c). */
+typedef struct fire_compiled_loss { const fire_loss *kind; void *attrs; char *text; double weight; bool sum; } fire_compiled_loss; /* sum: not divided by anything */
 /* kind NULL: "accuracy", until fire_network_check_compiled knows which one. name: in the history. */
-typedef struct fire_compiled_metric { const fire_metric *kind; void *attrs; char *name, *text; } fire_compiled_metric;
+typedef struct fire_compiled_metric { const fire_metric *kind; void *attrs; char *name, *text; int32_t output; } fire_compiled_metric;
 
 struct fire_network {
     fire_context *ctx;
@@ -64,7 +66,8 @@ struct fire_network {
     uint64_t shape_stamp;       /* changes whenever layers or weights' places change: plans made before are stale */
 
     /* compile */
-    const fire_loss *loss; void *loss_attrs; char *loss_text;
+    fire_compiled_loss *loss; int64_t n_losses; char *loss_text; /* one per output; NULL: not compiled */
+    char **result; int64_t n_results; /* names of what fit and evaluate give: the loss, that of each output if there are several, metrics */
     const fire_optim *optim; void *optim_attrs; char *optim_text;
     fire_compiled_metric *metric; int64_t n_metrics, metric_capacity;
     char *metrics_text;
@@ -114,7 +117,7 @@ fire_status fire_network_place(fire_network *net, fire_error *err);
 char *fire_layer_text(const fire_network *net, const fire_layer_node *n, fire_error *err); /* with name and trainable: what append takes */
 
 /* fire_network_check_compiled - before training or evaluation: the network is built and compiled, loss and metrics fit its output;
-** "accuracy" becomes the right one. *target (may be NULL) gets the shape of y_true, without the batch. */
+** "accuracy" becomes the right one. *target (may be NULL) gets the shape of y_true, without the batch: of several outputs, all joined. */
 fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, fire_error *err);
 /* fire_network_slots - make net->slots, all zero, unless it is there or the optimizer has none. */
 fire_status fire_network_slots(fire_network *net, fire_error *err);

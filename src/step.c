@@ -2,6 +2,7 @@
 #include "step.h"
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static fire_shape without_batch(const fire_shape *s) {
@@ -17,8 +18,21 @@ static fire_shape with_batch(const fire_shape *s) {
 }
 
 fire_status fire_step_check_labels(const fire_network *net, const fire_dataset *data, fire_error *err) {
-    if (net->loss->class_index) return fire_dataset_check_labels(data, net->output.dim[net->output.rank - 1], err);
-    return net->loss->probability ? fire_dataset_check_labels(data, 0, err) : FIRE_OK;
+    int64_t from = 0;
+    fire_status s = FIRE_OK;
+    for (int32_t k = 0; k < net->n_outputs && !s; k++) {
+        fire_shape output, pred, target = {0};
+        const char *name;
+        const fire_compiled_loss *loss = &net->loss[k];
+        fire_network_part(net, true, k, &output, &name);
+        pred = without_batch(&output);
+        if ((s = loss->kind->target_shape(loss->attrs, &pred, &target, err))) return s;
+        int64_t width = fire_count(&target);
+        if (loss->kind->class_index) s = fire_dataset_check_labels(data, from, width, pred.dim[pred.rank - 1], err);
+        else if (loss->kind->probability) s = fire_dataset_check_labels(data, from, width, 0, err);
+        from += width;
+    }
+    return s;
 }
 
 fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool has_y, const fire_shape *y, const fire_shape *target, fire_error *err) {
@@ -29,9 +43,9 @@ fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool ha
         return fire_fail(err, FIRE_E_SHAPE, "the data has features of shape %s, the network takes %s; give it as many numbers per row", fire_shape_text(&got, a),
                          fire_shape_text(&net->input, b));
     }
-    if (!has_y) return fire_fail(err, FIRE_E_USAGE, "the data has no labels, which the loss %s needs", net->loss->name);
+    if (!has_y) return fire_fail(err, FIRE_E_USAGE, "the data has no labels, which the loss %s needs", net->loss->kind->name);
     if (fire_count(y) != fire_count(target))
-        return fire_fail(err, FIRE_E_SHAPE, "the labels have shape %s, the loss %s takes %s for outputs of shape %s", fire_shape_text(&batch, a), net->loss->name,
+        return fire_fail(err, FIRE_E_SHAPE, "the labels have shape %s, the loss %s takes %s for outputs of shape %s", fire_shape_text(&batch, a), net->loss->kind->name,
                          fire_shape_text(&want, b), fire_shape_text(&net->output, (char[FIRE_SHAPE_TEXT]){0}));
     return FIRE_OK;
 }
@@ -42,19 +56,81 @@ static bool learns(const fire_network *net, int64_t i) {
     return net->weight[i].trainable && net->layer[net->weight[i].layer].trainable;
 }
 
+static fire_value axes_from(fire_graph *g, int from, int rank) {
+    int64_t axis[FIRE_MAX_RANK];
+    for (int d = from; d < rank; d++) axis[d - from] = d;
+    return fire_graph_const(g, FIRE_I64, (fire_shape){1, {rank - from}}, axis);
+}
+
+/* Losses that a mask [n, t] leaves out become zero, and are not counted. */
+static void mask_losses(fire_step *s, fire_step_output *o, fire_value mask) {
+    fire_graph *g = &s->g;
+    fire_shape each = fire_shape_of(g, o->each), m = fire_shape_of(g, mask);
+    if (each.rank < m.rank) return; /* one loss for a whole sequence: nothing to leave out */
+    fire_value keep = fire_apply(g, "Cast", 1, &mask, s->net->type == FIRE_F64 ? "to=11" : "to=1");
+    o->count = fire_apply(g, "ReduceSum", 2, FIRE_IN(keep, axes_from(g, 0, m.rank)), "keepdims=0");
+    o->each = fire_apply(g, "Mul", 2, FIRE_IN(o->each, keep), NULL);
+}
+
+/* Losses of one output. */
+static fire_status build_loss(fire_step *s, int32_t k, fire_error *err) {
+    fire_graph *g = &s->g;
+    fire_step_output *o = &s->output[k];
+    fire_type type = o->loss->kind->target ? o->loss->kind->target : s->net->type;
+    o->pred = s->made.out[k];
+    o->y = s->y;
+    if (s->n_outputs > 1) {
+        fire_shape shape = with_batch(&o->target);
+        int64_t to = o->y_from + o->y_width, one = 1;
+        fire_shape single = {1, {1}};
+        o->y = fire_apply(g, "Slice", 4, FIRE_IN(s->y, fire_graph_const(g, FIRE_I64, single, &o->y_from), fire_graph_const(g, FIRE_I64, single, &to), fire_graph_const(g, FIRE_I64, single, &one)), NULL);
+        if (shape.rank != 2) o->y = fire_apply(g, "Reshape", 2, FIRE_IN(o->y, fire_graph_const(g, FIRE_I64, (fire_shape){1, {shape.rank}}, shape.dim)), NULL);
+        if (type != s->target_type) {
+            char to_type[16];
+            snprintf(to_type, sizeof to_type, "to=%d", (int)type);
+            o->y = fire_apply(g, "Cast", 1, &o->y, to_type);
+        }
+    }
+    o->each = o->loss->kind->build(g, o->loss->attrs, o->y, &o->pred);
+    fire_status st = fire_graph_check(g, err);
+    if (st) return st;
+    fire_shape each = fire_shape_of(g, o->each), row = without_batch(&each);
+    o->values = each.rank ? fire_count(&row) : -1;
+    if (o->values <= 0) return fire_fail(err, FIRE_E_UNSUPPORTED, "the loss %s does not give a value for each row", o->loss->kind->name);
+    if (s->made.mask[k]) mask_losses(s, o, s->made.mask[k]);
+    return fire_graph_check(g, err);
+}
+
+/* The losses of all outputs as one of each row, [n]: each divided by its values of a row, by its weight. */
+static fire_value join_losses(fire_step *s) {
+    fire_graph *g = &s->g;
+    fire_value total = 0;
+    for (int32_t k = 0; k < s->n_outputs; k++) {
+        const fire_step_output *o = &s->output[k];
+        int rank = fire_shape_of(g, o->each).rank;
+        fire_value row = rank == 1 ? o->each : fire_apply(g, "ReduceSum", 2, FIRE_IN(o->each, axes_from(g, 1, rank)), "keepdims=0");
+        double factor = o->loss->weight / (double)o->values;
+        if (factor != 1) row = fire_apply(g, "Mul", 2, FIRE_IN(row, fire_graph_scalar(g, s->net->type, factor)), NULL);
+        total = total ? fire_apply(g, "Add", 2, FIRE_IN(total, row), NULL) : row;
+    }
+    return total;
+}
+
 static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_error *err) {
     fire_network *net = s->net;
     fire_graph *g = &s->g;
     fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .weight = s->weight}, &s->made, err);
     if (st) return st;
-    s->pred = s->made.y;
-    fire_shape y_shape = with_batch(&s->target);
-    s->y = fire_graph_input(g, "y_true", s->target_type, y_shape);
-    s->loss = net->loss->build(g, net->loss_attrs, s->y, &s->pred);
+    s->y = fire_graph_input(g, "y_true", s->target_type, with_batch(&s->target));
+    for (int32_t k = 0; k < s->n_outputs; k++) {
+        if ((st = build_loss(s, k, err))) return st;
+        if (s->output[k].count && s->n_outputs > 1)
+            return fire_fail(err, FIRE_E_UNSUPPORTED, "an output with a mask beside other outputs cannot be trained yet; give the network one output");
+    }
+    s->loss = s->n_outputs == 1 && s->output[0].loss->weight == 1 ? s->output[0].each : join_losses(s);
     if ((st = fire_graph_check(g, err))) return st;
     fire_shape loss = fire_shape_of(g, s->loss), each = without_batch(&loss);
-    s->values = loss.rank ? fire_count(&each) : -1;
-    if (s->values <= 0) return fire_fail(err, FIRE_E_UNSUPPORTED, "the loss %s does not give a value for each row", net->loss->name);
+    s->values = fire_count(&each);
     if (!o->gradient && !o->input_gradient) return FIRE_OK;
 
     /* Row weights come in where the gradient begins: d(sum of w * loss). */
@@ -111,11 +187,24 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
     size_t number = fire_type_size(net->type);
     fire_status st = fire_network_check_compiled(net, &s->target, err);
     if (st) return st;
-    s->target_type = net->loss->target ? net->loss->target : net->type;
+    s->n_outputs = net->n_outputs;
+    for (int32_t k = 0; k < s->n_outputs; k++) {
+        fire_step_output *out = &s->output[k];
+        fire_shape output;
+        const char *name;
+        out->loss = &net->loss[k];
+        fire_network_part(net, true, k, &output, &name);
+        out->pred_row = without_batch(&output);
+        if ((st = out->loss->kind->target_shape(out->loss->attrs, &out->pred_row, &out->target, err))) return st;
+        out->y_from = s->y_width;
+        out->y_width = fire_count(&out->target);
+        s->y_width += out->y_width;
+    }
+    /* Class numbers are whole, but beside other targets they are numbers like these. */
+    s->target_type = s->n_outputs == 1 && net->loss->kind->target ? net->loss->kind->target : net->type;
     fire_shape input = without_batch(&net->input);
-    s->pred_row = without_batch(&net->output);
     s->x_width = fire_count(&input);
-    s->y_width = fire_count(&s->target);
+    s->n_sums = 2 * (int64_t)s->n_outputs;
     s->weighted = s->data->has_w || o->class_weight;
     if (!(s->weight = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->weight, err)) || !(s->grad = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->grad, err)) ||
         !(s->sums_at = fire_alloc(ctx, (size_t)net->n_metrics + 1, sizeof *s->sums_at, err)) ||
@@ -124,16 +213,16 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
     s->n_slices = o->slices;
     for (int64_t i = 0; i < net->n_metrics; i++) {
         s->sums_at[i] = s->n_sums;
-        s->n_sums += net->metric[i].kind->sums(net->metric[i].attrs, &s->pred_row);
+        s->n_sums += net->metric[i].kind->sums(net->metric[i].attrs, &s->output[net->metric[i].output].pred_row);
     }
     if ((st = build_graph(s, o, err))) return st;
     int64_t ys, ws, grads;
-    if (!fire_mul(s->capacity, s->y_width, &ys) || !fire_mul(s->capacity, s->values, &ws) || !fire_add(net->n_params, 2, &grads))
+    if (!fire_mul(s->capacity, s->y_width, &ys) || !fire_mul(s->capacity, s->values, &ws) || !fire_add(net->n_params, 3, &grads))
         return fire_fail(err, FIRE_E_NOMEM, "out of memory: a batch of %lld rows is too large", (long long)s->capacity);
     for (int32_t i = 0; i < s->n_slices; i++) {
         fire_slice *c = &s->slice[i];
         if (!(c->y = fire_alloc(ctx, (size_t)ys, 8, err)) || !(c->w = fire_alloc(ctx, (size_t)ws, number, err)) ||
-            !(c->sums = fire_alloc(ctx, (size_t)s->n_sums + 1, sizeof(double), err)) || (o->gradient && !(c->grad = fire_alloc(ctx, (size_t)grads, number, err))) ||
+            !(c->sums = fire_alloc(ctx, (size_t)s->n_sums, sizeof(double), err)) || (o->gradient && !(c->grad = fire_alloc(ctx, (size_t)grads, number, err))) ||
             (s->made.row_id && !(c->id = fire_alloc(ctx, (size_t)s->capacity, sizeof(int64_t), err))))
             return FIRE_NOMEM;
         for (int64_t k = 0; k < ws; k++) {
@@ -154,6 +243,25 @@ fire_status fire_step_new(fire_step *s, fire_network *net, const fire_dataset *d
 
 /* ---- running ---- */
 
+int fire_step_wants(const fire_step *s, fire_value *outputs) {
+    int n = 0;
+    outputs[n++] = s->loss;
+    for (int32_t k = 0; k < s->n_outputs; k++) {
+        const fire_step_output *o = &s->output[k];
+        if (o->each != s->loss) outputs[n++] = o->each;
+        if (o->count) outputs[n++] = o->count;
+        bool looked_at = false;
+        for (int64_t i = 0; i < s->net->n_metrics; i++) looked_at |= s->net->metric[i].output == k;
+        if (!looked_at) continue;
+        outputs[n++] = o->pred;
+        if (o->y != s->y) outputs[n++] = o->y;
+    }
+    for (int64_t i = 0; i < s->net->n_weights; i++)
+        if (s->grad[i]) outputs[n++] = s->grad[i];
+    if (s->dx) outputs[n++] = s->dx;
+    return n;
+}
+
 /* The slice's plan for n rows, made at the first use. */
 static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
     fire_ready *r = c->last;
@@ -164,14 +272,9 @@ static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
         if (c->ready[k].used < r->used) r = &c->ready[k];
     }
     fire_network *net = s->net;
-    fire_value *outputs = fire_alloc(s->ctx, (size_t)net->n_weights + 3, sizeof *outputs, &c->error);
+    fire_value *outputs = fire_alloc(s->ctx, (size_t)net->n_weights + 4 * FIRE_MAX_PARTS + 3, sizeof *outputs, &c->error);
     if (!outputs) return NULL;
-    int n_out = 0;
-    outputs[n_out++] = s->loss;
-    if (s->n_sums) outputs[n_out++] = s->pred;
-    for (int64_t i = 0; i < net->n_weights; i++)
-        if (s->grad[i]) outputs[n_out++] = s->grad[i];
-    if (s->dx) outputs[n_out++] = s->dx;
+    int n_out = fire_step_wants(s, outputs);
     fire_plan *p = NULL;
     fire_status st = fire_plan_new(&s->g, n, n_out, outputs, &p, &c->error);
     fire_free(s->ctx, outputs);
@@ -186,11 +289,7 @@ static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
     if (s->w) fire_plan_bind(p, s->w, c->w);
     if (s->made.row_id) fire_plan_bind(p, s->made.row_id, c->id);
     if (s->made.draw) fire_plan_bind(p, s->made.draw, s->draw);
-    *r = (fire_ready){.rows = n, .plan = p, .loss = fire_plan_data(p, s->loss)};
-    if (s->n_sums) {
-        r->pred = fire_plan_tensor(p, s->pred);
-        r->pred.data = fire_plan_data(p, s->pred);
-    }
+    *r = (fire_ready){.rows = n, .plan = p};
     return r;
 }
 
@@ -216,25 +315,56 @@ static void weigh(fire_step *s, fire_slice *c, bool validation, const int64_t *i
     }
 }
 
-static double weighted_sum(const fire_step *s, const void *loss, const void *weight, int64_t n) {
+/* Sum of losses [n, width] by the weights of the slice, which are repeated for each of w_width values of a row. */
+static double weighted_sum(const fire_step *s, const fire_slice *c, const void *loss, int64_t n, int64_t width) {
     double sum = 0;
+    int64_t w_width = s->values;
     if (s->net->type == FIRE_F32) {
-        const float *l = loss, *w = weight;
-        if (s->weighted) for (int64_t i = 0; i < n; i++) sum += (double)l[i] * w[i];
-        else for (int64_t i = 0; i < n; i++) sum += (double)l[i];
+        const float *l = loss, *w = c->w;
+        if (s->weighted) for (int64_t i = 0; i < n * width; i++) sum += (double)l[i] * w[i / width * w_width];
+        else for (int64_t i = 0; i < n * width; i++) sum += (double)l[i];
     } else {
-        const double *l = loss, *w = weight;
-        if (s->weighted) for (int64_t i = 0; i < n; i++) sum += l[i] * w[i];
-        else for (int64_t i = 0; i < n; i++) sum += l[i];
+        const double *l = loss, *w = c->w;
+        if (s->weighted) for (int64_t i = 0; i < n * width; i++) sum += l[i] * w[i / width * w_width];
+        else for (int64_t i = 0; i < n * width; i++) sum += l[i];
     }
     return sum;
+}
+
+/* What a run gave, into the slice's sums. */
+static void take_sums(fire_step *s, fire_slice *c, int64_t n) {
+    const fire_plan *p = c->last->plan;
+    fire_network *net = s->net;
+    for (int32_t k = 0; k < s->n_outputs; k++) {
+        const fire_step_output *o = &s->output[k];
+        fire_tensor count = {.type = net->type, .data = o->count ? fire_plan_data(p, o->count) : NULL};
+        double sum = weighted_sum(s, c, fire_plan_data(p, o->each), n, o->values), values = o->count ? fire_get(&count, 0) : (double)n * (double)o->values;
+        c->sums[2 * k] += sum;
+        c->sums[2 * k + 1] += values;
+        if (s->loss == o->each) c->loss = sum, c->values = values;
+        else if (s->n_outputs == 1) c->loss = sum * o->loss->weight / (double)o->values, c->values = values / (double)o->values;
+    }
+    if (s->n_outputs > 1) c->loss = weighted_sum(s, c, fire_plan_data(p, s->loss), n, 1), c->values = (double)n;
+    for (int64_t i = 0; i < net->n_metrics; i++) { /* Keras' `metrics` do not look at row weights */
+        const fire_step_output *o = &s->output[net->metric[i].output];
+        fire_tensor y, none = {0}, pred = fire_plan_tensor(p, o->pred);
+        if (o->y == s->y) {
+            y = (fire_tensor){.type = s->target_type, .shape = with_batch(&s->target), .data = c->y};
+            y.shape.dim[0] = n;
+        } else {
+            y = fire_plan_tensor(p, o->y);
+            y.data = fire_plan_data(p, o->y);
+        }
+        pred.data = fire_plan_data(p, o->pred); /* an output that equals an input lies where that is bound */
+        net->metric[i].kind->add(net->metric[i].attrs, &y, &pred, &none, c->sums + s->sums_at[i]);
+    }
 }
 
 fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const int64_t *index, int64_t first, int64_t n) {
     fire_slice *c = &s->slice[slice];
     fire_network *net = s->net;
     assert(n <= s->capacity);
-    c->loss = 0;
+    c->loss = c->values = 0;
     c->rows = n;
     if (n == 0) {
         if (c->grad) memset(c->grad, 0, (size_t)net->n_params * fire_type_size(net->type));
@@ -265,14 +395,7 @@ fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const in
             c->id[i] = (int64_t)(s->row_id ? s->row_id[row] : fire_dataset_row_id(s->data, row));
         }
     fire_plan_run(r->plan);
-    if (s->n_sums) r->pred.data = fire_plan_data(r->plan, s->pred); /* an output that equals an input lies where that is bound */
-
-    c->loss = weighted_sum(s, r->loss, c->w, n * s->values);
-    c->sums[0] += c->loss;
-    fire_tensor y = {.type = s->target_type, .shape = with_batch(&s->target), .data = c->y}, none = {0};
-    y.shape.dim[0] = n;
-    for (int64_t i = 0; i < net->n_metrics; i++) /* Keras' `metrics` do not look at row weights */
-        net->metric[i].kind->add(net->metric[i].attrs, &y, &r->pred, &none, c->sums + 1 + s->sums_at[i]);
+    take_sums(s, c, n);
     return FIRE_OK;
 }
 
@@ -301,13 +424,20 @@ double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const 
 }
 
 void fire_step_clear_sums(fire_step *s) {
-    for (int32_t i = 0; i < s->n_slices; i++) memset(s->slice[i].sums, 0, (size_t)(s->n_sums + 1) * sizeof(double));
+    for (int32_t i = 0; i < s->n_slices; i++) memset(s->slice[i].sums, 0, (size_t)s->n_sums * sizeof(double));
 }
 
-int32_t fire_step_results(const fire_step *s, const double *sums, int64_t rows, double *results) {
-    results[0] = rows ? sums[0] / ((double)rows * (double)s->values) : 0;
-    for (int64_t i = 0; i < s->net->n_metrics; i++) results[i + 1] = s->net->metric[i].kind->result(s->net->metric[i].attrs, sums + 1 + s->sums_at[i]);
-    return (int32_t)s->net->n_metrics + 1;
+int32_t fire_step_results(const fire_step *s, const double *sums, double *results) {
+    int32_t n = 1;
+    results[0] = 0;
+    for (int32_t k = 0; k < s->n_outputs; k++) {
+        const fire_compiled_loss *loss = s->output[k].loss;
+        double mean = loss->sum ? sums[2 * k] : sums[2 * k + 1] ? sums[2 * k] / sums[2 * k + 1] : 0;
+        results[0] += loss->weight * mean;
+        if (s->n_outputs > 1) results[n++] = mean;
+    }
+    for (int64_t i = 0; i < s->net->n_metrics; i++) results[n++] = s->net->metric[i].kind->result(s->net->metric[i].attrs, sums + s->sums_at[i]);
+    return n;
 }
 
 fire_status fire_add_slots(fire_comm *comm, double *sums, int64_t slots, int64_t n, fire_error *err) {
@@ -334,7 +464,7 @@ fire_status fire_step_evaluate(fire_step *s, fire_pool *pool, bool validation, f
     bool dealt = s->data->start[0] != NULL;
     int32_t ranks = fire_comm_size(comm), slots = dealt ? s->data->shards : ranks, own = dealt ? s->data->own_shards : 1;
     int32_t slot = dealt ? s->data->first_shard : fire_comm_rank(comm);
-    int64_t n = s->n_sums + 2; /* sums, and rows */
+    int64_t n = s->n_sums + 1; /* sums, and rows */
     double *sums = fire_alloc(s->ctx, (size_t)slots, (size_t)n * sizeof *sums, err);
     fire_status *status = fire_alloc(s->ctx, (size_t)s->n_slices, sizeof *status, err), st = sums && status ? FIRE_OK : FIRE_NOMEM;
     fire_step_clear_sums(s);
@@ -362,7 +492,7 @@ fire_status fire_step_evaluate(fire_step *s, fire_pool *pool, bool validation, f
     if (!st) st = fire_add_slots(comm, sums, slots, n, err);
     if (!st) {
         *rows = (int64_t)sums[n - 1];
-        fire_step_results(s, sums, *rows, results);
+        fire_step_results(s, sums, results);
     }
     fire_free(s->ctx, sums);
     fire_free(s->ctx, status);

@@ -12,7 +12,16 @@
 
 #define FIRE_SLICE_PLANS 16 /* plans kept per slice, by number of rows; the least recently used makes room */
 
-typedef struct fire_ready { int64_t rows; uint64_t used; fire_plan *plan; const void *loss; fire_tensor pred; } fire_ready;
+typedef struct fire_ready { int64_t rows; uint64_t used; fire_plan *plan; } fire_ready;
+
+/* An output of the network with its loss. Its targets are y_width numbers of each row of labels, from y_from on. */
+typedef struct fire_step_output {
+    const fire_compiled_loss *loss;
+    fire_value y, pred;         /* what metrics look at */
+    fire_value each, count;     /* losses [n] or [n, values of a row]; how many of them count, [1], where a mask says so, else 0 */
+    fire_shape pred_row, target;
+    int64_t y_from, y_width, values;
+} fire_step_output;
 
 typedef struct fire_slice {
     fire_ready ready[FIRE_SLICE_PLANS];
@@ -20,11 +29,11 @@ typedef struct fire_slice {
     uint64_t runs;
     void *x, *y, *w;      /* [capacity, ...]; x is made when rows must be gathered */
     int64_t *id;          /* [capacity], when dropout and the like ask for it */
-    void *grad;           /* [n_params + 2], like net->params and two numbers behind; only when training */
+    void *grad;           /* [n_params + 3], like net->params and three numbers behind; only when training */
     const void *x_used;   /* where the last run took x from */
     int64_t rows;         /* of the last run */
-    double loss;          /* sum of its weighted losses */
-    double *sums;         /* [1 + n_sums] since cleared: weighted losses, then those of each metric */
+    double loss, values;  /* sum of its weighted losses, and how many they are: what it is divided by */
+    double *sums;         /* [n_sums] since cleared: for each output losses and how many, then those of each metric */
     fire_error error;     /* of the last run */
 } fire_slice;
 
@@ -36,13 +45,15 @@ typedef struct fire_step {
     fire_graph g;
     fire_network_graph made;
     bool training;
-    fire_value y, w, loss, pred, dx;
+    fire_value y, w, loss, dx;  /* loss: what is differentiated, [n, ...] */
+    fire_step_output output[FIRE_MAX_PARTS];
+    int32_t n_outputs;
     fire_value *weight, *grad;  /* [net->n_weights]; grad 0: none */
-    fire_shape pred_row, target;
+    fire_shape target;          /* of all outputs */
     fire_type target_type;
     bool weighted;              /* rows have weights other than 1 */
-    int64_t x_width, y_width, values; /* numbers per row; loss values per row */
-    int64_t n_sums, *sums_at;   /* of all metrics; where each one's begin */
+    int64_t x_width, y_width, values; /* numbers per row; values of `loss` per row */
+    int64_t n_sums, *sums_at;   /* of losses and metrics; where each metric's begin */
     int64_t draw[2];            /* seed, epoch */
     const double *class_weight;
     int32_t n_class_weight;
@@ -72,9 +83,12 @@ fire_status fire_step_run(fire_step *s, int32_t i, bool validation, const int64_
 ** Returns the largest finite feature before that. */
 double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const char **what);
 
+/* fire_step_wants - the values that a step's plan is made for, into outputs[n_weights + 4 * FIRE_MAX_PARTS + 3]. Returns how many. */
+int fire_step_wants(const fire_step *s, fire_value *outputs);
+
 void fire_step_clear_sums(fire_step *s);
-/* fire_step_results - loss and metrics from summed sums[1 + n_sums] over `rows` rows, into results[FIRE_MAX_RESULTS]. Returns how many. */
-int32_t fire_step_results(const fire_step *s, const double *sums, int64_t rows, double *results);
+/* fire_step_results - loss and metrics from summed sums[n_sums], into results[FIRE_MAX_RESULTS]. Returns how many. */
+int32_t fire_step_results(const fire_step *s, const double *sums, double *results);
 
 /* fire_step_fits - whether rows of shapes x and y (has_y) are what the network and its loss take. */
 fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool has_y, const fire_shape *y, const fire_shape *target, fire_error *err);

@@ -18,7 +18,7 @@
 
 #define MIN_SLICE 32        /* rows; below, matrix products lose speed */
 #define REPRODUCIBLE 8      /* shards */
-#define TAIL 2              /* numbers that travel behind a gradient: the loss, and whether somebody wants to stop */
+#define TAIL 3              /* numbers that travel behind a gradient: the loss, how many values it has, and whether somebody wants to stop */
 #define SPLIT (1 << 15)     /* weights per piece of the update at least, where it is split over threads */
 
 typedef struct range { int64_t from, to; } range; /* of weights in the flat buffer */
@@ -50,11 +50,11 @@ typedef struct fit {
     void *travel;               /* [n_tree][n_params] and the tail, or NULL: slice 0's gradient travels itself */
     double rate;
     int64_t rows_done;          /* of the epoch, all ranks */
-    double loss_sum, last_loss; /* of the epoch so far; mean of the last finite step */
+    double loss_sum, values_sum, last_loss; /* of the epoch so far; mean of the last finite step */
     int64_t steps;              /* of an epoch */
     bool cancel;
     double called;              /* when progress was last called */
-    double *sums;               /* [slots][1 + n_sums] for fire_add_slots */
+    double *sums;               /* [slots][n_sums] for fire_add_slots */
     void *good_params, *good_fixed; /* weights of the last good epoch */
     int64_t good_epoch;         /* -1: as they were at the start */
     void *best_params, *best_fixed;
@@ -242,13 +242,14 @@ static fire_status one_step(fit *f, int32_t epoch, int64_t t, fire_error *err) {
     cut(f, end);
     if (f->n_jobs == 1) run_job(f, 0);
     else if (f->n_jobs > 1) fire_pool_run(f->pool, f->n_jobs, run_job, f);
-    double loss = 0;
+    double loss = 0, values = 0;
     for (int32_t i = 0; i < f->n_jobs; i++) {
         if (f->job[i].status) {
             if (err) *err = f->step.slice[i].error;
             return f->job[i].status;
         }
         loss += f->step.slice[i].loss;
+        values += f->step.slice[i].values;
     }
 
     bool sum = f->n_jobs > 1, finish = false;
@@ -261,23 +262,27 @@ static fire_status one_step(fit *f, int32_t epoch, int64_t t, fire_error *err) {
         finish = f->travel != NULL;
         fire_tensor tail = {.type = net->type, .data = number_at(f, buffer, n)};
         fire_put(&tail, 0, loss);
-        fire_put(&tail, 1, f->cancel);
+        fire_put(&tail, 1, values);
+        fire_put(&tail, 2, f->cancel);
         fire_status st = fire_comm_sum(f->comm, net->type, buffer, n + TAIL, err);
         if (st) return st;
         loss = fire_get(&tail, 0);
-        f->cancel = fire_get(&tail, 1) != 0;
+        values = fire_get(&tail, 1);
+        f->cancel = fire_get(&tail, 2) != 0;
     }
-    double mean = loss / ((double)(end - first) * (double)f->step.values);
+    if (net->loss->sum || !values) values = 1; /* a mask may leave nothing to count */
+    double mean = loss / values;
     if (!isfinite(loss)) return diverged(f, loss, epoch, t, err);
     if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped at epoch %d, step %lld", (int)epoch + 1, (long long)t);
     f->loss_sum += loss;
+    f->values_sum += values;
     f->last_loss = mean;
     f->rows_done = end;
 
     net->step++;
     double base = fire_network_learning_rate(net);
     f->rate = net->optim->rate ? net->optim->rate(net->optim_attrs, base, net->step) : base;
-    over_weights(f, (pass){.sum = sum, .finish = finish, .update = true, .gscale = 1.0 / ((double)(end - first) * (double)f->step.values)});
+    over_weights(f, (pass){.sum = sum, .finish = finish, .update = true, .gscale = 1.0 / values});
     return FIRE_OK;
 }
 
@@ -299,26 +304,24 @@ static void tell(fit *f, fire_event event, int32_t epoch, int64_t step, double b
 static void running(fit *f, double *result) {
     fire_step *s = &f->step;
     double *sums = f->sums;
-    int64_t rows = 0;
-    memset(sums, 0, (size_t)(s->n_sums + 1) * sizeof *sums);
+    memset(sums, 0, (size_t)s->n_sums * sizeof *sums);
     for (int32_t i = 0; i < s->n_slices; i++)
-        for (int64_t k = 0; k <= s->n_sums; k++) sums[k] += s->slice[i].sums[k];
-    for (int32_t k = 0; k < f->shards.own; k++) rows += f->at[k];
-    fire_step_results(s, sums, rows, result);
-    result[0] = f->rows_done ? f->loss_sum / ((double)f->rows_done * (double)s->values) : 0;
+        for (int64_t k = 0; k < s->n_sums; k++) sums[k] += s->slice[i].sums[k];
+    fire_step_results(s, sums, result);
+    result[0] = f->values_sum ? f->loss_sum / f->values_sum : 0;
 }
 
 /* The epoch's exact results: each slot (a rank, or in reproducible mode a shard) is filled by one rank. */
 static fire_status epoch_results(fit *f, double *result, fire_error *err) {
     fire_step *s = &f->step;
-    int64_t n = s->n_sums + 1, slots = f->o.reproducible ? REPRODUCIBLE : f->ranks;
+    int64_t n = s->n_sums, slots = f->o.reproducible ? REPRODUCIBLE : f->ranks;
     memset(f->sums, 0, (size_t)(slots * n) * sizeof *f->sums);
     for (int32_t i = 0; i < s->n_slices; i++) {
         double *to = f->sums + n * (f->o.reproducible ? f->shards.first + i : f->rank);
         for (int64_t k = 0; k < n; k++) to[k] += s->slice[i].sums[k];
     }
     fire_status st = fire_add_slots(f->comm, f->sums, slots, n, err);
-    if (!st) fire_step_results(s, f->sums, f->shards.total, result);
+    if (!st) fire_step_results(s, f->sums, result);
     return st;
 }
 
@@ -333,6 +336,7 @@ static fire_status one_epoch(fit *f, int32_t epoch, fire_progress *p, fire_error
     f->step.draw[1] = net->epoch;
     f->loss_sum = 0;
     f->rows_done = 0;
+    f->values_sum = 0;
     *p = (fire_progress){.n_results = (int32_t)net->n_metrics + 1};
     for (int64_t t = 0; t < f->steps; t++) {
         fire_status st = one_step(f, epoch, t, err);
@@ -548,7 +552,7 @@ static fire_status set_up(fit *f, fire_error *err) {
     int64_t slots = f->o.reproducible ? REPRODUCIBLE : f->ranks;
     if (!(f->order = fire_alloc(f->ctx, (size_t)own_rows, sizeof *f->order, err)) || !(f->at = fire_alloc(f->ctx, (size_t)f->shards.own, sizeof *f->at, err)) ||
         !(f->job = fire_alloc(f->ctx, (size_t)slices, sizeof *f->job, err)) ||
-        !(f->sums = fire_alloc(f->ctx, (size_t)slots, (size_t)(f->step.n_sums + 1) * sizeof *f->sums, err)))
+        !(f->sums = fire_alloc(f->ctx, (size_t)slots, (size_t)f->step.n_sums * sizeof *f->sums, err)))
         return FIRE_NOMEM;
     if (!f->o.reproducible && f->shards.own > 1) {
         int64_t most = f->o.batch_size < own_rows ? f->o.batch_size : own_rows;
