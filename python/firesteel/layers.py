@@ -239,3 +239,41 @@ class UnitNormalization(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
         super().__init__(name, axis=_ints(axis))
+
+
+class ReLU(Layer):
+    """x above `threshold`, at most `max_value`; below, `negative_slope` times what is missing to the threshold."""
+
+    def __init__(self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, name: str | None = None) -> None:
+        super().__init__(name, max_value=max_value, negative_slope=negative_slope, threshold=threshold)
+
+
+class LeakyReLU(Layer):
+    """x above 0, `negative_slope` x below."""
+
+    def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
+        super().__init__(name, negative_slope=negative_slope)
+
+
+class ELU(Layer):
+    """x above 0, alpha (exp(x) - 1) below."""
+
+    def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
+        super().__init__(name, alpha=alpha)
+
+
+class PReLU(Layer):
+    """x above 0, alpha x below; alpha is learned, one number per place, or one along all `shared_axes` (1 is the first after the batch)."""
+
+    def __init__(self, alpha_initializer: str | Initializer = "Zeros", alpha_regularizer: str | Named | None = None,
+                 alpha_constraint: str | Named | None = None, shared_axes: int | Sequence[int] | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer, alpha_constraint=alpha_constraint,
+                         shared_axes=_ints(shared_axes))
+
+
+class Softmax(Layer):
+    """exp(x) / sum of exp(x) along one or several dimensions; places where a second input, a mask, is 0 get no share."""
+
+    def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
+        super().__init__(name, axis=_ints(axis))

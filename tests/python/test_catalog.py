@@ -30,7 +30,8 @@ def test_signature(entry):
         if default is inspect.Parameter.empty:
             continue  # it must be given, as in Keras
         if default is None:  # nothing, in the engine's words
-            default = "linear" if attr["name"] == "activation" else ""
+            nothing = attr["default"] in ("", "none", []) or ("min" in attr and attr["default"] < attr["min"])  # or a number out of range
+            default = "linear" if attr["name"] == "activation" else attr["default"] if nothing else ""
         if attr["type"] == "ints" and isinstance(default, int):
             default = [default]
         assert default == attr["default"] and isinstance(default, bool) == (attr["type"] == "bool"), attr
