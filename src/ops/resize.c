@@ -1,0 +1,190 @@
+/* resize - a tensor of another size along some axes: each number from its nearest neighbour, or from two or four neighbours along each axis.
+**
+** Inputs: data, roi (not used), scales [k] or sizes [k], constants; the k axes are those of the attribute, all if it is empty.
+*/
+#include "op.h"
+#include <math.h>
+
+typedef struct {
+    int64_t antialias, exclude_outside;
+    fire_ints axes;
+    char transform[FIRE_ATTR_TEXT_SIZE], mode[FIRE_ATTR_TEXT_SIZE], nearest[FIRE_ATTR_TEXT_SIZE], aspect[FIRE_ATTR_TEXT_SIZE];
+    double cubic, extrapolation;
+} resize_attrs;
+#define AT(field) offsetof(resize_attrs, field)
+static const fire_attr attrs_of_resize[] = {
+    {"antialias", FIRE_ATTR_INT, AT(antialias), 0, 0, 0, .help = "must be 0"},
+    {"axes", FIRE_ATTR_INTS, AT(axes), 0, -FIRE_MAX_RANK, FIRE_MAX_RANK - 1, .help = "axes that scales or sizes speak of; empty: all"},
+    {"coordinate_transformation_mode", FIRE_ATTR_TEXT, AT(transform), .text = "half_pixel", .choices = "half_pixel|half_pixel_symmetric|pytorch_half_pixel|align_corners|asymmetric", .help = "how places of the output map to the input"},
+    {"cubic_coeff_a", FIRE_ATTR_FLOAT, AT(cubic), -0.75, 0, 0, .help = "shape of the cubic"},
+    {"exclude_outside", FIRE_ATTR_INT, AT(exclude_outside), 0, 0, 1, .help = "1: neighbours outside have no weight; 0: the edge stands for them"},
+    {"extrapolation_value", FIRE_ATTR_FLOAT, AT(extrapolation), 0, 0, 0, .help = "not used"},
+    {"keep_aspect_ratio_policy", FIRE_ATTR_TEXT, AT(aspect), .text = "stretch", .choices = "stretch", .help = "sizes are taken as they are"},
+    {"mode", FIRE_ATTR_TEXT, AT(mode), .text = "nearest", .choices = "nearest|linear|cubic", .help = "neighbours that count"},
+    {"nearest_mode", FIRE_ATTR_TEXT, AT(nearest), .text = "round_prefer_floor", .choices = "round_prefer_floor|round_prefer_ceil|floor|ceil", .help = "which neighbour is nearest"},
+    {0},
+};
+
+typedef struct { int rank; int64_t in[FIRE_MAX_RANK], out[FIRE_MAX_RANK]; double scale[FIRE_MAX_RANK]; bool moved[FIRE_MAX_RANK]; } sizes;
+
+/* scales, sizes: NULL or type 0 when left out. */
+static fire_status read_sizes(const resize_attrs *t, const fire_shape *x, const fire_tensor *scales, const fire_tensor *size, sizes *s, fire_error *err) {
+    bool by_scale = scales && scales->type && fire_count(&scales->shape) > 0, by_size = size && size->type && fire_count(&size->shape) > 0;
+    if (by_scale == by_size) return fire_fail(err, FIRE_E_USAGE, "expected either scales or sizes");
+    const fire_tensor *from = by_scale ? scales : size;
+    int64_t n = t->axes.n ? t->axes.n : x->rank;
+    if (by_scale && from->type != FIRE_F32 && from->type != FIRE_F64) return fire_fail(err, FIRE_E_SHAPE, "scales are %s, expected float32", fire_type_text(from->type));
+    fire_status st = by_size ? fire_want_index(from, "sizes", err) : FIRE_OK;
+    if (st) return st;
+    if (!from->data) return fire_fail(err, FIRE_E_UNSUPPORTED, "scales and sizes must be constants");
+    if (from->shape.rank != 1 || fire_count(&from->shape) != n) return fire_fail(err, FIRE_E_SHAPE, "%lld scales or sizes for %lld axes", (long long)fire_count(&from->shape), (long long)n);
+    *s = (sizes){.rank = x->rank};
+    for (int d = 0; d < x->rank; d++) s->in[d] = s->out[d] = x->dim[d], s->scale[d] = 1;
+    uint32_t seen = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int d;
+        if ((st = fire_axis(t->axes.n ? t->axes.v[i] : i, x->rank, &d, err))) return st;
+        if (seen >> d & 1) return fire_fail(err, FIRE_E_ATTRIBUTE, "axis %d is there twice", d);
+        seen |= 1u << d;
+        double v = fire_get(from, i);
+        if (by_scale && v == 1) continue;
+        if (by_size && v == (double)x->dim[d]) continue;
+        if (x->dim[d] == -1) return fire_fail(err, FIRE_E_UNSUPPORTED, "the batch cannot be resized");
+        if (!(v > 0) || v > 0x1p40 || x->dim[d] < 1) return fire_fail(err, FIRE_E_SHAPE, "a scale or size of %g in dimension %d of size %lld", v, d, (long long)x->dim[d]);
+        s->scale[d] = by_scale ? v : v / (double)x->dim[d];
+        double out = by_scale ? floor((double)x->dim[d] * v) : v;
+        if (out < 1 || out > 0x1p60) return fire_fail(err, FIRE_E_SHAPE, "dimension %d of size %lld would become %g", d, (long long)x->dim[d], out);
+        s->out[d] = (int64_t)out;
+        s->moved[d] = true;
+    }
+    return FIRE_OK;
+}
+
+static double place_of(const resize_attrs *t, double i, double in, double out, double scale) {
+    if (!strcmp(t->transform, "align_corners")) return out > 1 ? i * (in - 1) / (out - 1) : 0;
+    if (!strcmp(t->transform, "asymmetric")) return i / scale;
+    if (!strcmp(t->transform, "pytorch_half_pixel") && !(out > 1)) return 0;
+    if (!strcmp(t->transform, "half_pixel_symmetric")) {
+        double whole = in * scale, rest = (in / 2) * (1 - out / whole);
+        return rest + (i + 0.5) / scale - 0.5;
+    }
+    return (i + 0.5) / scale - 0.5;
+}
+
+/* Neighbours of place i of axis d and their weights; gives back how many. */
+static int neighbours(const resize_attrs *t, const sizes *s, int d, int64_t i, int64_t at[4], double weight[4]) {
+    if (!s->moved[d]) return at[0] = i, weight[0] = 1, 1;
+    double last = (double)(s->in[d] - 1), x = place_of(t, (double)i, (double)s->in[d], (double)s->out[d], s->scale[d]);
+    if (t->mode[0] == 'n') {
+        double r = t->nearest[0] == 'f' ? floor(x) : t->nearest[0] == 'c' ? ceil(x) : !strcmp(t->nearest, "round_prefer_ceil") ? floor(x + 0.5) : ceil(x - 0.5);
+        return at[0] = (int64_t)(r < 0 ? 0 : r > last ? last : r), weight[0] = 1, 1;
+    }
+    int n = t->mode[0] == 'l' ? 2 : 4;
+    if (n == 2) x = x < 0 ? 0 : x > last ? last : x;
+    double first = floor(x), f = x - first, a = t->cubic, sum = 0;
+    if (n == 2) weight[0] = 1 - f, weight[1] = f;
+    else {
+        for (int k = 0; k < 4; k++) {
+            double u = fabs(f + 1 - k);
+            weight[k] = u <= 1 ? ((a + 2) * u - (a + 3)) * u * u + 1 : (((u - 5) * u + 8) * u - 4) * a;
+        }
+        first -= 1;
+    }
+    for (int k = 0; k < n; k++) {
+        double p = first + k;
+        if (t->exclude_outside && (p < 0 || p > last)) weight[k] = 0;
+        at[k] = (int64_t)(p < 0 ? 0 : p > last ? last : p);
+        sum += weight[k];
+    }
+    for (int k = 0; k < n && t->exclude_outside; k++) weight[k] /= sum;
+    return n;
+}
+
+static fire_status resize_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
+    const resize_attrs *t = attrs;
+    sizes s;
+    if (t->antialias) return fire_fail(err, FIRE_E_UNSUPPORTED, "antialias=%lld, expected 0", (long long)t->antialias);
+    fire_status st = t->mode[0] == 'n' ? fire_want_number(&in[0], "input", err) : fire_want_float(&in[0], "input", err);
+    if (!st) st = read_sizes(t, &in[0].shape, n_in > 2 ? &in[2] : NULL, n_in > 3 ? &in[3] : NULL, &s, err);
+    if (st) return st;
+    out[0].type = in[0].type;
+    out[0].shape.rank = s.rank;
+    for (int d = 0; d < s.rank; d++) out[0].shape.dim[d] = s.out[d];
+    return FIRE_OK;
+}
+
+/* Visit all pairs of an output element and one of its neighbours: dimension by dimension, weights multiplied on the way. */
+typedef struct { const resize_attrs *t; const sizes *s; const fire_tensor *from; double *sum; int64_t in_stride[FIRE_MAX_RANK], out_stride[FIRE_MAX_RANK]; bool back; } spread;
+static double reach(const spread *p, int d, const int64_t *at, int64_t in, double weight, double dy) {
+    if (d == p->s->rank) {
+        if (p->back) return p->sum[in] += weight * dy, 0;
+        return weight * fire_get(p->from, in);
+    }
+    int64_t to[4];
+    double w[4], sum = 0;
+    int n = neighbours(p->t, p->s, d, at[d], to, w);
+    for (int k = 0; k < n; k++)
+        if (w[k] != 0) sum += reach(p, d + 1, at, in + to[k] * p->in_stride[d], weight * w[k], dy);
+    return sum;
+}
+static void run(const fire_call *call, const fire_tensor *from, const fire_shape *x, const fire_tensor *scales, const fire_tensor *size, bool back) {
+    sizes s;
+    if (read_sizes(call->attrs, x, scales, size, &s, NULL)) return;
+    spread p = {.t = call->attrs, .s = &s, .from = from, .sum = call->scratch, .back = back};
+    int64_t step = 1, at[FIRE_MAX_RANK] = {0}, count = 1;
+    for (int d = s.rank - 1; d >= 0; d--) p.in_stride[d] = step, step *= s.in[d], count *= s.out[d];
+    for (int64_t e = 0; e < count; e++) {
+        double v = reach(&p, 0, at, 0, 1, back ? fire_get(from, e) : 0);
+        if (!back) fire_put(&call->out[0], e, v);
+        for (int d = s.rank - 1; d >= 0 && ++at[d] == s.out[d]; d--) at[d] = 0;
+    }
+}
+
+static void resize_run(const fire_call *call) {
+    run(call, &call->in[0], &call->in[0].shape, call->n_in > 2 ? &call->in[2] : NULL, call->n_in > 3 ? &call->in[3] : NULL, false);
+}
+
+static void resize_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
+    char text[FIRE_ATTRS_TEXT];
+    dx[0] = fire_apply(g, "ResizeGrad", 4, FIRE_IN(dy[0], n->in[0], n->n_in > 2 ? n->in[2] : 0, n->n_in > 3 ? n->in[3] : 0), fire_node_attrs(n, text));
+}
+
+const fire_op fire_op_resize = {
+    .name = "Resize", .help = "a tensor of another size along some axes",
+    .min_in = 1, .max_in = 4, .n_out = 1, .attrs = attrs_of_resize, .attr_size = sizeof(resize_attrs), .infer = resize_infer, .run = resize_run, .grad = resize_grad,
+    .examples = {"[2,3,4,2] - f32[2]{2,2} axes=[1,2] coordinate_transformation_mode=asymmetric nearest_mode=floor", "[2,3,4,2] - f32[2]{2,3} axes=[1,2] mode=linear", "[2,2,4,3] - - i64[2]{7,5} axes=[2,3] mode=linear coordinate_transformation_mode=align_corners",
+                 "[2,5,3] - f32[3]{1,0.6,1}", "[2,6,5] - f32[2]{0.5,1.7} axes=[1,2] mode=cubic", "[2,6,5] - f32[2]{0.5,2} axes=[1,2] mode=cubic exclude_outside=1 cubic_coeff_a=-0.5", "[2,4] - - i64[1]{1} axes=[1] coordinate_transformation_mode=pytorch_half_pixel",
+                 "[2,5] - f32[1]{1.5} axes=[1] mode=linear coordinate_transformation_mode=half_pixel_symmetric", "[2,5] - - i64[1]{8} axes=[1] nearest_mode=round_prefer_ceil", "[2,5] - - i64[1]{3} axes=[1] nearest_mode=ceil"},
+};
+
+/* ---- ResizeGrad: inputs are dy, x (its shape), scales and sizes ---- */
+
+static fire_status resize_grad_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
+    sizes s;
+    char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
+    fire_shape y = {.rank = in[1].shape.rank};
+    fire_status st = fire_want_float(&in[0], "dy", err);
+    if (!st) st = read_sizes(attrs, &in[1].shape, n_in > 2 ? &in[2] : NULL, n_in > 3 ? &in[3] : NULL, &s, err);
+    if (st) return st;
+    for (int d = 0; d < y.rank; d++) y.dim[d] = s.out[d];
+    if (!fire_same_shape(&y, &in[0].shape)) return fire_fail(err, FIRE_E_SHAPE, "dy is %s, expected %s", fire_shape_text(&in[0].shape, a), fire_shape_text(&y, b));
+    out[0].type = in[0].type;
+    out[0].shape = in[1].shape;
+    return FIRE_OK;
+}
+
+static size_t resize_grad_scratch(const fire_call *call) { return (size_t)fire_count(&call->out[0].shape) * sizeof(double); }
+static void resize_grad_run(const fire_call *call) {
+    double *sum = call->scratch;
+    int64_t count = fire_count(&call->out[0].shape);
+    for (int64_t i = 0; i < count; i++) sum[i] = 0;
+    run(call, &call->in[0], &call->out[0].shape, call->n_in > 2 ? &call->in[2] : NULL, call->n_in > 3 ? &call->in[3] : NULL, true);
+    for (int64_t i = 0; i < count; i++) fire_put(&call->out[0], i, sum[i]);
+}
+
+const fire_op fire_op_resize_grad = {
+    .name = "ResizeGrad", .domain = FIRE_DOMAIN, .help = "gradient of Resize, from dy, the shape of its input, scales and sizes",
+    .min_in = 2, .max_in = 4, .n_out = 1, .shape_only = 2, .attrs = attrs_of_resize, .attr_size = sizeof(resize_attrs),
+    .infer = resize_grad_infer, .run = resize_grad_run, .scratch = resize_grad_scratch,
+    .examples = {"[2,6,8,2] [2,3,4,2] f32[2]{2,2} axes=[1,2] coordinate_transformation_mode=asymmetric nearest_mode=floor", "[2,2,7,5] [2,2,4,3] - i64[2]{7,5} axes=[2,3] mode=linear coordinate_transformation_mode=align_corners"},
+};
