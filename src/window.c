@@ -157,7 +157,7 @@ fire_status fire_conv_transpose_fit(const fire_window_attrs *t, const fire_shape
     if (s) return s;
     if (x->dim[t->channels_last ? rank + 1 : 1] != c->out)
         return fire_fail(err, FIRE_E_SHAPE, "the input %s has %lld channels, but the weights take %lld", fire_shape_text(x, a), (long long)x->dim[t->channels_last ? rank + 1 : 1], (long long)c->out);
-    bool lower = !strcmp(t->auto_pad, "SAME_LOWER"), same = lower || !strcmp(t->auto_pad, "SAME_UPPER"), given = !t->auto_pad[0] || !strcmp(t->auto_pad, "NOTSET");
+    bool upper = !strcmp(t->auto_pad, "SAME_UPPER"), same = upper || !strcmp(t->auto_pad, "SAME_LOWER"), given = !t->auto_pad[0] || !strcmp(t->auto_pad, "NOTSET");
     fire_shape big = {.rank = x->rank, .dim = {x->dim[0]}};
     if (!fire_mul(c->in, c->group, &big.dim[t->channels_last ? rank + 1 : 1])) return fire_fail(err, FIRE_E_SHAPE, "the output has too many channels");
     direct.pads.n = 2 * rank;
@@ -178,7 +178,7 @@ fire_status fire_conv_transpose_fit(const fire_window_attrs *t, const fire_shape
                 total = 0;
             }
             if (total < 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "output_shape %lld in dimension %d, expected at most %lld", (long long)out, i, (long long)full);
-            low = lower ? total - total / 2 : total / 2;
+            low = upper ? total / 2 : total - total / 2;
             high = total - low;
         } else {
             if (given && t->pads.n) low = t->pads.v[i], high = t->pads.v[rank + i];
@@ -299,32 +299,27 @@ const char *fire_conv_text(const fire_conv *c, bool bias, char to[FIRE_CONV_TEXT
 
 /* ---- channels first, for files ---- */
 
-static fire_value turn(fire_graph *g, fire_value x, const int *perm) {
-    char text[96];
-    int rank = fire_shape_of(g, x).rank, n = snprintf(text, sizeof text, "perm=[");
-    for (int d = 0; d < rank; d++) n += snprintf(text + n, sizeof text - (size_t)n, "%s%d", d ? "," : "", perm[d]);
-    snprintf(text + n, sizeof text - (size_t)n, "]");
-    return fire_apply(g, "Transpose", 1, &x, text);
-}
-
-fire_value fire_lower_channels_last(fire_graph *g, const fire_node *n, const fire_value *in, uint32_t data, uint32_t weights) {
-    fire_node copy = *n;
+static void lower_channels_last(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out, uint32_t data, uint32_t weights) {
     fire_value to[FIRE_MAX_IN] = {0};
-    int rank = fire_shape_of(g, in[0]).rank, first[FIRE_MAX_RANK], last[FIRE_MAX_RANK], turned[FIRE_MAX_RANK];
-    if (g->first.status) return 0;
-    first[0] = last[0] = 0, first[1] = rank - 1, last[rank - 1] = 1;
+    int64_t first[FIRE_MAX_RANK] = {0}, last[FIRE_MAX_RANK] = {0}, turned[FIRE_MAX_RANK] = {0};
+    const fire_attr *row = n->op->attrs;
+    char text[FIRE_ATTRS_TEXT];
+    if (g->first.status) return;
+    int rank = fire_shape_of(g, in[0]).rank;
+    first[1] = rank - 1, last[rank - 1] = 1;
     for (int d = 1; d < rank - 1; d++) first[d + 1] = d, last[d] = d + 1;
     turned[0] = rank - 1, turned[1] = rank - 2; /* [k..., in, out] to [out, in, k...] */
     for (int d = 0; d < rank - 2; d++) turned[d + 2] = d;
-    const fire_attr *row = n->op->attrs;
     while (strcmp(row->name, "channels_last")) row++;
-    int64_t *channels_last = (int64_t *)((char *)n->attrs + row->offset);
-    bool as_it_is = !*channels_last;
-    *channels_last = 0;
-    char text[FIRE_ATTRS_TEXT];
-    fire_node_attrs(&copy, text);
-    *channels_last = !as_it_is;
-    for (int i = 0; i < n->n_in; i++) to[i] = !in[i] ? 0 : as_it_is ? in[i] : data >> i & 1 ? turn(g, in[i], first) : weights >> i & 1 ? turn(g, in[i], turned) : in[i];
-    fire_value y = fire_apply(g, n->op->name, n->n_in, to, text);
-    return as_it_is ? y : turn(g, y, last);
+    int64_t *flag = (int64_t *)((char *)n->attrs + row->offset);
+    bool channels_last = *flag;
+    *flag = 0;
+    fire_node_attrs(n, text);
+    *flag = channels_last;
+    for (int i = 0; i < n->n_in; i++)
+        to[i] = !in[i] ? 0 : !channels_last ? in[i] : data >> i & 1 ? fire_transpose(g, in[i], rank, first) : weights >> i & 1 ? fire_transpose(g, in[i], rank, turned) : in[i];
+    out[0] = fire_apply(g, n->op->name, n->n_in, to, text);
+    if (channels_last) out[0] = fire_transpose(g, out[0], rank, last);
 }
+void fire_lower_conv(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out) { lower_channels_last(g, n, in, out, 1, 2); }
+void fire_lower_pool(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out) { lower_channels_last(g, n, in, out, 1, 0); }

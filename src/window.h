@@ -87,7 +87,7 @@ int64_t fire_conv_flops(const fire_conv *c);
 #define FIRE_CONV_TEXT 512
 const char *fire_conv_text(const fire_conv *c, bool bias, char to[FIRE_CONV_TEXT]);
 
-/* fire_lower_channels_last - for fire_op.lower: the node with channels first, between transpositions. in[i] of bit i of `data` is data,
-** of bit i of `weights` weights; the others stay. */
-fire_value fire_lower_channels_last(fire_graph *g, const fire_node *n, const fire_value *in, uint32_t data, uint32_t weights);
+/* For fire_op.lower: the node with channels first, between transpositions. Input 0 is data, input 1 of a convolution weights. */
+void fire_lower_conv(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out);
+void fire_lower_pool(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out);
 #endif

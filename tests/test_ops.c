@@ -16,7 +16,8 @@ typedef struct {
 
 static bool is_float(fire_type t) { return t == FIRE_F32 || t == FIRE_F64; }
 
-/* Float inputs with given numbers stay inputs, so that their gradients are checked; whole numbers become constants (axes, shapes). */
+/* Inputs of the float type under test stay inputs, also with given numbers, so that their gradients are checked; whole numbers and floats whose
+** type is spelled out become constants (axes, shapes, scales). */
 static fire_status build(fire_context *ctx, const fire_op *op, const char *example, fire_type type, one *o, fire_error *err) {
     fire_graph_init(&o->g, ctx);
     if (!harness_example_read(example, &o->e)) fail_msg("%s: cannot read the example '%s'", op->name, example);
@@ -26,7 +27,7 @@ static fire_status build(fire_context *ctx, const fire_op *op, const char *examp
         char name[16];
         snprintf(name, sizeof name, "x%d", i);
         if (x->absent) o->in[i] = 0;
-        else if (x->constant && !is_float(t)) {
+        else if (x->constant && (!is_float(t) || x->type)) {
             uint64_t room[64];
             fire_tensor c = {t, x->shape, room};
             harness_fill(x, i, 1, &c);

@@ -58,9 +58,10 @@ const fire_op fire_op_average_pool = {
     .name = "AveragePool", .help = "the mean of each window over 1 to 3 dimensions",
     .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_average_pool, .attr_size = sizeof(fire_window_attrs),
     .infer = fire_pool_infer, .run = average_pool_run, .grad = average_pool_grad, .flops = average_pool_flops,
+    .lower = fire_lower_pool,
     .examples = {"[2,3,6,8] kernel_shape=[2,2] strides=[2,2]", "[2,6,8,3] kernel_shape=[2,2] strides=[2,2] channels_last=1", "[2,7,8,20] kernel_shape=[3,3] strides=[2,2] auto_pad=SAME_UPPER channels_last=1",
                  "[2,3,7,8] kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1] count_include_pad=1", "[2,3,8,9] kernel_shape=[3,3] strides=[2,2] ceil_mode=1", "[2,8,9,3] kernel_shape=[3,3] strides=[2,2] pads=[1,0,1,0] ceil_mode=1 count_include_pad=1 channels_last=1",
-                 "[2,9,3] kernel_shape=[2] strides=[2] channels_last=1", "[2,4,4,5,3] kernel_shape=[2,2,2] strides=[2,2,2] channels_last=1", "[2,3,9] kernel_shape=[2] dilations=[3] auto_pad=SAME_LOWER"},
+                 "[2,9,3] kernel_shape=[2] strides=[2] channels_last=1", "[2,4,4,5,3] kernel_shape=[2,2,2] strides=[2,2,2] channels_last=1", "[2,3,9] kernel_shape=[2] dilations=[3]"},
 };
 
 /* ---- AveragePoolGrad: from dy and the shape of x ---- */

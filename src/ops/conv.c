@@ -60,6 +60,7 @@ const fire_op fire_op_conv = {
     .name = "Conv", .help = "convolution over 1 to 3 dimensions, with groups, strides, dilations and padding",
     .min_in = 2, .max_in = 3, .n_out = 1, .attrs = attrs_of_conv, .attr_size = sizeof(fire_window_attrs),
     .infer = conv_infer, .run = conv_run, .grad = conv_grad, .flops = conv_flops,
+    .lower = fire_lower_conv,
     .examples = {"[2,4,6,7] [5,4,3,3] [5]", "[2,6,7,4] [3,3,4,5] [5] channels_last=1", "[2,7,7,4] [3,3,4,16] [16] channels_last=1 strides=[2,2] auto_pad=SAME_UPPER",
                  "[2,6,8,4] [3,2,2,6] channels_last=1 group=2 pads=[1,0,2,1]", "[2,4,9] [6,2,3] [6] group=2 dilations=[2] strides=[2]",
                  "[2,9,4] [3,4,6] [6] channels_last=1 dilations=[2] pads=[4,0]", "[2,3,4,5,4] [2,3,2,2,2] [2] strides=[2,1,1] auto_pad=SAME_LOWER",

@@ -62,7 +62,8 @@ const fire_op fire_op_conv_transpose = {
     .name = "ConvTranspose", .help = "transposed convolution: the gradient of Conv by its input, as an operator of its own",
     .min_in = 2, .max_in = 3, .n_out = 1, .attrs = attrs_of_conv_transpose, .attr_size = sizeof(fire_window_attrs),
     .infer = conv_transpose_infer, .run = conv_transpose_run, .grad = conv_transpose_grad, .flops = conv_transpose_flops,
+    .lower = fire_lower_conv,
     .examples = {"[2,4,5,3] [4,5,3,3] [5]", "[2,5,3,4] [3,3,5,4] [5] channels_last=1 strides=[2,2]", "[2,5,3,4] [3,3,5,4] channels_last=1 strides=[2,2] pads=[1,1,1,1] output_padding=[1,1]",
                  "[2,4,6] [4,3,4] [6] group=2 strides=[2] pads=[1,1]", "[2,6,4] [3,3,4] [3] channels_last=1 auto_pad=SAME_UPPER strides=[2]", "[2,3,2,3,4] [2,2,2,3,4] [3] channels_last=1 dilations=[1,2,1]",
-                 "[2,4,5,5] [4,3,2,2] [3] strides=[3,3] auto_pad=SAME_LOWER", "[2,4,5,5] [4,3,3,3] strides=[2,2] output_shape=[10,10]"},
+                 "[2,4,5,5] [4,3,4,4] [3] strides=[3,3] auto_pad=SAME_LOWER", "[2,4,5,5] [4,3,3,3] strides=[2,2] output_shape=[10,10]"},
 };

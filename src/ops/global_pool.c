@@ -39,7 +39,7 @@ static void average_grad(fire_graph *g, const fire_node *n, const fire_value *dy
 const fire_op fire_op_global_average_pool = {
     .name = "GlobalAveragePool", .help = "mean over all spatial dimensions",
     .min_in = 1, .max_in = 1, .n_out = 1, .infer = global_infer, .run = average_run, .grad = average_grad, .flops = flops_of,
-    .examples = {"[2,3,4,5]", "[2,3,7]", "[2,3,2,3,4]", "[2,3]"},
+    .examples = {"[2,3,4,5]", "[2,3,7]", "[2,3,2,3,4]", "[2,3,1]"},
 };
 
 /* ---- largest ---- */
@@ -70,5 +70,5 @@ static void max_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fi
 const fire_op fire_op_global_max_pool = {
     .name = "GlobalMaxPool", .help = "largest number over all spatial dimensions",
     .min_in = 1, .max_in = 1, .n_out = 1, .infer = global_infer, .run = max_run, .grad = max_grad, .flops = flops_of,
-    .examples = {"[2,3,4,5]", "[2,3,7]", "[2,3,2,3,4]", "[2,3]"},
+    .examples = {"[2,3,4,5]", "[2,3,7]", "[2,3,2,3,4]", "[2,3,1]"},
 };

@@ -43,6 +43,7 @@ const fire_op fire_op_lp_pool = {
     .name = "LpPool", .help = "the p-norm of each window over 1 to 3 dimensions",
     .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_lp_pool, .attr_size = sizeof(fire_window_attrs),
     .infer = fire_pool_infer, .run = lp_pool_run, .grad = lp_pool_grad, .flops = flops_of,
+    .lower = fire_lower_pool,
     .examples = {"[2,3,4,6] kernel_shape=[2,2] strides=[2,2]", "[2,5,6,3] kernel_shape=[3,2] strides=[2,1] auto_pad=SAME_UPPER channels_last=1", "[2,3,7] kernel_shape=[3] p=3 pads=[1,1]", "[2,3,7] kernel_shape=[2] p=1"},
 };
 

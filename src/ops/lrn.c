@@ -64,7 +64,8 @@ static int64_t lrn_flops(const fire_call *call) {
 const fire_op fire_op_lrn = {
     .name = "LRN", .help = "local response normalization over neighbouring channels",
     .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_lrn, .attr_size = sizeof(lrn_attrs), .infer = lrn_infer, .run = lrn_run, .grad = lrn_grad, .flops = lrn_flops,
-    .examples = {"[2,5,3,4] size=3", "[2,3,4,5] size=3 alpha=0.5 channels_last=1", "[2,5,3] size=4 alpha=0.3 beta=0.5 bias=2", "[2,3] size=9 alpha=0.1"},
+    .lower = fire_lower_pool,
+    .examples = {"[2,5,3,4] size=3", "[2,3,4,5] size=3 alpha=0.5 channels_last=1", "[2,3,5] size=4 alpha=0.3 beta=0.5 bias=2 channels_last=1", "[2,3,2,2] size=9 alpha=0.1"},
 };
 
 /* LRNGrad: dx_i = dy_i / s_i^beta - 2 alpha beta / size x_i times the sum over the j whose window has i of dy_j x_j / s_j^(beta + 1). */

@@ -57,6 +57,7 @@ const fire_op fire_op_max_pool = {
     .name = "MaxPool", .help = "the largest number of each window over 1 to 3 dimensions",
     .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_max_pool, .attr_size = sizeof(fire_window_attrs),
     .infer = fire_pool_infer, .run = max_pool_run, .grad = max_pool_grad, .flops = flops_of,
+    .lower = fire_lower_pool,
     .examples = {"[2,3,6,8] kernel_shape=[2,2] strides=[2,2]", "[2,6,8,3] kernel_shape=[2,2] strides=[2,2] channels_last=1", "[2,7,8,20] kernel_shape=[3,3] strides=[2,2] auto_pad=SAME_UPPER channels_last=1",
                  "[2,3,7] kernel_shape=[3] strides=[2] pads=[1,1]", "[2,7,9,3] kernel_shape=[2,3] strides=[1,2] pads=[0,1,1,2] channels_last=1", "[2,3,7,8] kernel_shape=[3,3] strides=[2,2] ceil_mode=1",
                  "[2,7,3] kernel_shape=[2] dilations=[2] channels_last=1", "[2,4,5,4,3] kernel_shape=[2,2,2] strides=[2,1,2] channels_last=1", "[2,3,4,5,4] kernel_shape=[2,2,2] auto_pad=SAME_LOWER",
