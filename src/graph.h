@@ -13,7 +13,7 @@ typedef int32_t fire_value; /* 0: no value (an optional input left out, or a fai
 typedef struct fire_op fire_op;
 
 #define FIRE_MAX_IN 32
-#define FIRE_MAX_OUT 4
+#define FIRE_MAX_OUT 5
 
 typedef enum fire_source {
     FIRE_FROM_NODE,

@@ -31,6 +31,7 @@ struct fire_op {
     size_t attr_size;
     uint32_t in_place;       /* bit i: output 0 may lie over input i when shape and type agree */
     uint32_t shape_only;     /* bit i: of input i only the shape matters, its numbers are never read and need not be kept */
+    uint32_t saved;          /* bit o: output o is there for the gradient alone; nothing else reads it, and none comes in for it */
     bool pure_shape;         /* moves no numbers (Reshape, Flatten, Identity): output 0 aliases input 0 */
 
     /* Set types and shapes of out[] from in[] and attrs, or say why it cannot be. Runs when the graph is built, with -1

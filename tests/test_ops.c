@@ -113,7 +113,7 @@ static void check_gradient(fire_context *ctx, const fire_op *op, const char *exa
     fire_value y[FIRE_MAX_OUT], dy[FIRE_MAX_OUT], by_out[FIRE_MAX_OUT] = {0}, x[FIRE_MAX_IN], dx[FIRE_MAX_IN];
     int n_y = 0, n_x = 0;
     for (int j = 0; j < op->n_out; j++)
-        if (fire_type_of(&o.g, o.out[j]) == FIRE_F64) {
+        if (fire_type_of(&o.g, o.out[j]) == FIRE_F64 && !(op->saved >> j & 1)) {
             y[n_y] = o.out[j];
             by_out[j] = dy[n_y++] = fire_graph_input(&o.g, "dy", FIRE_F64, fire_shape_of(&o.g, o.out[j]));
         }

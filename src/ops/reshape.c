@@ -1,4 +1,5 @@
-/* reshape - the numbers of x in another shape, a constant: 0 keeps a dimension, -1 takes what is left. */
+/* reshape - the numbers of x in another shape, a constant: 0 keeps a dimension, -1 takes what is left. While the batch is unknown, -1 may
+** take it with other dimensions, [n, 4, 3] as [4 n, 3]: it is -1 again. */
 #include "op.h"
 #include <stdio.h>
 
@@ -44,7 +45,7 @@ static fire_status reshape_infer(const void *attrs, int n_in, const fire_tensor 
         if (v < 0 || !fire_mul(want, v, &want)) return misfit(x, &in[1], err);
         y.dim[d] = v;
     }
-    if (at >= 0 && batches == 1 && have == want) y.dim[at] = -1;
+    if (at >= 0 && batches == 1 && want > 0 && (have % want == 0 || (have > 0 && want % have == 0))) y.dim[at] = -1; /* the batch, or a multiple or part of it */
     else if (at >= 0 && batches == 0 && want > 0 && have % want == 0) y.dim[at] = have / want;
     else if (at >= 0 || batches != 0 || have != want) return misfit(x, &in[1], err);
     out[0].type = in[0].type;

@@ -7,7 +7,9 @@ static fire_status reshape_like_infer(const void *attrs, int n_in, const fire_te
         for (int d = 0; d < in[k].shape.rank; d++)
             if (in[k].shape.dim[d] == -1) batch[k]++;
             else count[k] *= in[k].shape.dim[d];
-    if (count[0] != count[1] || batch[0] != batch[1]) {
+    /* While the batch is unknown, it may be a part of one and a multiple of the other, as in Reshape. */
+    bool folded = batch[0] == 1 && batch[1] == 1 && count[0] > 0 && count[1] > 0 && (count[0] % count[1] == 0 || count[1] % count[0] == 0);
+    if (!folded && (count[0] != count[1] || batch[0] != batch[1])) {
         char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
         return fire_fail(err, FIRE_E_SHAPE, "%s does not have as many elements as %s", fire_shape_text(&in[0].shape, a), fire_shape_text(&in[1].shape, b));
     }

@@ -137,25 +137,3 @@ def test_a_wheel_is_found_where_it_was_unpacked(tmp_path):
     source = inspect.getsource(session.wheel_finder).replace("-> Callable[[], None]", "")
     code = f"import sys\nsys.path = [p for p in sys.path if 'site-packages' not in p]\nWHEEL_FOLDER = 'firesteel_wheel'\n{source}\nwheel_finder()()\nimport firesteel\nassert firesteel.here\n"
     subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, check=True)
-
-
-# ---- results that are not finite ----------------------------------------------------------------
-
-def test_a_result_that_is_no_number_is_shown_as_nan():
-    """Tasks send NaN and infinity as null, for JSON has neither: a val_loss that overflows must not end the training on the driver."""
-    import io
-    from types import SimpleNamespace
-
-    from firesteel.spark.progress import Screen
-    from firesteel.spark.summary import TrainingSummary
-
-    event = {"event": "epoch", "epoch": 0, "epochs": 1, "step": 5, "steps": 5, "rows": 10, "seconds": 1.0, "results": {"loss": 1.5, "val_loss": None}}
-    out = io.StringIO()
-    screen = Screen(1, out)
-    screen.show(SimpleNamespace(epochs=[event], state=event), "")
-    screen.close()
-    assert "loss: 1.5000 - val_loss: nan" in out.getvalue()
-    report = {"epochs_run": 1, "best_epoch": -1, "stopped_early": False, "steps": 5, "rows": 10}
-    summary = TrainingSummary({"report": report, "history": {"loss": [1.5], "val_loss": [None]}, "rows": [10], "skipped": 0, "validation_rows": 1,
-                               "hosts": ["h"], "seconds": {"fit": 1.0}}, 2.0)
-    assert summary.history["val_loss"][0] != summary.history["val_loss"][0] and "val_loss nan" in repr(summary) and "svg" in summary._repr_html_()

@@ -5,7 +5,6 @@ On classic Spark events arrive while they happen. On Connect executors cannot be
 from __future__ import annotations
 
 import hmac
-import math
 import os
 import socket
 import struct
@@ -79,11 +78,6 @@ class Listener:
         self._server.close()
 
 
-def number(value: Optional[float]) -> float:
-    """A result as the task sent it: JSON has no NaN and no infinity, so they come as null."""
-    return math.nan if value is None else value
-
-
 # ---- the line ---------------------------------------------------------------------------
 
 class Screen:
@@ -125,8 +119,8 @@ class Screen:
 
     def _update(self, event: dict[str, Any], ended: bool) -> None:
         names = [n for n in event["results"] if not n.startswith("val_")]
-        results = [number(event["results"][n]) for n in names]
-        validation = [number(event["results"][f"val_{n}"]) for n in names] if any(n.startswith("val_") for n in event["results"]) else None
+        results = [event["results"][n] for n in names]
+        validation = [event["results"][f"val_{n}"] for n in names] if any(n.startswith("val_") for n in event["results"]) else None
         self._line.names = names
         self._line.update(ended, event["epoch"], event["epochs"], event["step"], event["steps"], event["rows"], event["seconds"], results, validation)
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from .progress import number
-
 
 class TrainingSummary:
     """`model.summary` of a freshly trained model.
@@ -24,7 +22,7 @@ class TrainingSummary:
 
     def __init__(self, result: dict[str, Any], total_seconds: float):
         report = result["report"]
-        self.history: dict[str, list[float]] = {name: [number(v) for v in values] for name, values in result["history"].items()}
+        self.history: dict[str, list[float]] = {name: list(values) for name, values in result["history"].items()}
         self.objectiveHistory: list[float] = list(self.history.get("loss", []))
         self.totalIterations: int = int(report["epochs_run"])
         self.bestEpoch = int(report["best_epoch"]) if report["best_epoch"] >= 0 else None
