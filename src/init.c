@@ -166,9 +166,10 @@ static fire_status find(const char *text, const struct initializer **found, init
     char name[64], shown[80], near[FIRE_NEAR_TEXT];
     const char *rest = fire_name_read(text, name, sizeof name);
     fire_near best = {.name = name};
+    const char *full = !strcmp(name, "uniform") ? "RandomUniform" : !strcmp(name, "normal") ? "RandomNormal" : name; /* Keras' short names */
     for (int i = 0; i < N_INITIALIZERS; i++) {
         const struct initializer *k = &initializers[i];
-        if (!strcmp(k->name, name) || !strcmp(k->alias, name)) {
+        if (!strcmp(k->name, full) || !strcmp(k->alias, name)) {
             memset(t, 0, sizeof *t);
             *found = k;
             return fire_attrs_read(k->name, k->attrs, t, rest, NULL, 0, err);

@@ -52,5 +52,5 @@ static fire_value dot_build(fire_build *b, const void *attrs_, int n_in, const f
 const fire_layer fire_layer_dot = {
     .name = "Dot", .help = "product of two inputs summed over a dimension",
     .attrs = attrs, .attr_size = sizeof(dot_attrs), .min_in = 2, .max_in = 2, .check = dot_check, .build = dot_build,
-    .examples = {"[4] [4] axes=1", "[3,4] [3,5] axes=[1]", "[3,4] [5,3] axes=[1,2]", "[3,4] [4] axes=[2,1]", "[4] [4] axes=-1 normalize=1", "[2,3] [3,2] axes=[2,1] normalize=1"},
+    .examples = {"[4] [4] axes=[1]", "[3,4] [3,5] axes=[1]", "[3,4] [5,3] axes=[1,2]", "[3,4] [4] axes=[2,1]", "[4] [4] axes=[-1] normalize=1", "[2,3] [3,2] axes=[2,1] normalize=1"},
 };
