@@ -21,13 +21,18 @@ def _must_be_given(kind: str) -> dict[str, Any]:
     for line in _core.catalog().splitlines():
         entry = json.loads(line)
         if entry["kind"] == "layer" and entry["name"] == kind:
-            return {attr["name"]: attr["default"] for attr in entry["attrs"] if attr["name"] in ("rate", "activation")}
+            return {attr["name"]: attr["default"] for attr in entry["attrs"] if attr["name"] == "activation" or "must be given" in attr["help"]}
     return {}
 
 
 def _ints(value: int | Sequence[int] | None) -> tuple[int, ...]:
     """One number or several, or none, as a list of the engine."""
-    return () if value is None else (int(value),) if hasattr(value, "__index__") else tuple(int(v) for v in value)
+    return () if value is None else (int(value),) if hasattr(value, "__index__") else tuple(-1 if v is None else int(v) for v in value)
+
+
+def _floats(value: float | Sequence[float]) -> tuple[float, ...]:
+    """One number or several as a list of the engine."""
+    return (float(value),) if hasattr(value, "__float__") else tuple(float(v) for v in value)
 
 
 class Layer(Named):
@@ -151,8 +156,8 @@ class Dropout(Layer):
 class Flatten(Layer):
     """[n, a, b ...] becomes [n, a * b ...], row-major."""
 
-    def __init__(self, name: str | None = None) -> None:
-        super().__init__(name)
+    def __init__(self, data_format: str | None = None, name: str | None = None) -> None:
+        super().__init__(name, data_format=data_format)
 
 
 class Normalization(Layer):
@@ -277,3 +282,200 @@ class Softmax(Layer):
 
     def __init__(self, axis: int | Sequence[int] = -1, name: str | None = None) -> None:
         super().__init__(name, axis=_ints(axis))
+
+
+class Add(Layer):
+    """Sum of the inputs, number by number."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+
+
+class AdditiveAttention(Layer):
+    """Steps of value weighted by a sum of tanh(query + key)."""
+
+    def __init__(self, use_scale: bool = True, dropout: float = 0, use_causal_mask: bool = False, return_attention_scores: bool = False,
+                 name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, use_scale=use_scale, dropout=dropout, use_causal_mask=use_causal_mask,
+                         return_attention_scores=return_attention_scores)
+
+
+class AlphaDropout(Layer):
+    """Dropout that keeps mean and variance, for selu."""
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        super().__init__(name, rate=rate)
+
+
+class Attention(Layer):
+    """Steps of value weighted by how key answers query."""
+
+    def __init__(self, use_scale: bool = False, score_mode: str = "dot", dropout: float = 0, use_causal_mask: bool = False,
+                 return_attention_scores: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, use_scale=use_scale, score_mode=score_mode, dropout=dropout, use_causal_mask=use_causal_mask,
+                         return_attention_scores=return_attention_scores)
+
+
+class Average(Layer):
+    """Mean of the inputs, number by number."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+
+
+class Concatenate(Layer):
+    """Inputs one after the other along a dimension."""
+
+    def __init__(self, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(name, axis=axis)
+
+
+class Dot(Layer):
+    """Product of two inputs summed over a dimension."""
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, name: str | None = None) -> None:
+        super().__init__(name, axes=_ints(axes), normalize=normalize)
+
+
+class EinsumDense(Layer):
+    """A dense layer whose product an equation describes."""
+
+    def __init__(self, equation: str, output_shape: int | Sequence[int], activation: str | None = None, bias_axes: str | None = None,
+                 kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None,
+                 kernel_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, equation=equation, output_shape=_ints(output_shape), activation=activation, bias_axes=bias_axes,
+                         kernel_initializer=kernel_initializer, bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
+                         bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
+
+
+class Embedding(Layer):
+    """A row of numbers to learn for each whole number."""
+
+    def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: str | Initializer = "uniform",
+                 embeddings_regularizer: str | Named | None = None, embeddings_constraint: str | Named | None = None,
+                 mask_zero: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, input_dim=input_dim, output_dim=output_dim, embeddings_initializer=embeddings_initializer,
+                         embeddings_regularizer=embeddings_regularizer, embeddings_constraint=embeddings_constraint, mask_zero=mask_zero)
+
+
+class GaussianDropout(Layer):
+    """Multiplies by normal numbers around 1 while training."""
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        super().__init__(name, rate=rate)
+
+
+class GaussianNoise(Layer):
+    """Adds normal numbers while training."""
+
+    def __init__(self, stddev: float, name: str | None = None) -> None:
+        super().__init__(name, stddev=stddev)
+
+
+class GroupQueryAttention(Layer):
+    """Attention by several heads that share keys and values."""
+
+    def __init__(self, head_dim: int, num_query_heads: int, num_key_value_heads: int, dropout: float = 0, use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None,
+                 kernel_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, use_causal_mask: bool = False,
+                 return_attention_scores: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, head_dim=head_dim, num_query_heads=num_query_heads, num_key_value_heads=num_key_value_heads,
+                         dropout=dropout, use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+                         kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         bias_constraint=bias_constraint, use_causal_mask=use_causal_mask, return_attention_scores=return_attention_scores)
+
+
+class Identity(Layer):
+    """Gives its input back."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+
+
+class Maximum(Layer):
+    """Largest of the inputs, number by number."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+
+
+class Minimum(Layer):
+    """Smallest of the inputs, number by number."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+
+
+class MultiHeadAttention(Layer):
+    """Attention by several heads."""
+
+    def __init__(self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0, use_bias: bool = True,
+                 output_shape: int | Sequence[int] | None = None, attention_axes: int | Sequence[int] | None = None,
+                 kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None,
+                 kernel_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, use_causal_mask: bool = False,
+                 return_attention_scores: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, num_heads=num_heads, key_dim=key_dim, value_dim=value_dim, dropout=dropout, use_bias=use_bias,
+                         output_shape=_ints(output_shape), attention_axes=_ints(attention_axes), kernel_initializer=kernel_initializer,
+                         bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
+                         kernel_constraint=kernel_constraint, bias_constraint=bias_constraint, use_causal_mask=use_causal_mask,
+                         return_attention_scores=return_attention_scores)
+
+
+class Multiply(Layer):
+    """Product of the inputs, number by number."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+
+
+class Permute(Layer):
+    """Dimensions of a row in another order."""
+
+    def __init__(self, dims: int | Sequence[int], name: str | None = None) -> None:
+        super().__init__(name, dims=_ints(dims))
+
+
+class Rescaling(Layer):
+    """X * scale + offset."""
+
+    def __init__(self, scale: float | Sequence[float], offset: float | Sequence[float] = 0, name: str | None = None) -> None:
+        super().__init__(name, scale=_floats(scale), offset=_floats(offset))
+
+
+class Reshape(Layer):
+    """Rows in another shape."""
+
+    def __init__(self, target_shape: int | Sequence[int], name: str | None = None) -> None:
+        super().__init__(name, target_shape=_ints(target_shape))
+
+
+class SpatialDropout1D(Layer):
+    """Drops whole channels at random while training."""
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        super().__init__(name, rate=rate)
+
+
+class SpatialDropout2D(Layer):
+    """Drops whole channels at random while training."""
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        super().__init__(name, rate=rate)
+
+
+class SpatialDropout3D(Layer):
+    """Drops whole channels at random while training."""
+
+    def __init__(self, rate: float, name: str | None = None) -> None:
+        super().__init__(name, rate=rate)
+
+
+class Subtract(Layer):
+    """First input less the second."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)

@@ -18,7 +18,7 @@ typedef struct {
 static const fire_attr attrs[] = {
     {"num_heads", FIRE_ATTR_INT, AT(num_heads), 0, 1, 1 << 20, .help = "number of heads; must be given"},
     {"key_dim", FIRE_ATTR_INT, AT(key_dim), 0, 1, 1 << 24, .help = "width of a head's query and key; must be given"},
-    {"value_dim", FIRE_ATTR_INT, AT(value_dim), 0, 0, 1 << 24, .help = "width of a head's value; 0: key_dim"},
+    {"value_dim", FIRE_ATTR_INT, AT(value_dim), 0, 1, 1 << 24, .help = "width of a head's value; key_dim when it is not given"},
     {"dropout", FIRE_ATTR_FLOAT, AT(dropout), 0, 0, 1, .help = "share of the weights that falls while training"},
     {"use_bias", FIRE_ATTR_BOOL, FIRE_PROJECTION_AT(mha_attrs, use_bias), 1, 0, 1, .help = "add biases to the projections"},
     {"output_shape", FIRE_ATTR_INTS, AT(output_shape), 0, 1, 1 << 24, .help = "of each step of the output; []: the width of query"},

@@ -32,7 +32,7 @@ def test_signature(entry):
         if default is None:  # nothing, in the engine's words
             nothing = attr["default"] in ("", "none", []) or ("min" in attr and attr["default"] < attr["min"])  # or a number out of range
             default = "linear" if attr["name"] == "activation" else attr["default"] if nothing else ""
-        if attr["type"] == "ints" and isinstance(default, int):
+        if attr["type"] in ("ints", "floats") and isinstance(default, (int, float)):
             default = [default]
         assert default == attr["default"] and isinstance(default, bool) == (attr["type"] == "bool"), attr
     assert kind.__doc__ and entry["help"]
