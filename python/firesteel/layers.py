@@ -21,7 +21,7 @@ def _must_be_given(kind: str) -> dict[str, Any]:
     for line in _core.catalog().splitlines():
         entry = json.loads(line)
         if entry["kind"] == "layer" and entry["name"] == kind:
-            return {attr["name"]: attr["default"] for attr in entry["attrs"] if attr["name"] == "activation" or "must be given" in attr["help"]}
+            return {attr["name"]: attr["default"] for attr in entry["attrs"] if attr["name"] in ("activation", "rate") or "must be given" in attr["help"]}
     return {}
 
 
