@@ -20,7 +20,14 @@ static void line(fire_write *write, void *user, const char *kind, const char *na
 }
 
 void fire_catalog(fire_write *write, void *user) {
-    for (const fire_layer *const *p = fire_layers; *p; p++) line(write, user, "layer", (*p)->name, NULL, (*p)->help, (*p)->attrs);
+    for (const fire_layer *const *p = fire_layers; *p; p++) {
+        line(write, user, "layer", (*p)->name, NULL, (*p)->help, (*p)->attrs);
+        for (int i = 0; i < (int)(sizeof (*p)->examples / sizeof *(*p)->examples) && (*p)->examples[i]; i++) {
+            fire_print(write, user, "{\"kind\": \"example\", \"name\": \"%s\", \"text\": ", (*p)->name);
+            fire_json_text(write, user, (*p)->examples[i]);
+            fire_print(write, user, "}\n");
+        }
+    }
     for (const fire_loss *const *p = fire_losses; *p; p++) line(write, user, "loss", (*p)->name, (*p)->alias, (*p)->help, (*p)->attrs);
     for (const fire_metric *const *p = fire_metrics; *p; p++) line(write, user, "metric", (*p)->name, (*p)->alias, (*p)->help, (*p)->attrs);
     for (const fire_optim *const *p = fire_optims; *p; p++) line(write, user, "optimizer", (*p)->name, NULL, (*p)->help, (*p)->attrs);

@@ -51,7 +51,7 @@ def parse_value(text: str) -> Any:
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     if text.startswith("["):
         inside = text[1:-1].strip()
-        return tuple(int(part) for part in inside.split(",")) if inside else ()
+        return tuple(float(part) if any(c in part for c in ".en") else int(part) for part in inside.split(",")) if inside else ()
     if text in ("true", "false"):
         return text == "true"
     if _NUMBER.match(text):
