@@ -86,7 +86,9 @@ def test_others_run_every_layer(kind, shape, attrs, dtype, tmp_path):
     model.save(tmp_path / "m.onnx")
     x = np.random.default_rng(1).uniform(0.1, 3, size=(5, *shape)).astype(dtype)
     expected, found = judge(tmp_path / "m.onnx", x), model.predict(x, verbose=0)
-    np.testing.assert_allclose(found, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-5 if dtype == "float32" else 1e-12)
+    # An attribute of an operator is a float32 in the file: epsilon is rounded to 24 bits there. The judge's Erf is float32.
+    near = 1e-5 if dtype == "float32" else 1e-6 if "gelu" in attrs else 1e-8 if "epsilon" in attrs or "LayerNorm" in kind or "GroupNorm" in kind else 1e-12
+    np.testing.assert_allclose(found, expected, rtol=near, atol=near)
     assert (fire.load(tmp_path / "m.onnx").predict(x, verbose=0) == found).all()
 
 
