@@ -97,6 +97,18 @@ def test_every_way_to_give_features_trains_the_same_network(df, model):
     assert one.numFeatures == 1
 
 
+def test_names_with_dots(df, monkeypatch):
+    """pyspark's mapInArrow cannot take them: training and the way of Spark 4.0 go around it."""
+    from firesteel.spark import session
+
+    table = df.select("a", "b", "label", "w").withColumnRenamed("a", "x.y").withColumnRenamed("b", "x_y").withColumnRenamed("label", "the.label")
+    fitted = small(featuresCol=["x.y", "x_y"], labelCol="the.label", weightCol="w", epochs=1, net=small_net()).fit(table)
+    assert json.loads(fitted.network._net.note("columns")) == {"features": ["x.y", "x_y"], "label": "the.label"}
+    reference = fitted.transform(table).collect()
+    monkeypatch.setattr(session, "version", lambda spark: (4, 0))
+    assert fitted.transform(table).columns[:4] == table.columns and fitted.transform(table).collect() == reference
+
+
 def test_spark_and_python_score_to_the_same_bits(df, model):
     x = np.array([r.list for r in df.select("list").collect()])
     here = model.network.predict(x.astype(np.float32), verbose=0)

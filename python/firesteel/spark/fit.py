@@ -22,6 +22,17 @@ def column(name: str) -> Any:
     return F.col("`" + name.replace("`", "``") + "`")
 
 
+def plain_names(names: Sequence[str]) -> list[str]:
+    """The names without dots, all different: pyspark's mapInArrow takes a dot for a field of a struct, whatever stands around it."""
+    plain: list[str] = []
+    for name in names:
+        other = name.replace(".", "_")
+        while other in plain or (other != name and other in names):
+            other += "_"
+        plain.append(other)
+    return plain
+
+
 # ---- looking at the labels -----------------------------------------------------------------
 
 def count_classes(df: Any, label: Label, invalid: str) -> int:
@@ -110,10 +121,15 @@ def run(df: Any, columns: Sequence[str], verbose: int, **job_fields: Any) -> Tra
             listener = Listener(host, session.setting(spark, "spark.driver.bindAddress", "") or "") if host else None
         except OSError:
             listener = None  # no port to be had: train without live progress
+    plain = dict(zip(columns, plain_names(columns)))
+    for part in ("features", "labels"):
+        job_fields[part] = tuple(plain[name] for name in job_fields[part])
+    for part in ("weight", "validation"):
+        job_fields[part] = plain.get(job_fields[part])
     job = Job(secret=secrets.token_bytes(16), threads=session.task_cpus(spark), progress=listener.address if listener else None, **job_fields)
     screen = Screen(verbose)
     try:
-        rows = _run_job(spark, df, columns, job, listener, screen)
+        rows = _run_job(spark, df, plain, job, listener, screen)
         trained = _answer(rows, time.monotonic() - began)
         report = trained.result["report"]
         screen.close(listener, f"{report['epochs_run']} epochs on {workers} worker{'s' if workers > 1 else ''} in {trained.seconds:.1f}s: "
@@ -125,10 +141,10 @@ def run(df: Any, columns: Sequence[str], verbose: int, **job_fields: Any) -> Tra
             listener.close()
 
 
-def _run_job(spark: Any, df: Any, columns: Sequence[str], job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
+def _run_job(spark: Any, df: Any, columns: dict[str, str], job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
     # Spread by a number that Spark gives each row: plain repartition(n) would sort all rows first, so that a retry deals them alike,
     # and a barrier stage is never retried.
-    frame = (df.select(*[column(c) for c in columns]).repartition(job.workers, F.monotonically_increasing_id())
+    frame = (df.select(*[column(c).alias(plain) for c, plain in columns.items()]).repartition(job.workers, F.monotonically_increasing_id())
              .mapInArrow(task(job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'"))
     stages = session.QuietStages(spark) if screen.live else None
     watch = _Watchdog(spark, job.workers) if session.is_connect(spark) else None

@@ -13,7 +13,7 @@ from pyspark.sql.types import ArrayType, DataType, DoubleType, MapType, StructFi
 
 from ..executor.score import Outputs
 from . import session
-from .fit import column
+from .fit import column, plain_names
 
 CLOSURE = 1 << 20  # bytes of a model file that still travel inside each task's function
 
@@ -90,19 +90,20 @@ def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: O
 def _by_map(df: Any, score: Callable[[Any], Any], kind: StructType, features: Sequence[str], fields: list[tuple[StructField, dict[str, Any]]]) -> Any:
     """All columns pass through Python: the way of Spark 4.0, which has no arrow_udf, and of tables with vector columns, because Spark 4.3
     fails when an arrow_udf stands right above a columnar scan that has a user-defined type (UNSUPPORTED_DATATYPE in RowToColumnConverter)."""
-    names = list(features)
+    wanted, all_names = [df.columns.index(f) for f in features], list(df.columns)
 
     def run(batches: Iterator[Any]) -> Iterator[Any]:
         import pyarrow
 
         for batch in batches:
-            rows = pyarrow.StructArray.from_arrays([batch.column(n) for n in names], names=names)
+            rows = pyarrow.StructArray.from_arrays([batch.column(i) for i in wanted], names=[all_names[i] for i in wanted])
             scored = score(rows)
             arrays = [*batch.columns, *scored.flatten()]
-            made = pyarrow.RecordBatch.from_arrays(arrays, names=[*batch.schema.names, *[f.name for f in scored.type]])
+            made = pyarrow.RecordBatch.from_arrays(arrays, names=[*all_names, *[f.name for f in scored.type]])
             yield made.filter(scored.is_valid()) if scored.null_count else made
 
-    scored = df.mapInArrow(run, StructType([*df.schema.fields, *kind.fields]))
+    plain = df.select(*[column(c).alias(name) for c, name in zip(all_names, plain_names(all_names))])
+    scored = plain.mapInArrow(run, StructType([*df.schema.fields, *kind.fields]))
     return scored.select(*[column(c) for c in df.columns], *[_finish(column(f.name), f, metadata) for f, metadata in fields])
 
 
