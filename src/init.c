@@ -9,7 +9,7 @@
 /* One struct for all: a row uses what its table names. */
 typedef struct {
     double value, minval, maxval, mean, stddev, scale, gain;
-    char mode[FIRE_ATTR_TEXT_SIZE], distribution[FIRE_ATTR_TEXT_SIZE];
+    char mode[FIRE_ATTR_TEXT_SIZE], distribution[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE];
 } init_attrs;
 
 #define AT(field) offsetof(init_attrs, field)
@@ -26,6 +26,8 @@ static const fire_attr scaling_attrs[] = {
     {"mode", FIRE_ATTR_TEXT, AT(mode), 0, 0, 0, "fan_in", "fan_in|fan_out|fan_avg", "which fan"},
     {"distribution", FIRE_ATTR_TEXT, AT(distribution), 0, 0, 0, "truncated_normal", "truncated_normal|untruncated_normal|uniform", "shape of the distribution"}, {0}};
 static const fire_attr gain_attrs[] = {{"gain", FIRE_ATTR_FLOAT, AT(gain), 1, -BIG, BIG, NULL, NULL, "factor"}, {0}};
+static const fire_attr forget_attrs[] = {
+    {"bias_initializer", FIRE_ATTR_TEXT, AT(bias_initializer), 0, 0, 0, "zeros", NULL, "of the other three quarters"}, {0}};
 
 typedef struct { fire_key key; uint32_t place; fire_tensor w; int64_t n; } fill;
 
@@ -137,6 +139,8 @@ static void orthogonal(const fill *f, const init_attrs *t) {
     for (int64_t i = 0; t->gain != 1 && i < f->n; i++) fire_put(&f->w, i, t->gain * fire_get(&f->w, i));
 }
 
+static void unit_forget_bias(const fill *f, const init_attrs *t);
+
 /* ranks: bit r: makes sense for weights of r dimensions. */
 static const struct initializer {
     const char *name, *alias, *help;
@@ -157,6 +161,7 @@ static const struct initializer {
     {"RandomNormal", "random_normal", "normal", normal_attrs, random_normal, ~0u},
     {"RandomUniform", "random_uniform", "uniform between two numbers", uniform_attrs, random_uniform, ~0u},
     {"TruncatedNormal", "truncated_normal", "normal, cut at 2 sigma", normal_attrs, truncated_normal, ~0u},
+    {"UnitForgetBias", "unit_forget_bias", "for the bias of an LSTM: 1 in its second quarter, the forget gate's", forget_attrs, unit_forget_bias, 1u << 1},
     {"VarianceScaling", "variance_scaling", "variance scale / fan", scaling_attrs, variance_scaling, ~0u},
     {"Zeros", "zeros", "0 everywhere", NULL, zeros, ~0u},
 };
@@ -181,16 +186,35 @@ static fire_status find(const char *text, const struct initializer **found, init
                      fire_near_text(&best, near)[0] ? near : "; `firesteel ops` lists all");
 }
 
+/* The initializer inside UnitForgetBias. */
+static fire_status find_other(const init_attrs *outer, const struct initializer **k, init_attrs *t, fire_error *err) {
+    char text[FIRE_ATTR_TEXT_SIZE];
+    memcpy(text, outer->bias_initializer, sizeof text); /* t may be outer */
+    fire_status s = find(text, k, t, err);
+    if (s || ((*k)->fill != unit_forget_bias && (*k)->ranks >> 1 & 1)) return s;
+    return fire_fail(err, FIRE_E_ATTRIBUTE, "UnitForgetBias: %s does not fit a bias", (*k)->name);
+}
+
+/* Another initializer, and then 1 in the second of four parts (Jozefowicz et al., 2015). */
+static void unit_forget_bias(const fill *f, const init_attrs *t) {
+    const struct initializer *k;
+    init_attrs other;
+    if (!find_other(t, &k, &other, NULL)) k->fill(f, &other);
+    for (int64_t i = f->n / 4; i < f->n / 2; i++) fire_put(&f->w, i, 1);
+}
+
 fire_status fire_init_check(const char *text, fire_error *err) {
     const struct initializer *k;
     init_attrs t;
-    return find(text, &k, &t, err);
+    fire_status s = find(text, &k, &t, err);
+    return s || k->fill != unit_forget_bias ? s : find_other(&t, &k, &t, err);
 }
 
 fire_status fire_init_fill(const char *text, uint64_t seed, int64_t place, const fire_tensor *w, fire_error *err) {
     const struct initializer *k;
     init_attrs t;
-    fire_status s = find(text, &k, &t, err);
+    fire_status s = fire_init_check(text, err);
+    if (!s) s = find(text, &k, &t, err);
     if (s) return s;
     char shape[FIRE_SHAPE_TEXT];
     if (!(k->ranks >> w->shape.rank & 1))

@@ -2,24 +2,26 @@
 #include "network.h"
 #include "step.h"
 
-/* Each node for one row. */
-int64_t fire_graph_flops(const fire_graph *g) {
+/* Shapes for one row are inferred anew: -1 may stand for a multiple of the batch. */
+int64_t fire_graph_flops(const fire_graph *g, fire_error *err) {
     int64_t sum = 0;
-    for (int64_t i = 0; i < g->n_nodes; i++) {
+    fire_tensor *value = fire_alloc(g->ctx, (size_t)g->n_values, sizeof *value, err);
+    for (fire_value v = 1; value && v < g->n_values; v++) {
+        value[v] = g->value[v].tensor;
+        for (int d = 0; d < value[v].shape.rank; d++) if (value[v].shape.dim[d] < 0) value[v].shape.dim[d] = 1;
+    }
+    for (int64_t i = 0; value && i < g->n_nodes; i++) {
         const fire_node *n = &g->node[i];
         fire_call call = {.attrs = n->attrs, .n_in = n->n_in, .n_out = n->n_out};
-        for (int k = 0; k < n->n_in; k++) if (n->in[k]) call.in[k] = fire_look(g, n->in[k])->tensor;
-        for (int k = 0; k < n->n_out; k++) call.out[k] = fire_look(g, n->out[k])->tensor;
-        for (int k = 0; k < FIRE_MAX_IN; k++)
-            for (int d = 0; d < call.in[k].shape.rank; d++) if (call.in[k].shape.dim[d] < 0) call.in[k].shape.dim[d] = 1;
-        for (int k = 0; k < FIRE_MAX_OUT; k++)
-            for (int d = 0; d < call.out[k].shape.rank; d++) if (call.out[k].shape.dim[d] < 0) call.out[k].shape.dim[d] = 1;
+        for (int k = 0; k < n->n_in; k++) if (n->in[k]) call.in[k] = value[n->in[k]];
+        if (fire_op_infer(n->op, n->attrs, n->n_in, call.in, call.out, NULL)) continue; /* not for one row: said when a plan is made */
+        for (int k = 0; k < n->n_out; k++) if (n->out[k]) value[n->out[k]] = call.out[k];
         int64_t f = n->op->pure_shape ? 0 : n->op->flops ? n->op->flops(&call) : fire_count(&call.out[0].shape);
-        if (!fire_add(sum, f, &sum)) return INT64_MAX;
+        if (!fire_add(sum, f, &sum)) sum = INT64_MAX;
     }
+    fire_free(g->ctx, value);
     return sum;
 }
-
 
 /* Plan what is needed for outputs[n] and tell. */
 static fire_status explain(const fire_graph *g, int64_t batch, int n, const fire_value *outputs, fire_write *write, void *user, fire_error *err) {

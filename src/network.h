@@ -127,8 +127,8 @@ void fire_network_forget(fire_network *net);
 void fire_network_clear_compile(fire_network *net);
 void fire_scorer_free(fire_context *ctx, struct fire_scorer *s); /* score.c */
 
-/* fire_graph_flops - floating point operations of all nodes for one row, multiply and add counted apart. */
-int64_t fire_graph_flops(const fire_graph *g);
+/* fire_graph_flops - floating point operations of all nodes for one row, multiply and add counted apart; 0 without memory (err may be NULL). */
+int64_t fire_graph_flops(const fire_graph *g, fire_error *err);
 
 /* fire_weight_data - where weight i lies now. */
 void *fire_weight_data(const fire_network *net, int64_t i);

@@ -139,7 +139,7 @@ static void build_uses(fire_build *b, int64_t from, int64_t to, tensors t) {
             in[k] = t.value[at];
             b->mask[k] = t.mask[at];
         }
-        int64_t flops = b->first ? fire_graph_flops(g) : 0;
+        int64_t flops = b->first ? fire_graph_flops(g, &g->first) : 0;
         if (g->first.status) return;
         g->layer = n->name;
         b->layer = use->layer;
@@ -164,7 +164,7 @@ static void build_uses(fire_build *b, int64_t from, int64_t to, tensors t) {
             use->n_out = b->n_out;
             if (!n->built) n->output = use->output[0];
             n->built = true;
-            n->flops += fire_graph_flops(g) - flops;
+            n->flops += fire_graph_flops(g, &g->first) - flops;
         }
     }
 }

@@ -22,7 +22,7 @@ void fire_network_info_get(const fire_network *net, fire_network_info *info) {
     for (int64_t i = 0; i < net->n_layers; i++)
         if (!fire_add(info->flops, net->layer[i].flops, &info->flops)) info->flops = INT64_MAX;
     if (net->onnx) {
-        info->flops = fire_graph_flops(net->onnx);
+        info->flops = fire_graph_flops(net->onnx, NULL);
         info->has_logits = fire_logits(net->onnx, net->onnx_out, NULL) != 0;
     } else if (net->built) {
         /* The graph alone knows; one that cannot be made for want of memory has no logits to give either. */

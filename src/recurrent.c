@@ -127,7 +127,7 @@ int64_t fire_recurrent_flops(const fire_recurrent *s, int times) { return times 
 double fire_sum_recurrent(const fire_call *call, const fire_recurrent *s, const double *h, int64_t row, int gate, int64_t j) {
     const fire_tensor *r = &call->in[FIRE_SEQ_R], *drop = &call->in[FIRE_SEQ_DROP];
     double sum = 0;
-    for (int64_t k = 0; k < s->u; k++) sum += h[k] * fire_drop(drop, s, row, gate, k) * fire_get(r, (k * s->gates + gate) * s->u + j);
+    for (int64_t k = 0; k < s->u; k++) sum += h[k] * fire_drop_factor(drop, s, row, gate, k) * fire_get(r, (k * s->gates + gate) * s->u + j);
     return sum;
 }
 

@@ -66,8 +66,8 @@ static inline bool fire_counts(const fire_tensor *mask, const fire_recurrent *s,
     return !mask->type || ((const uint8_t *)mask->data)[row * s->t + time];
 }
 
-/* For reference kernels. fire_drop - the factor of unit k for gate g. fire_sum_recurrent - sum over k of h[k] drop r[k, column]. */
-static inline double fire_drop(const fire_tensor *drop, const fire_recurrent *s, int64_t row, int gate, int64_t k) {
+/* For reference kernels. fire_drop_factor - the factor of unit k for gate g. fire_sum_recurrent - sum over k of h[k] drop r[k, column]. */
+static inline double fire_drop_factor(const fire_tensor *drop, const fire_recurrent *s, int64_t row, int gate, int64_t k) {
     return drop->type ? fire_get(drop, (row * s->gates + gate) * s->u + k) : 1;
 }
 double fire_sum_recurrent(const fire_call *call, const fire_recurrent *s, const double *h, int64_t row, int gate, int64_t j);

@@ -39,7 +39,7 @@ int64_t fire_block_rows(const fire_network *net) {
     int64_t flops = 0, rows = 256;
     for (int64_t i = 0; i < net->n_layers; i++)
         if (!fire_add(flops, net->layer[i].flops, &flops)) return 1;
-    if (net->onnx) flops = fire_graph_flops(net->onnx);
+    if (net->onnx) flops = fire_graph_flops(net->onnx, NULL);
     while (rows > 1 && flops > block_flops / rows) rows /= 2;
     return rows;
 }

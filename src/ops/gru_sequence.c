@@ -43,7 +43,7 @@ static void gru_run(const fire_call *call) {
             for (int64_t j = 0; j < u; j++) {
                 z[j] = fire_curve_at(s.gate, PART(Z, j) + SECOND(Z, j) + fire_sum_recurrent(call, &s, ht, row, Z, j));
                 r[j] = fire_curve_at(s.gate, PART(R, j) + SECOND(R, j) + fire_sum_recurrent(call, &s, ht, row, R, j));
-                q[j] = two ? SECOND(A, j) + fire_sum_recurrent(call, &s, ht, row, A, j) : r[j] * ht[j] * fire_drop(drop, &s, row, A, j);
+                q[j] = two ? SECOND(A, j) + fire_sum_recurrent(call, &s, ht, row, A, j) : r[j] * ht[j] * fire_drop_factor(drop, &s, row, A, j);
             }
             for (int64_t j = 0; j < u; j++) {
                 double sum = 0;
@@ -129,7 +129,7 @@ static void back_run(const fire_call *call) {
                     for (int64_t j = 0; j < u; j++) drh[k] += dx[2 * u + j] * fire_get(w, k * wide + 2 * u + j);
                 }
                 for (int64_t j = 0; j < u; j++) {
-                    double r = fire_get(gates, 3 * e + u + j), h = fire_state_at(y, &call->in[FIRE_BACK_H0], &s, before, row, j), f = fire_drop(drop, &s, row, A, j);
+                    double r = fire_get(gates, 3 * e + u + j), h = fire_state_at(y, &call->in[FIRE_BACK_H0], &s, before, row, j), f = fire_drop_factor(drop, &s, row, A, j);
                     dx[u + j] = (two ? dx[2 * u + j] * fire_get(kept, e + j) : drh[j] * h * f) * fire_curve_slope(s.gate, r);
                     if (!two) fresh[j] += drh[j] * r * f;
                     dp[2 * u + j] = two ? dx[2 * u + j] * r : dx[2 * u + j];
@@ -143,7 +143,7 @@ static void back_run(const fire_call *call) {
                 for (int64_t k = 0; k < u; k++)
                     for (int64_t j = 0; j < wide; j++) {
                         bool candidate = j >= 2 * u;
-                        double f = fire_drop(drop, &s, row, (int)(j / u), k);
+                        double f = fire_drop_factor(drop, &s, row, (int)(j / u), k);
                         double h = candidate && !two ? fire_get(kept, e + k) : f * fire_state_at(y, &call->in[FIRE_BACK_H0], &s, before, row, k);
                         dr[k * wide + j] += h * dp[j];
                         if (!candidate || two) fresh[k] += dp[j] * f * fire_get(w, k * wide + j);

@@ -133,7 +133,7 @@ static void back_run(const fire_call *call) {
                     double h = fire_state_at(y, &call->in[FIRE_BACK_H0], &s, before, row, k);
                     fresh[k] = 0;
                     for (int64_t j = 0; j < wide; j++) {
-                        double f = fire_drop(drop, &s, row, (int)(j / u), k);
+                        double f = fire_drop_factor(drop, &s, row, (int)(j / u), k);
                         dr[k * wide + j] += h * f * dz[j];
                         fresh[k] += dz[j] * f * fire_get(r, k * wide + j);
                     }

@@ -90,7 +90,7 @@ static void back_run(const fire_call *call) {
                     fire_put(dz, e + j, z);
                     db[j] += z;
                     for (int64_t k = 0; k < u; k++) {
-                        double f = fire_drop(drop, &s, row, 0, k);
+                        double f = fire_drop_factor(drop, &s, row, 0, k);
                         dr[k * u + j] += fire_state_at(y, &call->in[FIRE_BACK_H0], &s, before, row, k) * f * z;
                         fresh[k] += z * f * fire_get(r, k * u + j);
                     }
