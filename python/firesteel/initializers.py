@@ -111,3 +111,10 @@ class Identity(Initializer):
 
     def __init__(self, gain: float = 1.0) -> None:
         super().__init__(gain=gain)
+
+
+class UnitForgetBias(Initializer):
+    """For the bias of an LSTM: 1 for the forget gate, another initializer for the rest."""
+
+    def __init__(self, bias_initializer: str | Initializer = "zeros") -> None:
+        super().__init__(bias_initializer=bias_initializer)

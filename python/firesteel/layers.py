@@ -479,3 +479,92 @@ class Subtract(Layer):
 
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
+
+
+class SimpleRNN(Layer):
+    """Fully connected recurrent layer over sequences [n, steps, features]."""
+
+    def __init__(self, units: int, activation: str = "tanh", use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform",
+                 recurrent_initializer: str | Initializer = "orthogonal", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, recurrent_regularizer: str | Named | None = None,
+                 bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
+                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
+                 stateful: bool = False, unroll: bool = False, zero_output_for_mask: bool = False, tbptt_length: int = 0, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, units=units, activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
+                         recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
+                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
+                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
+                         go_backwards=go_backwards, stateful=stateful, unroll=unroll, zero_output_for_mask=zero_output_for_mask,
+                         tbptt_length=tbptt_length)
+
+
+class LSTM(Layer):
+    """Long short-term memory over sequences [n, steps, features]."""
+
+    def __init__(self, units: int, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
+                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
+                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None,
+                 kernel_constraint: str | Named | None = None, recurrent_constraint: str | Named | None = None,
+                 bias_constraint: str | Named | None = None, dropout: float = 0.0, recurrent_dropout: float = 0.0, return_sequences: bool = False,
+                 return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
+                 zero_output_for_mask: bool = False, tbptt_length: int = 0, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, units=units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
+                         kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+                         unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer,
+                         bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint, recurrent_constraint=recurrent_constraint,
+                         bias_constraint=bias_constraint, dropout=dropout, recurrent_dropout=recurrent_dropout, return_sequences=return_sequences,
+                         return_state=return_state, go_backwards=go_backwards, stateful=stateful, unroll=unroll,
+                         zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
+
+
+class GRU(Layer):
+    """Gated recurrent unit over sequences [n, steps, features]."""
+
+    def __init__(self, units: int, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
+                 bias_initializer: str | Initializer = "zeros", kernel_regularizer: str | Named | None = None,
+                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None,
+                 kernel_constraint: str | Named | None = None, recurrent_constraint: str | Named | None = None,
+                 bias_constraint: str | Named | None = None, dropout: float = 0.0, recurrent_dropout: float = 0.0, return_sequences: bool = False,
+                 return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False, reset_after: bool = True,
+                 zero_output_for_mask: bool = False, tbptt_length: int = 0, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, units=units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
+                         kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+                         kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer,
+                         kernel_constraint=kernel_constraint, recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint,
+                         dropout=dropout, recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
+                         go_backwards=go_backwards, stateful=stateful, unroll=unroll, reset_after=reset_after,
+                         zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
+
+
+class Bidirectional(Layer):
+    """A recurrent layer over the steps in both directions; `merge_mode` None keeps the two outputs apart."""
+
+    def __init__(self, layer: str | Layer, merge_mode: str | None = "concat", backward_layer: str | Layer | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, layer=layer, merge_mode="none" if merge_mode is None else merge_mode, backward_layer=backward_layer)
+
+
+class TimeDistributed(Layer):
+    """A layer applied to every step of sequences [n, steps, ...]."""
+
+    def __init__(self, layer: str | Layer, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, layer=layer)
+
+
+class Masking(Layer):
+    """Steps whose features all equal `mask_value` do not count in the layers behind."""
+
+    def __init__(self, mask_value: float = 0.0, name: str | None = None) -> None:
+        super().__init__(name, mask_value=mask_value)
+
+
+class RepeatVector(Layer):
+    """The same features at each of n steps."""
+
+    def __init__(self, n: int, name: str | None = None) -> None:
+        super().__init__(name, n=n)
