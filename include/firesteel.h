@@ -166,6 +166,16 @@ FIRE_API fire_status fire_network_outputs(fire_network *net, int32_t n, const in
 
 /* fire_network_part - shape (batch as -1) and name of input or output k of the network, the name borrowed; false past the last. */
 FIRE_API bool fire_network_part(const fire_network *net, bool output, int32_t k, fire_shape *shape, const char **name);
+FIRE_API int32_t fire_network_output(const fire_network *net, int32_t k); /* its tensor; -1: the input itself, or past the last */
+
+/* fire_network_use - application i of a layer, counted in the order they were made; false past the last. An input is the application of an
+** Input layer to nothing. Arrays are borrowed until the network changes. */
+typedef struct fire_use_info {
+    int32_t layer, n_in, n_out; /* n_out 0: not built */
+    const int32_t *in;          /* tensors */
+    int32_t tensor;             /* its first output */
+} fire_use_info;
+FIRE_API bool fire_network_use(const fire_network *net, int i, fire_use_info *info);
 
 /* fire_network_pop - remove the last layer and its weights. */
 FIRE_API fire_status fire_network_pop(fire_network *net, fire_error *err);

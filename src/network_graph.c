@@ -344,3 +344,13 @@ bool fire_network_part(const fire_network *net, bool output, int32_t k, fire_sha
     *name = t < 0 ? input_name(net, k) : net->layer[net->use[t / FIRE_LAYER_OUT].layer].name;
     return true;
 }
+
+int32_t fire_network_output(const fire_network *net, int32_t k) { return k >= 0 && k < net->n_outputs ? net->output_part[k] : -1; }
+
+bool fire_network_use(const fire_network *net, int i, fire_use_info *info) {
+    if (i < 0 || i >= net->n_uses) return false;
+    const fire_use *u = &net->use[i];
+    bool input = net->layer[u->layer].kind->input_shape != NULL;
+    *info = (fire_use_info){.layer = u->layer, .n_in = input ? 0 : u->n_in, .n_out = u->n_out, .in = u->in, .tensor = i * FIRE_LAYER_OUT};
+    return true;
+}

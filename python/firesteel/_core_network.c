@@ -107,6 +107,92 @@ static PyObject *network_add(PyObject *object, PyObject *args) {
     return finish(self, fire_network_add(self->net, kind, attrs, &err), &err);
 }
 
+/* tensors_read - a sequence of tensor numbers. Returns how many, -1 with an exception. */
+static int tensors_read(PyObject *sequence, int32_t *to, int capacity) {
+    Py_ssize_t n = PySequence_Size(sequence);
+    if (n > capacity) PyErr_Format(PyExc_ValueError, "%zd tensors; at most %d", n, capacity);
+    if (n < 0 || n > capacity) return -1;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *item = PySequence_GetItem(sequence, i);
+        long v = item ? PyLong_AsLong(item) : -1;
+        Py_XDECREF(item);
+        if (v == -1 && PyErr_Occurred()) return -1;
+        to[i] = v < INT32_MIN || v > INT32_MAX ? INT32_MIN : (int32_t)v;
+    }
+    return (int)n;
+}
+
+static PyObject *network_input(PyObject *object, PyObject *args) {
+    const char *attrs;
+    Network *self;
+    fire_error err;
+    int32_t tensor;
+    if (!PyArg_ParseTuple(args, "s:input", &attrs) || !(self = enter(object, 1))) return NULL;
+    fire_status status = fire_network_input(self->net, attrs, &tensor, &err);
+    leave(self);
+    return status ? raise_error(&err) : PyLong_FromLong(tensor);
+}
+
+static PyObject *network_call(PyObject *object, PyObject *args) {
+    const char *layer, *attrs;
+    PyObject *list;
+    Network *self;
+    fire_error err;
+    int32_t in[64], tensor;
+    int n;
+    if (!PyArg_ParseTuple(args, "szO:call", &layer, &attrs, &list) || (n = tensors_read(list, in, 64)) < 0 || !(self = enter(object, 1))) return NULL;
+    fire_status status = fire_network_call(self->net, layer, attrs, n, in, &tensor, &err);
+    leave(self);
+    return status ? raise_error(&err) : PyLong_FromLong(tensor);
+}
+
+static PyObject *network_outputs(PyObject *object, PyObject *list) {
+    Network *self;
+    fire_error err;
+    int32_t tensor[64];
+    int n = tensors_read(list, tensor, 64);
+    if (n < 0 || !(self = enter(object, 1))) return NULL;
+    return finish(self, fire_network_outputs(self->net, n, tensor, &err), &err);
+}
+
+/* network_parts - [(name, shape)] of the inputs, or of the outputs with their tensors: [(name, shape, tensor)]. */
+static PyObject *network_parts(PyObject *object, PyObject *args) {
+    int output;
+    Network *self;
+    fire_shape shape;
+    const char *name;
+    if (!PyArg_ParseTuple(args, "p:parts", &output) || !(self = enter(object, 0))) return NULL;
+    PyObject *list = PyList_New(0);
+    for (int32_t k = 0; list && fire_network_part(self->net, output, k, &shape, &name); k++) {
+        PyObject *dims = shape_tuple(&shape), *item = NULL;
+        if (dims) item = output ? Py_BuildValue("sNi", name, dims, (int)fire_network_output(self->net, k)) : Py_BuildValue("sN", name, dims);
+        if (!item || PyList_Append(list, item)) Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    leave(self);
+    return list;
+}
+
+/* network_uses - [(layer, [input tensors], outputs, first output tensor)]. */
+static PyObject *network_uses(PyObject *object, PyObject *unused) {
+    (void)unused;
+    Network *self = enter(object, 0);
+    fire_use_info u;
+    PyObject *list = PyList_New(0);
+    for (int i = 0; list && fire_network_use(self->net, i, &u); i++) {
+        PyObject *in = PyList_New(u.n_in), *item = NULL;
+        for (int32_t k = 0; in && k < u.n_in; k++) {
+            PyObject *number = PyLong_FromLong(u.in[k]);
+            if (!number || PyList_SetItem(in, k, number)) Py_CLEAR(in);
+        }
+        if (in) item = Py_BuildValue("iNii", (int)u.layer, in, (int)u.n_out, (int)u.tensor);
+        if (!item || PyList_Append(list, item)) Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    leave(self);
+    return list;
+}
+
 static PyObject *network_pop(PyObject *object, PyObject *unused) {
     (void)unused;
     Network *self = enter(object, 1);
@@ -617,6 +703,11 @@ static PyObject *network_explain_plan(PyObject *object, PyObject *args) {
 static PyMethodDef network_methods[] = {
     {"clone", network_clone, METH_NOARGS, NULL},
     {"add", network_add, METH_VARARGS, NULL},
+    {"input", network_input, METH_VARARGS, NULL},
+    {"call", network_call, METH_VARARGS, NULL},
+    {"outputs", network_outputs, METH_O, NULL},
+    {"parts", network_parts, METH_VARARGS, NULL},
+    {"uses", network_uses, METH_NOARGS, NULL},
     {"pop", network_pop, METH_NOARGS, NULL},
     {"build", network_build, METH_O, NULL},
     {"init", network_init, METH_VARARGS, NULL},

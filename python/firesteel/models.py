@@ -1,22 +1,27 @@
-"""models - Sequential: Keras' model over the engine's network."""
+"""models - Model and Sequential: Keras' models over the engine's network."""
 from __future__ import annotations
 
 import json
 import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike, fspath
 from os.path import exists
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import _core, _weights as weights, data as rows, errors, losses as loss_classes, metrics as metric_classes, optimizers as optimizer_classes
+from . import _core, _graph as graph, _weights as weights, data as rows, errors, losses as loss_classes, metrics as metric_classes, optimizers as optimizer_classes
 from ._progress import Progress
-from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_of
+from ._graph import Node, SymbolicTensor
+from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_of, value_text
 from .callbacks import Callback, EarlyStopping
 from .history import History
 from .layers import Input, Layer
 from .utils import next_seed
+
+if TYPE_CHECKING:
+    from typing import Self
 
 _TYPES = {"float32": 1, "float64": 11}
 _context: _core.Context | None = None
@@ -39,23 +44,61 @@ def _named(module: Any) -> dict[str, type[Named]]:
     return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Named)}
 
 
-class Sequential:
-    """A stack of layers. dtype="float64" computes everything in double precision.
+class Model:
+    """Layers called on tensors: Model(inputs, outputs), each an Input or tensor, a list or a dict of them.
 
-    A model gets its shapes from an Input layer or from the first data, and its first weights when they are first needed.
+    Layers that already are in another model come as copies with their weights: training one model leaves the other as it is.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, dtype: Any = "float32") -> None:
-        kind = np.dtype(dtype).name
-        if kind not in _TYPES:
-            raise errors.make(1001, f"Sequential: dtype='{kind}'; expected 'float32' or 'float64'")
-        self._setup(_core.Network(context(), _TYPES[kind]), name)
-        for layer in layers or []:
-            self.add(layer)
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None) -> None:
+        given, wanted = graph.tensors_of(inputs, "inputs"), graph.tensors_of(outputs, "outputs")
+        nodes = graph.ordered(given, wanted)
+        if dtype is None:
+            owners = [node.layer._net for node in nodes if node.layer._net is not None]
+            dtype = "float64" if owners and owners[0].info()["type"] == 11 else "float32"
+        self._setup(_new_network(dtype, "Model"), name or "functional")
+        self._connect(given, wanted, nodes)
 
-    def _setup(self, net: _core.Network, name: str | None) -> None:
+    def _connect(self, given: Sequence[SymbolicTensor], wanted: Sequence[SymbolicTensor], nodes: Sequence[Node]) -> None:
+        """Tell the engine what the nodes are, then take over handles and weights of their layers."""
+        place: dict[tuple[int, int], int] = {}
+        called: dict[int, str] = {}  # layer -> its name in this network
+        handles: list[tuple[str, Layer]] = []
+        for tensor in given:
+            is_input = isinstance(tensor.node.layer, Input)
+            shape = tensor.node.layer._attrs["shape"] if is_input else tensor.shape[1:]
+            key = {"shape": tuple(shape), "name": tensor.node.layer._name if is_input else None}
+            place[id(tensor.node), tensor.k] = self._net.input(attrs_text(key))
+            if is_input:
+                handles.append((self._net.layers()[-1][1], tensor.node.layer))
+        for node in nodes:
+            layer, tensors = node.layer, [place[id(t.node), t.k] for t in node.inputs]
+            again = called.get(id(layer))
+            first = self._net.call(again or layer.kind, None if again else layer._attrs_text(), tensors)
+            if not again:
+                called[id(layer)] = self._net.layers()[-1][1]
+                handles.append((called[id(layer)], layer))
+            for tensor in node.outputs:
+                place[id(tensor.node), tensor.k] = first + tensor.k
+        self._net.outputs([place[id(t.node), t.k] for t in wanted])
+        held = [(name, layer, None if layer._net is None or not layer._is_ready() else layer.get_weights()) for name, layer in handles]
+        free = {name: layer for name, layer in handles if layer._net is None}
+        self._all = list(free.values())
+        for name, layer in free.items():
+            layer._name = name
+        self._sync()
+        for name, layer, values in held:
+            mine = self.get_layer(name)
+            if mine is not layer or not layer._trainable:
+                mine.trainable = layer.trainable if mine is not layer else layer._trainable
+            if layer._values is not None and mine is layer:
+                mine.set_weights(layer._values)
+            elif values is not None:
+                mine.set_weights(values)
+
+    def _setup(self, net: _core.Network, name: str) -> None:
         self._net = net
-        self.name = name or "sequential"
+        self.name = name
         self.stop_training = False
         self.history: History | None = None
         self.optimizer: Any = None
@@ -63,13 +106,89 @@ class Sequential:
         self._all: list[Layer] = []
         self._sync()
 
-    @classmethod
-    def _wrap(cls, net: _core.Network, name: str | None = None) -> Sequential:
+    @staticmethod
+    def _wrap(net: _core.Network, name: str | None = None) -> Model:
         """The model of a network that exists already."""
-        model = cls.__new__(cls)
-        model._setup(net, name)
+        kind = Sequential if net.info()["chain"] else Model
+        model = kind.__new__(kind)
+        model._setup(net, name or ("sequential" if kind is Sequential else "functional"))
         model._after_compile(None, None)
         return model
+
+    # ---- tensors
+
+    def _symbols(self) -> tuple[list[SymbolicTensor], list[SymbolicTensor], dict[tuple[str, int], Node]]:
+        """Inputs, outputs and the nodes by (layer, call) of this model, from the engine's network."""
+        stamp = (len(self._all), self.built)
+        cached = self.__dict__.get("_nodes")
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
+        if not self.built:
+            raise errors.make(1006, f"{self.name} has no tensors before its shape is known; begin it with an Input or build it")
+        parts, tensors, nodes, inputs = self._net.parts(False), {}, {}, []
+        uses, names = self._net.uses(), [info[1] for info in self._net.layers()]
+        if not any(not ins for _, ins, _, _ in uses):  # a chain that was built from data
+            first = Input(parts[0][1][1:])
+            tensors[-1] = first._symbol()
+            inputs.append(tensors[-1])
+        for at, ins, n_out, first_tensor in uses:
+            layer = self.get_layer(names[at])
+            node = graph.Node(layer, [tensors[t] for t in ins], n_out)
+            if not ins:
+                node.outputs[0]._shape = tuple(None if n < 0 else n for n in parts[len(inputs)][1])
+                inputs.append(node.outputs[0])
+            for k, tensor in enumerate(node.outputs):
+                tensors[first_tensor + k] = tensor
+            nodes[names[at], sum(name == names[at] for name, _ in nodes)] = node
+        outputs = []
+        for _, shape, tensor in self._net.parts(True):
+            outputs.append(tensors[tensor])
+            outputs[-1]._shape = tuple(None if n < 0 else n for n in shape)
+        self._nodes = (stamp, (inputs, outputs, nodes))
+        return inputs, outputs, nodes
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """Tensors that go in."""
+        return self._symbols()[0]
+
+    @property
+    def outputs(self) -> list[SymbolicTensor]:
+        """Tensors that come out."""
+        return self._symbols()[1]
+
+    @property
+    def input(self) -> Any:
+        """The tensor that goes in, or a list of them."""
+        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+
+    @property
+    def output(self) -> Any:
+        """The tensor that comes out, or a list of them: Model(m.input, m.get_layer("x").output) cuts a model at a layer."""
+        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs: keys of fit's and predict's dicts."""
+        return [part[0] for part in self._net.parts(False)]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs: those of the layers that make them."""
+        return [part[0] for part in self._net.parts(True)]
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Apply the whole model to tensors, as one layer of another: its layers join that model."""
+        given, (own, wanted, nodes) = graph.tensors_of(list(inputs), self.name), self._symbols()
+        if len(given) != len(own):
+            raise errors.make(1001, f"{self.name}: called on {len(given)} tensors; it has {len(own)} inputs")
+        made = {(id(t.node), t.k): new for t, new in zip(own, given)}
+        for node in nodes.values():
+            if node.inputs:
+                copy = graph.Node(node.layer, [made[id(t.node), t.k] for t in node.inputs], len(node.outputs))
+                made.update({(id(node), k): tensor for k, tensor in enumerate(copy.outputs)})
+        out = [made[id(t.node), t.k] for t in wanted]
+        return out[0] if len(out) == 1 else out
 
     # ---- layers
 
@@ -84,41 +203,8 @@ class Sequential:
                 layer._name = name
             if layer is None:
                 layer = Layer._restore(kind, name, attrs)
-            layer._net = self._net
+            layer._net, layer._model = self._net, weakref.ref(self)
             self._all.append(layer)
-
-    def add(self, layer: Layer) -> None:
-        """Append a layer."""
-        if not isinstance(layer, Layer):
-            raise errors.make(1001, f"add: {layer!r} is not a layer of firesteel.layers")
-        if layer._net is not None:
-            raise errors.make(1001, f"add: layer {layer.name} is already in a model; make another, or clone the model")
-        adapted = layer.__dict__.get("_adapted_shape")
-        if adapted is not None and not self._all:
-            self._net.add("Input", attrs_text({"shape": adapted}))
-            self._sync()
-        self._net.add(layer.kind, layer._attrs_text() or None)
-        self._sync(layer)
-        if not layer._trainable:
-            layer.trainable = False
-        if layer._values is not None:
-            if not self._net.info()["built"]:
-                self.pop()
-                raise errors.make(1006, f"add: {layer.kind} with values of its own needs a model whose shape is known; begin it with an Input layer")
-            try:
-                layer._take_values()
-            except errors.FiresteelError:
-                self.pop()
-                raise
-
-    def pop(self) -> Layer | None:
-        """Remove the last layer and give it back."""
-        last = self._all[-1] if self._all else None
-        self._net.pop()
-        self._sync()
-        if last is not None and last not in self._all:
-            last._net = None
-        return last
 
     @property
     def layers(self) -> list[Layer]:
@@ -146,15 +232,21 @@ class Sequential:
         """Whether shapes are known."""
         return bool(self._net.info()["built"])
 
-    @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """Shape of the input, None standing for the batch; () before the model is built."""
-        return tuple(None if n < 0 else n for n in self._net.info()["input"])
+    def _shape_of(self, output: bool) -> Any:
+        parts = self._net.parts(output) if self.built else []
+        if len(parts) < 2:
+            return tuple(None if n < 0 else n for n in self._net.info()["output" if output else "input"])
+        return [tuple(None if n < 0 else n for n in part[1]) for part in parts]
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """Shape of the output, None standing for the batch; () before the model is built."""
-        return tuple(None if n < 0 else n for n in self._net.info()["output"])
+    def input_shape(self) -> Any:
+        """Shape of the input, None standing for the batch, or a list of those of several; () before the model is built."""
+        return self._shape_of(False)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output, None standing for the batch, or a list of those of several; () before the model is built."""
+        return self._shape_of(True)
 
     @property
     def metrics_names(self) -> list[str]:
@@ -187,12 +279,17 @@ class Sequential:
 
     # ---- training
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None) -> None:
-        """Choose optimizer, loss and metrics: names or instances. Forgets what the optimizer had gathered."""
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, loss_weights: Any = None) -> None:
+        """Choose optimizer, loss and metrics: names or instances. A model with several outputs takes a loss for each, as a list or as a dict
+        by output_names, and its metrics likewise. Forgets what the optimizer had gathered."""
         if loss is None:
             raise errors.make(1007, "compile: no loss; give one, for example loss='sparse_categorical_crossentropy'")
-        listed = [] if metrics is None else [metrics] if isinstance(metrics, (str, Named)) else list(metrics)
-        self._net.compile(text_of(optimizer, "optimizer"), text_of(loss, "loss"), "\n".join(text_of(m, "metrics") for m in listed) or None)
+        names = self.output_names if self.built else [""]
+        texts = [text_of(one, "loss") for one in _per_output(loss, names, "loss")]
+        if loss_weights is not None:
+            factors = _per_output(loss_weights, names, "loss_weights")
+            texts = [text if factor is None else f"{text} loss_weight={float(factor)!r}" for text, factor in zip(texts, factors)]
+        self._net.compile(text_of(optimizer, "optimizer"), "\n".join(texts), "\n".join(_metric_texts(metrics, names)) or None)
         self._after_compile(optimizer, loss)
 
     def _after_compile(self, optimizer: Any, loss: Any) -> None:
@@ -204,12 +301,42 @@ class Sequential:
         if optimizer is not None:
             optimizer._net = self._net
         self.optimizer = optimizer
-        self.loss = loss if isinstance(loss, Named) else object_of(info["loss"], _named(loss_classes)) or info["loss"]
+        if isinstance(loss, (Named, list, tuple, dict)):
+            self.loss = loss
+        elif "\n" in info["loss"]:
+            self.loss = info["loss"].splitlines()
+        else:
+            self.loss = object_of(info["loss"], _named(loss_classes)) or info["loss"]
 
     def _dataset(self, x: Any, y: Any, w: Any, columns: rows.Columns) -> _core.Dataset:
         made = _core.Dataset(context())
+        x, y = self._join(x, y)
         if rows.add(made, x, y, w, columns):
             self._columns = columns
+        return made
+
+    def _join(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Arrays of several inputs or outputs side by side, as the engine takes them."""
+        if not self.built or not isinstance(x, (dict, list, tuple)) and not isinstance(y, (dict, list, tuple)):
+            return x, y
+        kind = weights.NUMPY[self._net.info()["type"]]
+        inputs, outputs = self.input_names, self.output_names
+        if isinstance(x, dict) or len(inputs) > 1 and isinstance(x, (list, tuple)):
+            x = rows.join(x, inputs, "x", kind)
+        if isinstance(y, dict) or len(outputs) > 1 and isinstance(y, (list, tuple)):
+            y = rows.join(y, outputs, "y", kind)
+        return x, y
+
+    def _split(self, y: np.ndarray, output: bool = True) -> Any:
+        """One array of joined rows as one per output (or input), each in its own shape."""
+        parts = self._net.parts(output)
+        if len(parts) < 2:
+            return y
+        made, at = [], 0
+        for part in parts:
+            width = int(np.prod(part[1][1:]))
+            made.append(y[:, at:at + width].reshape(len(y), *part[1][1:]))
+            at += width
         return made
 
     def fit(self, x: Any, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: int | str = "auto",
@@ -259,7 +386,7 @@ class Sequential:
         if isinstance(given, (tuple, list)) and not rows.is_arrow(given[0]):
             if len(given) not in (2, 3):
                 raise errors.make(1001, f"validation_data has {len(given)} parts; expected (x, y) or (x, y, sample_weight)")
-            rows.add_arrays(made, *given)
+            rows.add_arrays(made, *self._join(given[0], given[1]), *given[2:])
         else:
             rows.add(made, given, None, None, columns)
         total = made.info()[0]
@@ -355,7 +482,7 @@ class Sequential:
         y = np.empty((n, *info["output"][1:]), weights.NUMPY[info["type"]])
         z = np.empty_like(y) if logits else None
         self._net.predict(made, y, z)
-        return (y, z) if logits else y
+        return (self._split(y), self._split(z)) if z is not None else self._split(y)
 
     def predict_row(self, x: Any) -> np.ndarray:
         """The output of one row, given without a batch: the fast way for serving. Agrees with predict to 1e-6."""
@@ -378,7 +505,8 @@ class Sequential:
         by_weight = [np.empty(of, kind) for _, _, of in weights.own(self._net)]
         by_input = np.empty((n, *info["input"][1:]), kind)
         loss = self._net.gradients(made, bool(training), by_weight, by_input)
-        return loss, *by_weight, by_input
+        parts = self._split(by_input, False)
+        return loss, *by_weight, *(parts if isinstance(parts, list) else [parts])
 
     def adapt(self, x: Any, *, features: str | Sequence[str] | None = None) -> None:
         """Let Normalization layers learn from the data. fit does this by itself for those that nobody adapted."""
@@ -403,45 +531,72 @@ class Sequential:
         self._ready()
         return self._net.save_bytes()
 
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Sequential:
+    @staticmethod
+    def from_bytes(content: bytes) -> Model:
         """A model from what to_bytes made."""
-        return cls._wrap(_core.Network.load_bytes(context(), content))
+        return Model._wrap(_core.Network.load_bytes(context(), content))
 
     def to_text(self) -> str:
-        """The architecture, without weights: one line for the model and one per layer."""
-        if self._net.info()["loaded_as_onnx"]:
+        """The architecture, without weights: one line for the model and one per layer; then, unless each layer takes what the one before it
+        gives, one per call of a layer and one for the outputs."""
+        info = self._net.info()
+        if info["loaded_as_onnx"]:
             raise errors.make(1005, "to_text: a plain ONNX graph has no layers")
-        lines = ["Sequential " + attrs_text({"name": self.name, "dtype": self.dtype})]
-        for kind, name, attrs, _, _, _, trainable in self._net.layers():
+        lines = [f"{type(self).__name__} " + attrs_text({"name": self.name, "dtype": self.dtype})]
+        layers = self._net.layers()
+        for kind, name, attrs, _, _, _, trainable in layers:
             lines.append(" ".join(part for part in (kind, attrs, attrs_text({"name": name, "trainable": None if trainable else False})) if part))
+        if not info["chain"]:
+            lines += [f"call layer={layers[at][1]} in={value_text(tensors)} out={first}" for at, tensors, _, first in self._net.uses()]
+            lines.append(f"outputs in={value_text([part[2] for part in self._net.parts(True)])}")
         return "\n".join(lines) + "\n"
 
-    @classmethod
-    def from_text(cls, text: str) -> Sequential:
+    @staticmethod
+    def from_text(text: str) -> Model:
         """A model of the architecture that to_text wrote, with weights yet to be drawn."""
         first, *others = [line for line in text.splitlines() if line.strip()] or [""]
         kind, attrs = split_name(first)
-        if kind != "Sequential":
-            raise errors.make(1001, f"from_text: begins with '{kind}'; expected 'Sequential'")
-        made = cls(**parse_attrs(attrs))
+        if kind not in ("Sequential", "Model"):
+            raise errors.make(1001, f"from_text: begins with '{kind}'; expected 'Sequential' or 'Model'")
+        given = parse_attrs(attrs)
+        made: Model = (Sequential if kind == "Sequential" else Model).__new__(Sequential if kind == "Sequential" else Model)
+        made._setup(_new_network(given.get("dtype", "float32"), kind), str(given.get("name", "sequential" if kind == "Sequential" else "functional")))
+        frozen, layers, place = [], {}, {}
         for line in others:
             kind, attrs = split_name(line)
-            frozen = attrs.endswith(" trainable=false")
-            made._net.add(kind, attrs.removesuffix(" trainable=false") or None)
-            if frozen:
-                made._net.set_trainable(len(made._net.layers()) - 1, False)
+            if kind == "call":
+                call = parse_attrs(attrs)
+                name = str(call["layer"])
+                of, rest = layers[name]
+                if of == "Input":
+                    place[call["out"]] = made._net.input(f"{rest} {attrs_text({'name': name})}")
+                else:
+                    known = any(info[1] == name for info in made._net.layers())
+                    place[call["out"]] = made._net.call(name if known else of, None if known else rest, [place[t - t % 8] + t % 8 for t in call["in"]])
+                continue
+            if kind == "outputs":
+                made._net.outputs([place[t - t % 8] + t % 8 for t in parse_attrs(attrs)["in"]])
+                continue
+            if attrs.endswith(" trainable=false"):
+                attrs = attrs.removesuffix(" trainable=false")
+                frozen.append(str(parse_attrs(attrs)["name"]))
+            if isinstance(made, Sequential):
+                made._net.add(kind, attrs or None)
+            else:
+                layers[str(parse_attrs(attrs)["name"])] = kind, attrs
         made._sync()
+        for name in frozen:
+            made.get_layer(name).trainable = False
         return made
 
-    def clone(self) -> Sequential:
+    def clone(self) -> Self:
         """A copy with the same layers, weights and compile settings, and a fresh optimizer."""
-        return type(self)._wrap(self._net.clone(), self.name)
+        return cast("Self", self._wrap(self._net.clone(), self.name))
 
-    def __copy__(self) -> Sequential:
+    def __copy__(self) -> Self:
         return self.clone()
 
-    def __deepcopy__(self, memo: Any) -> Sequential:
+    def __deepcopy__(self, memo: Any) -> Self:
         return self.clone()
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -463,8 +618,92 @@ class Sequential:
         show(self.name, self._net.layers(), self._net.info(), print_fn)
 
     def __repr__(self) -> str:
-        shape = f", {list(self.input_shape)} to {list(self.output_shape)}" if self.built else ", not built"
-        return f"<Sequential {self.name}: {len(self.layers)} layer{'' if len(self.layers) == 1 else 's'}{shape}>"
+        shape = f", {_shape_text(self.input_shape)} to {_shape_text(self.output_shape)}" if self.built else ", not built"
+        return f"<{type(self).__name__} {self.name}: {len(self.layers)} layer{'' if len(self.layers) == 1 else 's'}{shape}>"
+
+
+class Sequential(Model):
+    """A stack of layers. dtype="float64" computes everything in double precision.
+
+    A model gets its shapes from an Input layer or from the first data, and its first weights when they are first needed.
+    """
+
+    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, dtype: Any = "float32") -> None:
+        self._setup(_new_network(dtype, "Sequential"), name or "sequential")
+        for layer in layers or []:
+            self.add(layer)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer."""
+        if not isinstance(layer, Layer):
+            raise errors.make(1001, f"add: {layer!r} is not a layer of firesteel.layers")
+        if layer._net is not None:
+            raise errors.make(1001, f"add: layer {layer.name} is already in a model; make another, or clone the model")
+        adapted = layer.__dict__.get("_adapted_shape")
+        if adapted is not None and not self._all:
+            self._net.add("Input", attrs_text({"shape": adapted}))
+            self._sync()
+        self._net.add(layer.kind, layer._attrs_text() or None)
+        self._sync(layer)
+        if not layer._trainable:
+            layer.trainable = False
+        if layer._values is not None:
+            if not self._net.info()["built"]:
+                self.pop()
+                raise errors.make(1006, f"add: {layer.kind} with values of its own needs a model whose shape is known; begin it with an Input layer")
+            try:
+                layer._take_values()
+            except errors.FiresteelError:
+                self.pop()
+                raise
+
+    def pop(self) -> Layer | None:
+        """Remove the last layer and give it back."""
+        last = self._all[-1] if self._all else None
+        self._net.pop()
+        self._sync()
+        if last is not None and last not in self._all:
+            last._net = None
+        return last
+
+
+def _new_network(dtype: Any, who: str) -> _core.Network:
+    kind = np.dtype(dtype).name
+    if kind not in _TYPES:
+        raise errors.make(1001, f"{who}: dtype='{kind}'; expected 'float32' or 'float64'")
+    return _core.Network(context(), _TYPES[kind])
+
+
+def _shape_text(shape: Any) -> str:
+    return " and ".join(str(list(part)) for part in (shape if isinstance(shape, list) else [shape]))
+
+
+def _per_output(given: Any, names: Sequence[str], what: str) -> list[Any]:
+    """One thing per output, from one for all, a list or a dict by output."""
+    if isinstance(given, dict):
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise errors.make(1003, f"compile: {what} names '{unknown[0]}'; the outputs are {', '.join(names)}")
+        if what == "loss" and len(given) < len(names):
+            raise errors.make(1001, f"compile: no loss for the output {next(name for name in names if name not in given)}")
+        return [given.get(name) for name in names]
+    listed = list(given) if isinstance(given, (list, tuple)) else [given] * len(names)
+    if len(listed) != len(names):
+        raise errors.make(1001, f"compile: {what} has {len(listed)} entries; the model has {len(names)} outputs")
+    return listed
+
+
+def _metric_texts(metrics: Any, names: Sequence[str]) -> list[str]:
+    """One line per metric; a list or dict gives each output its own where there are several."""
+    if metrics is None:
+        return []
+    if len(names) == 1 and not isinstance(metrics, dict):
+        return [text_of(m, "metrics") for m in ([metrics] if isinstance(metrics, (str, Named)) else metrics)]
+    lines = []
+    for k, own in enumerate(_per_output(metrics, names, "metrics")):
+        for m in [own] if isinstance(own, (str, Named)) else own or []:
+            lines.append(text_of(m, "metrics") + (f" output={k}" if k else ""))
+    return lines
 
 
 def _class_weights(given: Mapping[int, float] | Sequence[float]) -> np.ndarray:
@@ -479,12 +718,12 @@ def _class_weights(given: Mapping[int, float] | Sequence[float]) -> np.ndarray:
     return factors
 
 
-def _unpickle(content: bytes | str, name: str, settings: tuple[str, str, str] | None, shape: Sequence[int] | bool) -> Sequential:
+def _unpickle(content: bytes | str, name: str, settings: tuple[str, str, str] | None, shape: Sequence[int] | bool) -> Model:
     if isinstance(content, bytes):
-        model = Sequential.from_bytes(content)
+        model = Model.from_bytes(content)
     else:
-        model = Sequential.from_text(content)
-        if shape:
+        model = Model.from_text(content)
+        if shape and not model.built:
             model._net.build(shape)  # type: ignore[arg-type]
     model.name = name
     if settings and not model._net.info()["compiled"]:
@@ -494,14 +733,14 @@ def _unpickle(content: bytes | str, name: str, settings: tuple[str, str, str] | 
     return model
 
 
-def load(path: str | PathLike[str]) -> Sequential:
+def load(path: str | PathLike[str]) -> Model:
     """A model from an ONNX file, or from a checkpoint folder with its optimizer state and position. An ONNX file of other software, or
     one that other software has changed, predicts but has no layers; the latter warns."""
     try:
         net = _core.Network.load(context(), fspath(path))
         if warning := net.note("warning"):
             warnings.warn(f"{fspath(path)}: {warning}", stacklevel=2)
-        return Sequential._wrap(net)
+        return Model._wrap(net)
     except errors.ModelFileError as problem:
         if exists(path):
             raise
