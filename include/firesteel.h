@@ -218,6 +218,8 @@ typedef struct fire_network_info {
     int64_t params, trainable_params, flops, block_rows; /* block_rows: scoring block */
     int64_t step, epoch;       /* updates made and epochs finished by the optimizer */
     bool has_logits;           /* the last activation is softmax or sigmoid */
+    bool chain;                /* every layer is used once, by the next one */
+    int32_t n_inputs, n_outputs;
     const char *loss, *optimizer, *metrics; /* canonical texts of compile, or "" ; borrowed */
 } fire_network_info;
 FIRE_API void fire_network_info_get(const fire_network *net, fire_network_info *info);

@@ -32,6 +32,9 @@ void fire_network_info_get(const fire_network *net, fire_network_info *info) {
         if (!fire_network_forward(net, &g, &(fire_forward){0}, &made, NULL)) info->has_logits = made.logits != 0;
         fire_graph_clear(&g);
     }
+    info->chain = fire_network_is_chain(net);
+    info->n_inputs = net->n_inputs;
+    info->n_outputs = net->n_outputs;
     info->block_rows = fire_block_rows(net);
 }
 

@@ -337,7 +337,7 @@ static fire_status one_epoch(fit *f, int32_t epoch, fire_progress *p, fire_error
     f->loss_sum = 0;
     f->rows_done = 0;
     f->values_sum = 0;
-    *p = (fire_progress){.n_results = (int32_t)net->n_metrics + 1};
+    *p = (fire_progress){.n_results = (int32_t)net->n_results};
     for (int64_t t = 0; t < f->steps; t++) {
         fire_status st = one_step(f, epoch, t, err);
         if (st) return st;
@@ -373,7 +373,7 @@ static fire_status find_monitor(fit *f, fire_error *err) {
     const char *name = f->o.stop.monitor;
     if (!name) return FIRE_OK;
     bool validation = strncmp(name, "val_", 4) == 0;
-    for (int i = 0; i <= f->net->n_metrics; i++)
+    for (int i = 0; i < f->net->n_results; i++)
         if (strcmp(name + (validation ? 4 : 0), fire_network_metric(f->net, i)) == 0) {
             if (validation && !f->facts.validation_rows)
                 return fire_fail(err, FIRE_E_USAGE, "early stopping looks at '%s', but there are no validation rows; give some, or monitor 'loss'", name);
@@ -382,7 +382,7 @@ static fire_status find_monitor(fit *f, fire_error *err) {
         }
     char list[600] = "", quoted[80];
     size_t used = 0;
-    for (int i = 0; i <= f->net->n_metrics; i++) {
+    for (int i = 0; i < f->net->n_results; i++) {
         const char *m = fire_network_metric(f->net, i);
         size_t n = strlen(m);
         if (used + 2 * n + 12 >= sizeof list) break;

@@ -13,10 +13,10 @@ from . import _core, callbacks, errors, initializers, layers, losses, metrics, o
 from .errors import FiresteelError
 from .history import History
 from .layers import Input
-from .models import Sequential, context, load, set_threads
+from .models import Model, Sequential, context, load, set_threads
 
 __version__ = _core.version()
-__all__ = ["FiresteelError", "History", "Input", "Sequential", "callbacks", "context", "errors", "explain", "initializers", "layers", "load", "losses",
+__all__ = ["FiresteelError", "History", "Input", "Model", "Sequential", "callbacks", "context", "errors", "explain", "initializers", "layers", "load", "losses",
            "metrics", "optimizers", "set_threads", "utils"]
 
 

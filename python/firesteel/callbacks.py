@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .history import History
 
 if TYPE_CHECKING:
-    from .models import Sequential
+    from .models import Model
 
 __all__ = ["Callback", "EarlyStopping", "History", "LambdaCallback"]
 
@@ -18,9 +18,9 @@ class Callback:
     """Base class. `self.model` is the model being trained; it may be read, saved and given another learning rate, not changed
     otherwise. `self.model.stop_training = True` ends the fit."""
 
-    model: Sequential
+    model: Model
 
-    def set_model(self, model: Sequential) -> None:
+    def set_model(self, model: Model) -> None:
         """Called by fit."""
         self.model = model
 

@@ -69,6 +69,24 @@ def array_of(value: Any, what: str) -> np.ndarray:
     return np.ascontiguousarray(a)
 
 
+def join(given: Any, names: Sequence[str], what: str, kind: Any) -> np.ndarray:
+    """Arrays by name, or in the order of names, side by side as rows of one array."""
+    if isinstance(given, dict):
+        unknown, missing = [name for name in given if name not in names], [name for name in names if name not in given]
+        if unknown or missing:
+            raise errors.make(1003, f"{what}: " + (f"'{unknown[0]}' is none of {', '.join(names)}" if unknown else f"'{missing[0]}' is missing"))
+        given = [given[name] for name in names]
+    if len(given) != len(names):
+        raise errors.make(1002, f"{what}: {len(given)} arrays; expected {len(names)}: {', '.join(names)}")
+    arrays = [array_of(part, f"{what} '{name}'") for part, name in zip(given, names)]
+    for a, name in zip(arrays, names):
+        if len(a) != len(arrays[0]):
+            raise errors.make(1002, f"{what}: '{name}' has {len(a)} rows, '{names[0]}' has {len(arrays[0])}")
+        if a.dtype.kind in "iu" and kind is np.float32 and a.size and max(abs(int(a.max())), abs(int(a.min()))) > 1 << 24:
+            raise errors.make(2002, f"{what}: '{name}' holds whole numbers beyond {1 << 24}, which float32 cannot tell apart; use dtype='float64'")
+    return np.concatenate([a.reshape(len(a), -1).astype(kind) for a in arrays], axis=1)
+
+
 def is_arrow(value: Any) -> bool:
     """Whether value offers Arrow data."""
     return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")

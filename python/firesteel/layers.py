@@ -6,14 +6,18 @@ one model.
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from . import _core, _weights, errors
+from . import _core, _graph as graph, _weights, errors
 from ._text import Named, attrs_text, parse_attrs
 from .initializers import Initializer
+
+if TYPE_CHECKING:
+    from .models import Model
 
 
 def _must_be_given(kind: str) -> dict[str, Any]:
@@ -48,6 +52,7 @@ class Layer(Named):
         self._name = name
         self._trainable = trainable
         self._net: _core.Network | None = None  # of its model; the layer is found there by its name
+        self._model: weakref.ref[Model] | None = None
         self._values: list[np.ndarray] | None = None  # weights to set once it has a model
 
     @property
@@ -75,6 +80,38 @@ class Layer(Named):
     def _info(self) -> tuple[str, str, str, tuple[int, ...], int, int, bool]:
         net, i = self._place()
         return net.layers()[i]
+
+    def _outputs(self) -> int:
+        """Number of tensors that a call gives."""
+        return 1
+
+    def __call__(self, *inputs: Any, initial_state: Any = None) -> Any:
+        """Call the layer on a tensor, or on several as its kind takes them; calling it again shares its weights. Gives a tensor, or a list."""
+        tensors = graph.tensors_of([*inputs, *([] if initial_state is None else [initial_state])], self.kind)
+        node = graph.Node(self, tensors, self._outputs())
+        return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+    def _called(self) -> graph.Node:
+        """Its only call in its model."""
+        model = self._model() if self._model is not None else None
+        if model is None:
+            raise errors.make(1006, f"layer {self._name or self.kind} is not in a model")
+        nodes = [node for (name, _), node in model._symbols()[2].items() if name == self._name]
+        if len(nodes) != 1:
+            raise errors.make(1001, f"layer {self._name} is called {len(nodes)} times: it has no one input and output")
+        return nodes[0]
+
+    @property
+    def input(self) -> Any:
+        """The tensor, or list of tensors, that it is called on."""
+        tensors = self._called().inputs
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    @property
+    def output(self) -> Any:
+        """The tensor, or list of tensors, that it gives."""
+        tensors = self._called().outputs
+        return tensors[0] if len(tensors) == 1 else tensors
 
     @property
     def trainable(self) -> bool:
@@ -124,10 +161,19 @@ class Layer(Named):
 
 
 class Input(Layer):
-    """The shape of one row, without the batch: Input((28, 28)). May come first in a model; without it the data decides."""
+    """The shape of one row, without the batch: Input((28, 28)). May come first in a Sequential; without it the data decides. Layers can be
+    called on it: Dense(3)(Input((4,)))."""
 
     def __init__(self, shape: Sequence[int] | int, name: str | None = None) -> None:
         super().__init__(name, shape=(shape,) if isinstance(shape, int) else tuple(shape))
+        self._tensor: graph.SymbolicTensor | None = None
+
+    def _symbol(self) -> graph.SymbolicTensor:
+        """What it stands for."""
+        if self._tensor is None:
+            self._tensor = graph.Node(self, []).outputs[0]
+            self._tensor._shape = (None, *self._attrs["shape"])
+        return self._tensor
 
 
 class Dense(Layer):

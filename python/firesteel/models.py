@@ -21,7 +21,9 @@ from .layers import Input, Layer
 from .utils import next_seed
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Self, TypeAlias
+
+    Symbols: TypeAlias = tuple[list[SymbolicTensor], list[SymbolicTensor], dict[tuple[str, int], Node]]
 
 _TYPES = {"float32": 1, "float64": 11}
 _context: _core.Context | None = None
@@ -81,9 +83,9 @@ class Model:
             for tensor in node.outputs:
                 place[id(tensor.node), tensor.k] = first + tensor.k
         self._net.outputs([place[id(t.node), t.k] for t in wanted])
-        held = [(name, layer, None if layer._net is None or not layer._is_ready() else layer.get_weights()) for name, layer in handles]
+        held = [(name, layer, None if layer._net is None or not layer._net.info()["built"] else layer.get_weights()) for name, layer in handles]
         free = {name: layer for name, layer in handles if layer._net is None}
-        self._all = list(free.values())
+        self._all[:] = free.values()
         for name, layer in free.items():
             layer._name = name
         self._sync()
@@ -117,15 +119,18 @@ class Model:
 
     # ---- tensors
 
-    def _symbols(self) -> tuple[list[SymbolicTensor], list[SymbolicTensor], dict[tuple[str, int], Node]]:
+    def _symbols(self) -> Symbols:
         """Inputs, outputs and the nodes by (layer, call) of this model, from the engine's network."""
         stamp = (len(self._all), self.built)
-        cached = self.__dict__.get("_nodes")
+        cached: Any = self.__dict__.get("_nodes")
         if cached is not None and cached[0] == stamp:
-            return cached[1]
+            return cast("Symbols", cached[1])
         if not self.built:
             raise errors.make(1006, f"{self.name} has no tensors before its shape is known; begin it with an Input or build it")
-        parts, tensors, nodes, inputs = self._net.parts(False), {}, {}, []
+        parts = self._net.parts(False)
+        tensors: dict[int, SymbolicTensor] = {}
+        nodes: dict[tuple[str, int], Node] = {}
+        inputs: list[SymbolicTensor] = []
         uses, names = self._net.uses(), [info[1] for info in self._net.layers()]
         if not any(not ins for _, ins, _, _ in uses):  # a chain that was built from data
             first = Input(parts[0][1][1:])
@@ -542,7 +547,7 @@ class Model:
         info = self._net.info()
         if info["loaded_as_onnx"]:
             raise errors.make(1005, "to_text: a plain ONNX graph has no layers")
-        lines = [f"{type(self).__name__} " + attrs_text({"name": self.name, "dtype": self.dtype})]
+        lines = [("Sequential " if info["chain"] else "Model ") + attrs_text({"name": self.name, "dtype": self.dtype})]
         layers = self._net.layers()
         for kind, name, attrs, _, _, _, trainable in layers:
             lines.append(" ".join(part for part in (kind, attrs, attrs_text({"name": name, "trainable": None if trainable else False})) if part))
@@ -561,7 +566,9 @@ class Model:
         given = parse_attrs(attrs)
         made: Model = (Sequential if kind == "Sequential" else Model).__new__(Sequential if kind == "Sequential" else Model)
         made._setup(_new_network(given.get("dtype", "float32"), kind), str(given.get("name", "sequential" if kind == "Sequential" else "functional")))
-        frozen, layers, place = [], {}, {}
+        frozen: list[str] = []
+        layers: dict[str, tuple[str, str]] = {}
+        place: dict[int, int] = {}
         for line in others:
             kind, attrs = split_name(line)
             if kind == "call":
