@@ -21,6 +21,8 @@ def why_not():
             return f"there is no {tool} command"
     name = f"fire-probe-{os.getpid()}"
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
+    if made.returncode == 0:  # and it can be entered, which takes a mount of its own: not so in a plain chroot
+        made = subprocess.run(["ip", "-n", name, "link", "set", "lo", "up"], capture_output=True, text=True)
     subprocess.run(["ip", "netns", "del", name], capture_output=True)
     return None if made.returncode == 0 else "ip netns: " + made.stderr.strip()
 
