@@ -53,7 +53,8 @@ void fire_network_clear_compile(fire_network *net) {
 typedef struct { double loss_weight; char reduction[FIRE_ATTR_TEXT_SIZE]; } loss_common;
 static const fire_attr loss_table[] = {
     {"loss_weight", FIRE_ATTR_FLOAT, offsetof(loss_common, loss_weight), 1, -1e30, 1e30, NULL, NULL, "factor of this output's loss in the whole"},
-    {"reduction", FIRE_ATTR_TEXT, offsetof(loss_common, reduction), 0, 0, 0, "sum_over_batch_size", "sum_over_batch_size|sum", "how the values of a batch become one"},
+    {"reduction", FIRE_ATTR_TEXT, offsetof(loss_common, reduction), 0, 0, 0, "sum_over_batch_size", "sum_over_batch_size|mean|mean_with_sample_weight|sum|none",
+     "how the values of a batch become one: sum_over_batch_size and mean divide by their number, mean_with_sample_weight by the sum of row weights"},
     {0},
 };
 typedef struct { int64_t output; } metric_common;
@@ -245,6 +246,15 @@ static fire_status read_loss(fire_context *ctx, const char *line, fire_compiled_
     const loss_common *common = (const loss_common *)((char *)made.attrs + common_offset(k->attr_size));
     made.weight = common->loss_weight;
     made.sum = !strcmp(common->reduction, "sum");
+    made.by_weight = !strcmp(common->reduction, "mean_with_sample_weight");
+    if (!strcmp(common->reduction, "none")) s = fire_fail(err, FIRE_E_ATTRIBUTE, "%s: reduction none leaves a loss for each row, but training needs one number; choose sum_over_batch_size, sum or mean_with_sample_weight", k->name);
+    fire_error why = {0};
+    if (!s && k->check && k->check(made.attrs, &why)) s = fire_fail(err, why.code, "%s: %s", k->name, why.message);
+    if (s) {
+        fire_free(ctx, made.attrs);
+        fire_free(ctx, made.text);
+        return s;
+    }
     *loss = made;
     return FIRE_OK;
 }
@@ -354,7 +364,8 @@ fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, f
         want = (fire_shape){0};
         if (loss->kind->target_shape(loss->attrs, &pred, &want, &why))
             return fire_fail(err, why.code, net->n_outputs > 1 ? "%s: %s (output '%s')" : "%s: %s", loss->kind->name, why.message, output);
-        if (loss->sum && net->n_outputs > 1) return fire_fail(err, FIRE_E_UNSUPPORTED, "reduction=sum needs a network with one output; this one has %d", (int)net->n_outputs);
+        if ((loss->sum || loss->by_weight) && net->n_outputs > 1)
+            return fire_fail(err, FIRE_E_UNSUPPORTED, "reduction=%s needs a network with one output; this one has %d", loss->sum ? "sum" : "mean_with_sample_weight", (int)net->n_outputs);
         for (int64_t i = 0; i < net->n_metrics; i++) {
             fire_compiled_metric *m = &net->metric[i];
             if (m->output >= net->n_outputs) return fire_fail(err, FIRE_E_USAGE, "metric %s looks at output %d, but the network has %d", m->name, (int)m->output, (int)net->n_outputs);

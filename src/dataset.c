@@ -499,7 +499,7 @@ static const char *label_place(const fire_dataset *d, bool part, int64_t i, char
     return place;
 }
 
-fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t from, int64_t n, int64_t classes, fire_error *err) {
+fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t from, int64_t n, int64_t classes, const int64_t *ignored, fire_error *err) {
     if (!d->has_y) return FIRE_OK;
     int64_t width = d->row_width[FIRE_ROLE_Y];
     double *y = fire_alloc(d->ctx, (size_t)width, sizeof *y, err);
@@ -510,6 +510,7 @@ fire_status fire_dataset_check_labels(const fire_dataset *d, int64_t from, int64
             for (int64_t k = from; k < from + n && k < width && !st; k++) {
                 const double v = y[k];
                 char place[160];
+                if (ignored && v == (double)*ignored) continue;
                 if (classes ? v >= 0 && v < (double)classes && v == floor(v) : v >= 0 && v <= 1) continue;
                 label_place(d, part, i, place);
                 st = classes ? fire_fail(err, FIRE_E_LABEL, "%s is %g, expected a whole number from 0 to %lld; number the classes from 0, or give the last layer one unit per class", place, v, (long long)classes - 1)

@@ -61,6 +61,6 @@ uint64_t fire_hash(uint64_t start, const void *bytes, size_t n);
 uint64_t fire_mix(uint64_t x);
 
 /* fire_dataset_check_labels - whether the n numbers from `from` on of every y (training and validation) are a whole number in [0, classes), or with 0 classes a number from 0
-** to 1; the error names row and value. */
-fire_status fire_dataset_check_labels(const fire_dataset *data, int64_t from, int64_t n, int64_t classes, fire_error *err);
+** to 1; the error names row and value. *ignored, unless NULL, is a label that is good, too. */
+fire_status fire_dataset_check_labels(const fire_dataset *data, int64_t from, int64_t n, int64_t classes, const int64_t *ignored, fire_error *err);
 #endif

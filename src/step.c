@@ -28,8 +28,10 @@ fire_status fire_step_check_labels(const fire_network *net, const fire_dataset *
         pred = without_batch(&output);
         if ((s = loss->kind->target_shape(loss->attrs, &pred, &target, err))) return s;
         int64_t width = fire_count(&target);
-        if (loss->kind->class_index) s = fire_dataset_check_labels(data, from, width, pred.dim[pred.rank - 1], err);
-        else if (loss->kind->probability) s = fire_dataset_check_labels(data, from, width, 0, err);
+        int64_t ignored;
+        bool ignores = loss->kind->ignores && loss->kind->ignores(loss->attrs, &ignored);
+        if (loss->kind->class_index) s = fire_dataset_check_labels(data, from, width, pred.dim[pred.rank - 1], ignores ? &ignored : NULL, err);
+        else if (loss->kind->probability) s = fire_dataset_check_labels(data, from, width, 0, NULL, err);
         from += width;
     }
     return s;
@@ -62,14 +64,18 @@ static fire_value axes_from(fire_graph *g, int from, int rank) {
     return fire_graph_const(g, FIRE_I64, (fire_shape){1, {rank - from}}, axis);
 }
 
-/* Losses that a mask [n, t] leaves out become zero, and are not counted. */
-static void mask_losses(fire_step *s, fire_step_output *o, fire_value mask) {
+/* Losses that a mask [n, t] (0: none) leaves out become zero, and are not counted; those that the loss weighs by their targets count so much. */
+static void count_losses(fire_step *s, fire_step_output *o, fire_value mask) {
     fire_graph *g = &s->g;
-    fire_shape each = fire_shape_of(g, o->each), m = fire_shape_of(g, mask);
-    if (each.rank < m.rank) return; /* one loss for a whole sequence: nothing to leave out */
-    fire_value keep = fire_apply(g, "Cast", 1, &mask, s->net->type == FIRE_F64 ? "to=11" : "to=1");
-    o->count = fire_apply(g, "ReduceSum", 2, FIRE_IN(keep, axes_from(g, 0, m.rank)), "keepdims=0");
-    o->each = fire_apply(g, "Mul", 2, FIRE_IN(o->each, keep), NULL);
+    const fire_loss *kind = o->loss->kind;
+    fire_value factor = kind->weigh ? kind->weigh(g, o->loss->attrs, s->net->type, o->y) : 0;
+    if (mask && !g->first.status && fire_shape_of(g, o->each).rank >= fire_shape_of(g, mask).rank) { /* else one loss for a whole sequence: nothing to leave out */
+        fire_value keep = fire_apply(g, "Cast", 1, &mask, s->net->type == FIRE_F64 ? "to=11" : "to=1");
+        factor = factor ? fire_apply(g, "Mul", 2, FIRE_IN(factor, keep), NULL) : keep;
+    }
+    if (!factor || g->first.status) return;
+    o->count = fire_apply(g, "ReduceSum", 2, FIRE_IN(factor, axes_from(g, 0, fire_shape_of(g, factor).rank)), "keepdims=0");
+    o->each = fire_apply(g, "Mul", 2, FIRE_IN(o->each, factor), NULL);
 }
 
 /* Losses of one output. */
@@ -97,7 +103,9 @@ static fire_status build_loss(fire_step *s, int32_t k, fire_error *err) {
     fire_shape each = fire_shape_of(g, o->each), row = without_batch(&each);
     o->values = each.rank ? fire_count(&row) : -1;
     if (o->values <= 0) return fire_fail(err, FIRE_E_UNSUPPORTED, "the loss %s does not give a value for each row", o->loss->kind->name);
-    if (s->made.mask[k]) mask_losses(s, o, s->made.mask[k]);
+    count_losses(s, o, s->made.mask[k]);
+    if (o->count && o->loss->by_weight)
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: reduction=mean_with_sample_weight goes with neither masks nor weights of classes", o->loss->kind->name);
     return fire_graph_check(g, err);
 }
 
@@ -125,7 +133,7 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
     for (int32_t k = 0; k < s->n_outputs; k++) {
         if ((st = build_loss(s, k, err))) return st;
         if (s->output[k].count && s->n_outputs > 1)
-            return fire_fail(err, FIRE_E_UNSUPPORTED, "an output with a mask beside other outputs cannot be trained yet; give the network one output");
+            return fire_fail(err, FIRE_E_UNSUPPORTED, "an output with a mask, an ignored class or weights of classes beside other outputs cannot be trained yet; give the network one output");
     }
     s->loss = s->n_outputs == 1 && s->output[0].loss->weight == 1 ? s->output[0].each : join_losses(s);
     if ((st = fire_graph_check(g, err))) return st;
@@ -339,6 +347,11 @@ static void take_sums(fire_step *s, fire_slice *c, int64_t n) {
         const fire_step_output *o = &s->output[k];
         fire_tensor count = {.type = net->type, .data = o->count ? fire_plan_data(p, o->count) : NULL};
         double sum = weighted_sum(s, c, fire_plan_data(p, o->each), n, o->values), values = o->count ? fire_get(&count, 0) : (double)n * (double)o->values;
+        if (o->loss->by_weight && s->weighted) {
+            fire_tensor w = {.type = net->type, .data = c->w};
+            values = 0;
+            for (int64_t i = 0; i < n; i++) values += fire_get(&w, i * s->values) * (double)o->values;
+        }
         c->sums[2 * k] += sum;
         c->sums[2 * k + 1] += values;
         if (s->loss == o->each) c->loss = sum, c->values = values;

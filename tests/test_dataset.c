@@ -110,14 +110,14 @@ static void labels(void **state) {
     begin(&f);
     fire_tensor tx = tensor(FIRE_F32, 3, 1, x), ty = tensor(FIRE_F32, 3, 0, y);
     assert_int_equal(fire_dataset_add(f.data, &tx, &ty, NULL, &f.err), FIRE_OK);
-    assert_int_equal(fire_dataset_check_labels(f.data, 0, 1, 2, &f.err), FIRE_DATA);
+    assert_int_equal(fire_dataset_check_labels(f.data, 0, 1, 2, NULL, &f.err), FIRE_DATA);
     assert_int_equal(f.err.code, FIRE_E_LABEL);
     assert_non_null(strstr(f.err.message, "row 1 is 2"));
     assert_non_null(strstr(f.err.message, "0 to 1"));
-    assert_int_equal(fire_dataset_check_labels(f.data, 0, 1, 3, &f.err), FIRE_DATA);
+    assert_int_equal(fire_dataset_check_labels(f.data, 0, 1, 3, NULL, &f.err), FIRE_DATA);
     assert_non_null(strstr(f.err.message, "row 2 is 1.5"));
     y[2] = 0;
-    assert_int_equal(fire_dataset_check_labels(f.data, 0, 1, 3, &f.err), FIRE_OK);
+    assert_int_equal(fire_dataset_check_labels(f.data, 0, 1, 3, NULL, &f.err), FIRE_OK);
     end(&f);
 }
 

@@ -24,6 +24,8 @@ def test_signature(entry):
     parameters = {name: p for name, p in inspect.signature(kind).parameters.items() if name not in ("name", "trainable")}
     if entry["name"] == "Normalization":
         assert parameters.pop("mean").default is None and parameters.pop("variance").default is None  # values of weights
+    if entry["kind"] == "loss":  # what all losses have is in no entry
+        assert parameters.pop("reduction").default == "sum_over_batch_size"
     assert list(parameters) == [attr["name"] for attr in entry["attrs"]]
     for attr in entry["attrs"]:
         default = parameters[attr["name"]].default
