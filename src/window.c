@@ -1,5 +1,6 @@
 /* window.c - sizes, attributes and reference kernels of windows that slide: convolution and what pooling shares with it. */
 #include "window.h"
+#include <assert.h>
 #include <stdio.h>
 
 static fire_status fit_list(const fire_ints *list, const char *name, int expected, int rank, fire_error *err) {
@@ -299,23 +300,38 @@ const char *fire_conv_text(const fire_conv *c, bool bias, char to[FIRE_CONV_TEXT
 
 /* ---- channels first, for files ---- */
 
+/* Padding by name as numbers: other software does not know the names together with everything else. */
+static void explicit_pads(fire_graph *g, fire_window_attrs *t, const fire_value *in, uint32_t weights) {
+    fire_conv c = {0};
+    fire_shape x = fire_shape_of(g, in[0]), w = weights ? fire_shape_of(g, in[1]) : x;
+    if (strncmp(t->auto_pad, "SAME", 4) || (weights ? fire_conv_fit(t, &x, &w, &c, &g->first) : fire_window_fit(t, &x, NULL, &c.w, &g->first))) return;
+    memcpy(t->auto_pad, "NOTSET", 7);
+    t->pads.n = 2 * c.w.rank;
+    for (int i = 0; i < c.w.rank; i++) t->pads.v[i] = c.w.low[3 - c.w.rank + i], t->pads.v[c.w.rank + i] = c.w.high[3 - c.w.rank + i];
+}
+
 static void lower_channels_last(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out, uint32_t data, uint32_t weights) {
     fire_value to[FIRE_MAX_IN] = {0};
     int64_t first[FIRE_MAX_RANK] = {0}, last[FIRE_MAX_RANK] = {0}, turned[FIRE_MAX_RANK] = {0};
+    union { fire_window_attrs window; char bytes[sizeof(fire_window_attrs)]; } copy;
+    fire_node plain = *n;
     const fire_attr *row = n->op->attrs;
     char text[FIRE_ATTRS_TEXT];
     if (g->first.status) return;
+    assert(n->op->attr_size <= sizeof copy);
+    memcpy(&copy, n->attrs, n->op->attr_size);
+    plain.attrs = &copy;
     int rank = fire_shape_of(g, in[0]).rank;
     first[1] = rank - 1, last[rank - 1] = 1;
     for (int d = 1; d < rank - 1; d++) first[d + 1] = d, last[d] = d + 1;
     turned[0] = rank - 1, turned[1] = rank - 2; /* [k..., in, out] to [out, in, k...] */
     for (int d = 0; d < rank - 2; d++) turned[d + 2] = d;
     while (strcmp(row->name, "channels_last")) row++;
-    int64_t *flag = (int64_t *)((char *)n->attrs + row->offset);
+    int64_t *flag = (int64_t *)(copy.bytes + row->offset);
     bool channels_last = *flag;
+    if (!strcmp(n->op->attrs->name, "auto_pad") && strcmp(n->op->name, "ConvTranspose")) explicit_pads(g, &copy.window, in, weights);
     *flag = 0;
-    fire_node_attrs(n, text);
-    *flag = channels_last;
+    fire_node_attrs(&plain, text);
     for (int i = 0; i < n->n_in; i++)
         to[i] = !in[i] ? 0 : !channels_last ? in[i] : data >> i & 1 ? fire_transpose(g, in[i], rank, first) : weights >> i & 1 ? fire_transpose(g, in[i], rank, turned) : in[i];
     out[0] = fire_apply(g, n->op->name, n->n_in, to, text);

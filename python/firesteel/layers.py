@@ -39,6 +39,18 @@ def _floats(value: float | Sequence[float]) -> tuple[float, ...]:
     return (float(value),) if hasattr(value, "__float__") else tuple(float(v) for v in value)
 
 
+def _flat(value: int | Sequence[Any]) -> tuple[int, ...]:
+    """1, (1, 2) or ((1, 2), (0, 3)) as a list."""
+    if hasattr(value, "__index__"):
+        return (int(value),)
+    return tuple(number for part in value for number in _flat(part))
+
+
+def _padding(value: str | int | Sequence[Any]) -> str:
+    """A word, or numbers as a text."""
+    return value if isinstance(value, str) else "[" + ",".join(map(str, _flat(value))) + "]"
+
+
 class Layer(Named):
     """Base class of all layers."""
 
@@ -614,3 +626,322 @@ class RepeatVector(Layer):
 
     def __init__(self, n: int, name: str | None = None) -> None:
         super().__init__(name, n=n)
+class Conv1D(Layer):
+    """Convolution over steps."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1, groups: int = 1, activation: str | None = None,
+                 use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named |
+                 None = None, bias_constraint: str | Named | None = None, padding_mode: str = "zeros", name: str | None = None, trainable: bool
+                 = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), groups=groups, activation=activation, use_bias=use_bias,
+                         kernel_initializer=kernel_initializer, bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
+                         bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+                         padding_mode=padding_mode)
+
+
+class Conv2D(Layer):
+    """Convolution over rows and columns."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1, groups: int = 1, activation: str | None = None,
+                 use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named |
+                 None = None, bias_constraint: str | Named | None = None, padding_mode: str = "zeros", name: str | None = None, trainable: bool
+                 = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), groups=groups, activation=activation, use_bias=use_bias,
+                         kernel_initializer=kernel_initializer, bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
+                         bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+                         padding_mode=padding_mode)
+
+
+class Conv3D(Layer):
+    """Convolution over planes, rows and columns."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1, groups: int = 1, activation: str | None = None,
+                 use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named |
+                 None = None, bias_constraint: str | Named | None = None, padding_mode: str = "zeros", name: str | None = None, trainable: bool
+                 = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), groups=groups, activation=activation, use_bias=use_bias,
+                         kernel_initializer=kernel_initializer, bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
+                         bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint, bias_constraint=bias_constraint,
+                         padding_mode=padding_mode)
+
+
+class Conv1DTranspose(Layer):
+    """Transposed convolution over steps: from the size of a convolution's output to that of its input."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 output_padding: int | Sequence[int] | None = None, data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1,
+                 activation: str | None = None, use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform",
+                 bias_initializer: str | Initializer = "zeros", kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named |
+                 None = None, kernel_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         output_padding=_ints(output_padding), data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation,
+                         use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+                         kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class Conv2DTranspose(Layer):
+    """Transposed convolution over rows and columns: from the size of a convolution's output to that of its input."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 output_padding: int | Sequence[int] | None = None, data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1,
+                 activation: str | None = None, use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform",
+                 bias_initializer: str | Initializer = "zeros", kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named |
+                 None = None, kernel_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         output_padding=_ints(output_padding), data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation,
+                         use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+                         kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class Conv3DTranspose(Layer):
+    """Transposed convolution over planes, rows and columns: from the size of a convolution's output to that of its input."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 output_padding: int | Sequence[int] | None = None, data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1,
+                 activation: str | None = None, use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform",
+                 bias_initializer: str | Initializer = "zeros", kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named |
+                 None = None, kernel_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, name: str | None = None,
+                 trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         output_padding=_ints(output_padding), data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation,
+                         use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+                         kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class DepthwiseConv1D(Layer):
+    """Convolution of each channel by itself over steps."""
+
+    def __init__(self, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 depth_multiplier: int = 1, data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1, activation: str | None =
+                 None, use_bias: bool = True, depthwise_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer =
+                 "zeros", depthwise_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, depthwise_constraint:
+                 str | Named | None = None, bias_constraint: str | Named | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         depth_multiplier=depth_multiplier, data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation,
+                         use_bias=use_bias, depthwise_initializer=depthwise_initializer, bias_initializer=bias_initializer,
+                         depthwise_regularizer=depthwise_regularizer, bias_regularizer=bias_regularizer, depthwise_constraint=depthwise_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class DepthwiseConv2D(Layer):
+    """Convolution of each channel by itself over rows and columns."""
+
+    def __init__(self, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 depth_multiplier: int = 1, data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1, activation: str | None =
+                 None, use_bias: bool = True, depthwise_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer =
+                 "zeros", depthwise_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, depthwise_constraint:
+                 str | Named | None = None, bias_constraint: str | Named | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         depth_multiplier=depth_multiplier, data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation,
+                         use_bias=use_bias, depthwise_initializer=depthwise_initializer, bias_initializer=bias_initializer,
+                         depthwise_regularizer=depthwise_regularizer, bias_regularizer=bias_regularizer, depthwise_constraint=depthwise_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class SeparableConv1D(Layer):
+    """Convolution of each channel by itself over steps, then one that mixes the channels."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1, depth_multiplier: int = 1, activation: str | None =
+                 None, use_bias: bool = True, depthwise_initializer: str | Initializer = "glorot_uniform", pointwise_initializer: str |
+                 Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros", depthwise_regularizer: str | Named | None =
+                 None, pointwise_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, depthwise_constraint: str
+                 | Named | None = None, pointwise_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, name: str |
+                 None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), depth_multiplier=depth_multiplier, activation=activation,
+                         use_bias=use_bias, depthwise_initializer=depthwise_initializer, pointwise_initializer=pointwise_initializer,
+                         bias_initializer=bias_initializer, depthwise_regularizer=depthwise_regularizer, pointwise_regularizer=pointwise_regularizer,
+                         bias_regularizer=bias_regularizer, depthwise_constraint=depthwise_constraint, pointwise_constraint=pointwise_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class SeparableConv2D(Layer):
+    """Convolution of each channel by itself over rows and columns, then one that mixes the channels."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", dilation_rate: int | Sequence[int] = 1, depth_multiplier: int = 1, activation: str | None =
+                 None, use_bias: bool = True, depthwise_initializer: str | Initializer = "glorot_uniform", pointwise_initializer: str |
+                 Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros", depthwise_regularizer: str | Named | None =
+                 None, pointwise_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, depthwise_constraint: str
+                 | Named | None = None, pointwise_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, name: str |
+                 None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), depth_multiplier=depth_multiplier, activation=activation,
+                         use_bias=use_bias, depthwise_initializer=depthwise_initializer, pointwise_initializer=pointwise_initializer,
+                         bias_initializer=bias_initializer, depthwise_regularizer=depthwise_regularizer, pointwise_regularizer=pointwise_regularizer,
+                         bias_regularizer=bias_regularizer, depthwise_constraint=depthwise_constraint, pointwise_constraint=pointwise_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class MaxPooling1D(Layer):
+    """The largest number of each window over steps."""
+
+    def __init__(self, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", ceil_mode: bool = False, dilation_rate: int | Sequence[int] = 1, name: str | None = None) -> None:
+        super().__init__(name, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format,
+                         ceil_mode=ceil_mode, dilation_rate=_ints(dilation_rate))
+
+
+class MaxPooling2D(Layer):
+    """The largest number of each window over rows and columns."""
+
+    def __init__(self, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", ceil_mode: bool = False, dilation_rate: int | Sequence[int] = 1, name: str | None = None) -> None:
+        super().__init__(name, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format,
+                         ceil_mode=ceil_mode, dilation_rate=_ints(dilation_rate))
+
+
+class MaxPooling3D(Layer):
+    """The largest number of each window over planes, rows and columns."""
+
+    def __init__(self, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", ceil_mode: bool = False, dilation_rate: int | Sequence[int] = 1, name: str | None = None) -> None:
+        super().__init__(name, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format,
+                         ceil_mode=ceil_mode, dilation_rate=_ints(dilation_rate))
+
+
+class AveragePooling1D(Layer):
+    """The mean of each window over steps."""
+
+    def __init__(self, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", ceil_mode: bool = False, count_include_pad: bool = False, name: str | None = None) -> None:
+        super().__init__(name, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format,
+                         ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+
+
+class AveragePooling2D(Layer):
+    """The mean of each window over rows and columns."""
+
+    def __init__(self, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", ceil_mode: bool = False, count_include_pad: bool = False, name: str | None = None) -> None:
+        super().__init__(name, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format,
+                         ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+
+
+class AveragePooling3D(Layer):
+    """The mean of each window over planes, rows and columns."""
+
+    def __init__(self, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None, padding: str | int | Sequence[Any] = "valid",
+                 data_format: str = "channels_last", ceil_mode: bool = False, count_include_pad: bool = False, name: str | None = None) -> None:
+        super().__init__(name, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format,
+                         ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+
+
+class GlobalAveragePooling1D(Layer):
+    """The mean of each channel over all steps."""
+
+    def __init__(self, data_format: str = "channels_last", keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name, data_format=data_format, keepdims=keepdims)
+
+
+class GlobalAveragePooling2D(Layer):
+    """The mean of each channel over all rows and columns."""
+
+    def __init__(self, data_format: str = "channels_last", keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name, data_format=data_format, keepdims=keepdims)
+
+
+class GlobalAveragePooling3D(Layer):
+    """The mean of each channel over all planes, rows and columns."""
+
+    def __init__(self, data_format: str = "channels_last", keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name, data_format=data_format, keepdims=keepdims)
+
+
+class GlobalMaxPooling1D(Layer):
+    """The largest number of each channel over all steps."""
+
+    def __init__(self, data_format: str = "channels_last", keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name, data_format=data_format, keepdims=keepdims)
+
+
+class GlobalMaxPooling2D(Layer):
+    """The largest number of each channel over all rows and columns."""
+
+    def __init__(self, data_format: str = "channels_last", keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name, data_format=data_format, keepdims=keepdims)
+
+
+class GlobalMaxPooling3D(Layer):
+    """The largest number of each channel over all planes, rows and columns."""
+
+    def __init__(self, data_format: str = "channels_last", keepdims: bool = False, name: str | None = None) -> None:
+        super().__init__(name, data_format=data_format, keepdims=keepdims)
+
+
+class ZeroPadding1D(Layer):
+    """Zeros around steps."""
+
+    def __init__(self, padding: int | Sequence[Any] = 1, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, padding=_flat(padding), data_format=data_format)
+
+
+class ZeroPadding2D(Layer):
+    """Zeros around rows and columns."""
+
+    def __init__(self, padding: int | Sequence[Any] = 1, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, padding=_flat(padding), data_format=data_format)
+
+
+class ZeroPadding3D(Layer):
+    """Zeros around planes, rows and columns."""
+
+    def __init__(self, padding: int | Sequence[Any] = 1, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, padding=_flat(padding), data_format=data_format)
+
+
+class Cropping1D(Layer):
+    """Numbers cut off at the edges of steps."""
+
+    def __init__(self, cropping: int | Sequence[Any] = 1, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, cropping=_flat(cropping), data_format=data_format)
+
+
+class Cropping2D(Layer):
+    """Numbers cut off at the edges of rows and columns."""
+
+    def __init__(self, cropping: int | Sequence[Any] = 0, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, cropping=_flat(cropping), data_format=data_format)
+
+
+class Cropping3D(Layer):
+    """Numbers cut off at the edges of planes, rows and columns."""
+
+    def __init__(self, cropping: int | Sequence[Any] = 1, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, cropping=_flat(cropping), data_format=data_format)
+
+
+class UpSampling1D(Layer):
+    """Each step repeated."""
+
+    def __init__(self, size: int | Sequence[int] = 2, name: str | None = None) -> None:
+        super().__init__(name, size=_ints(size))
+
+
+class UpSampling2D(Layer):
+    """Rows and columns repeated, or drawn between neighbours ("bilinear")."""
+
+    def __init__(self, size: int | Sequence[int] = 2, data_format: str = "channels_last", interpolation: str = "nearest", name: str | None = None) -> None:
+        super().__init__(name, size=_ints(size), data_format=data_format, interpolation=interpolation)
+
+
+class UpSampling3D(Layer):
+    """Planes, rows and columns repeated."""
+
+    def __init__(self, size: int | Sequence[int] = 2, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, size=_ints(size), data_format=data_format)

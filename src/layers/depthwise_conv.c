@@ -1,0 +1,59 @@
+/* depthwise_conv - DepthwiseConv1D, DepthwiseConv2D: each channel is convolved by itself, with depth_multiplier kernels of its own; w is [k...,
+** channels, depth_multiplier], and channel c's results are the outputs c m to c m + m - 1. */
+#include "spatial.h"
+#include "op.h"
+#include <stdio.h>
+
+#define ROWS(padding_help)                                                                                                                                                       \
+    FIRE_SPATIAL_LIST("kernel_size", kernel_size, 1, NULL, "size of the window; one number counts for all dimensions; must be given"),                                           \
+        FIRE_SPATIAL_LIST("strides", strides, 1, "[1]", "steps of the window"), FIRE_SPATIAL_TEXT("padding", padding, "valid", NULL, padding_help),                               \
+        {"depth_multiplier", FIRE_ATTR_INT, FIRE_SPATIAL_AT(depth_multiplier), 1, 1, 1 << 24, NULL, NULL, "outputs of each channel"}, FIRE_SPATIAL_DATA_FORMAT,                   \
+        FIRE_SPATIAL_LIST("dilation_rate", dilation_rate, 1, "[1]", "distance of neighbours in the window"),                                                                     \
+        FIRE_SPATIAL_TEXT("activation", activation, "linear", FIRE_ACTIVATION_CHOICES, "applied to the result"),                                                                 \
+        {"use_bias", FIRE_ATTR_BOOL, FIRE_SPATIAL_AT(use_bias), 1, 0, 1, NULL, NULL, "add b"},                                                                                   \
+        FIRE_SPATIAL_TEXT("depthwise_initializer", kernel_initializer, "glorot_uniform", NULL, "first values of w"),                                                             \
+        FIRE_SPATIAL_TEXT("bias_initializer", bias_initializer, "zeros", NULL, "first values of b"),                                                                             \
+        FIRE_SPATIAL_TEXT("depthwise_regularizer", kernel_regularizer, "", NULL, "penalty on w"),                                                                                \
+        FIRE_SPATIAL_TEXT("bias_regularizer", bias_regularizer, "", NULL, "penalty on b"),                                                                                       \
+        FIRE_SPATIAL_TEXT("depthwise_constraint", kernel_constraint, "", NULL, "what w is held to"),                                                                             \
+        FIRE_SPATIAL_TEXT("bias_constraint", bias_constraint, "", NULL, "what b is held to"), {0}
+static const fire_attr attrs_1d[] = {ROWS("valid: none; same: as many outputs as inputs at stride 1; causal: only before; or numbers, as in \"[1]\"")};
+static const fire_attr attrs[] = {ROWS("valid: none; same: as many outputs as inputs at stride 1; or numbers, as in \"[1,1]\"")};
+
+static fire_status check(const fire_spatial_attrs *t, int rank, fire_error *err) {
+    fire_status s = fire_spatial_list_check(&t->kernel_size, "kernel_size", rank, false, err);
+    if (!s) s = fire_spatial_list_check(&t->strides, "strides", rank, false, err);
+    if (!s) s = fire_spatial_list_check(&t->dilation_rate, "dilation_rate", rank, false, err);
+    if (!s) s = fire_spatial_padding_check(t->padding, rank, rank == 1, err);
+    if (!s) s = fire_init_check(t->kernel_initializer, err);
+    return s ? s : fire_init_check(t->bias_initializer, err);
+}
+
+static fire_value build(fire_build *b, const char *kind, const fire_spatial_attrs *t, int rank, const fire_value *in) {
+    fire_graph *g = b->g;
+    fire_value x = fire_spatial_in(b, kind, t, rank, in[0]);
+    if (!x) return 0;
+    int64_t channels = fire_shape_of(g, x).dim[rank + 1], kernel[3], flat[5], width;
+    if (!fire_mul(channels, t->depth_multiplier, &width)) return fire_graph_fail(g, FIRE_E_SHAPE, "%s '%s': the output has too many channels", kind, g->layer);
+    fire_shape w = {.rank = rank + 2};
+    for (int i = 0; i < rank; i++) w.dim[i] = flat[i] = kernel[i] = fire_spatial_number(&t->kernel_size, i, 1);
+    w.dim[rank] = channels, w.dim[rank + 1] = t->depth_multiplier;
+    flat[rank] = 1, flat[rank + 1] = width;
+    fire_value kernel_ = fire_weight(b, "kernel", w, (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}, true);
+    fire_value bias = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {width}}, (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}, true) : 0;
+    kernel_ = fire_apply(g, "Reshape", 2, FIRE_IN(kernel_, fire_graph_const(g, FIRE_I64, (fire_shape){1, {rank + 2}}, flat)), NULL);
+    char text[FIRE_SPATIAL_WINDOW], all[FIRE_SPATIAL_WINDOW + 32];
+    snprintf(all, sizeof all, "group=%lld %s", (long long)channels, fire_spatial_window(t, rank, kernel, false, &t->strides, text));
+    return fire_spatial_out(b, t, fire_activate(g, t->activation, fire_apply(g, "Conv", bias ? 3 : 2, FIRE_IN(x, kernel_, bias), all)));
+}
+
+#define LAYER(rank, ...)                                                                                                                                                           \
+    static fire_status check_##rank(const void *t, fire_error *err) { return check(t, rank, err); }                                                                                \
+    static fire_value build_##rank(fire_build *b, const void *t, int n_in, const fire_value *in) { return build(b, "DepthwiseConv" #rank "D", t, rank, in); }                       \
+    const fire_layer fire_layer_depthwise_conv##rank##d = {                                                                                                                        \
+        .name = "DepthwiseConv" #rank "D", .help = "convolution of each channel by itself over " #rank " dimension" #__VA_ARGS__, .attrs = rank == 1 ? attrs_1d : attrs,            \
+        .attr_size = sizeof(fire_spatial_attrs), .min_in = 1, .max_in = 1, .check = check_##rank, .build = build_##rank, .examples = EXAMPLES_##rank}
+#define EXAMPLES_1 {"[5,3] kernel_size=[3]", "[5,2] kernel_size=[2] depth_multiplier=2 padding=causal"}
+#define EXAMPLES_2 {"[4,4,3] kernel_size=[3]", "[5,4,2] kernel_size=[3] strides=[2] padding=same depth_multiplier=2 activation=relu", "[2,4,4] kernel_size=[2] use_bias=0 data_format=channels_first"}
+LAYER(1);
+LAYER(2, s);
