@@ -39,7 +39,7 @@ static fire_value build(fire_build *b, const char *kind, const char *op, const f
 LAYER(max_pooling, "MaxPooling", "MaxPool", max_attrs, 1, "the largest number of each window over 1 dimension", "[6,2]", "[5,2] pool_size=[3] strides=[2] padding=same", "[2,6] data_format=channels_first");
 LAYER(max_pooling, "MaxPooling", "MaxPool", max_attrs, 2, "the largest number of each window over 2 dimensions", "[4,4,2]", "[5,4,2] pool_size=[3] strides=[2] padding=same", "[5,5,1] pool_size=[2,3] strides=[1,2] padding=\"[0,1]\"",
       "[5,5,1] ceil_mode=1", "[4,5,1] strides=[1] dilation_rate=[2]");
-LAYER(max_pooling, "MaxPooling", "MaxPool", max_attrs, 3, "the largest number of each window over 3 dimensions", "[2,4,3,2]", "[3,2,3,1] pool_size=[2,1,2] strides=[1] padding=same");
+LAYER(max_pooling, "MaxPooling", "MaxPool", max_attrs, 3, "the largest number of each window over 3 dimensions", "[2,4,3,2]", "[3,2,3,1] pool_size=[2,1,2] strides=[1]");
 LAYER(average_pooling, "AveragePooling", "AveragePool", average_attrs, 1, "the mean of each window over 1 dimension", "[6,2]", "[5,2] pool_size=[3] strides=[2] padding=same");
 LAYER(average_pooling, "AveragePooling", "AveragePool", average_attrs, 2, "the mean of each window over 2 dimensions", "[4,4,2]", "[5,4,2] pool_size=[3] strides=[2] padding=same",
       "[5,5,1] pool_size=[3,2] strides=[2] padding=\"[1,1]\" count_include_pad=1", "[5,5,1] ceil_mode=1", "[2,4,4] data_format=channels_first");
