@@ -201,7 +201,7 @@ static fire_status finish_last_save(fire_context *ctx, const char *dir, fire_err
 static fire_status put_state(const fire_network *net, fire_buffer *b, fire_error *err) {
     fire_context *ctx = net->ctx;
     fire_arena arena = {.ctx = ctx};
-    int32_t n_slots = net->slots && net->optim ? net->optim->slots(net->optim_attrs) : 0;
+    int32_t n_slots = net->slots ? fire_network_slot_count(net) : 0;
     const size_t size = fire_type_size(net->type);
     int64_t n = 0;
     fire_status s = FIRE_NOMEM;
@@ -221,8 +221,8 @@ static fire_status put_state(const fire_network *net, fire_buffer *b, fire_error
     snprintf(step, sizeof step, "%lld", (long long)net->step);
     snprintf(epoch, sizeof epoch, "%lld", (long long)net->epoch);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)net->last_seed);
-    const fire_pair pairs[] = {{"firesteel.version", "1"}, {"optimizer", net->optim_text ? net->optim_text : ""}, {"step", step}, {"epoch", epoch}, {"seed", seed}};
-    fire_safetensors_write(b, n, t, sizeof pairs / sizeof *pairs, pairs);
+    const fire_pair pairs[] = {{"firesteel.version", "1"}, {"optimizer", net->optim_text ? net->optim_text : ""}, {"step", step}, {"epoch", epoch}, {"seed", seed}, {"averaged", "1"}};
+    fire_safetensors_write(b, n, t, (int)(sizeof pairs / sizeof *pairs) - !net->averaged, pairs);
     s = b->first.status ? fire_fail(err, b->first.code, "%s", b->first.message) : FIRE_OK;
 done:
     fire_free(ctx, t);
@@ -286,14 +286,14 @@ static fire_status restore_state(fire_network *net, const void *bytes, size_t si
         goto done;
     }
     if (t.n_tensors) {
-        int32_t n_slots = net->optim ? net->optim->slots(net->optim_attrs) : 0;
+        int32_t n_slots = fire_network_slot_count(net);
         const size_t element = fire_type_size(net->type);
         int64_t expected = 0;
         if ((s = fire_network_slots(net, err))) goto done;
         for (int64_t i = 0; i < net->n_weights && !s; i++) {
             const fire_weight_slot *w = &net->weight[i];
             for (int32_t k = 0; k < n_slots && w->trainable && !s; k++, expected++) {
-                char name[400], shown[100];
+                char name[2 * FIRE_ATTR_TEXT_SIZE + 64], shown[100];
                 snprintf(name, sizeof name, "slot%d/%s", (int)k, w->name);
                 const fire_safetensor *f = fire_safetensors_find(&t, name);
                 if (!f || f->type != net->type || !fire_same_shape(&f->shape, &w->shape))
@@ -303,7 +303,8 @@ static fire_status restore_state(fire_network *net, const void *bytes, size_t si
         }
         if (!s && expected != t.n_tensors) s = fire_fail(err, FIRE_E_CORRUPT, "%lld tensors, expected %lld for this optimizer", (long long)t.n_tensors, (long long)expected);
     }
-    if (!s) net->step = (int64_t)step, net->epoch = (int64_t)epoch, net->last_seed = seed;
+    const char *averaged = fire_safetensors_text(&t, "averaged"); /* not there before 0.2 */
+    if (!s) net->step = (int64_t)step, net->epoch = (int64_t)epoch, net->last_seed = seed, net->averaged = averaged && !strcmp(averaged, "1");
 done:
     fire_safetensors_clear(&t);
     return s;

@@ -8,6 +8,7 @@ void fire_network_forget(fire_network *net) {
     fire_free(net->ctx, net->slots);
     net->slots = NULL;
     net->step = net->epoch = 0;
+    net->averaged = false;
 }
 
 static void free_metrics(fire_context *ctx, fire_compiled_metric *metric, int64_t n) {
@@ -97,6 +98,23 @@ static fire_status read_attrs(fire_context *ctx, const char *kind, const char *n
         to[head] = ' ';
         fire_attrs_write(table, mem, false, to + head + 1, bytes + 1);
     }
+    *attrs = mem;
+    *text = to;
+    return FIRE_OK;
+}
+
+/* The same for an optimizer, whose table is longer than its own. */
+static fire_status read_optim(fire_context *ctx, const fire_optim *o, const char *given, void **attrs, char **text, fire_error *err) {
+    void *mem = fire_alloc(ctx, 1, fire_optim_bytes(o), err);
+    if (!mem) return FIRE_NOMEM;
+    fire_status s = fire_optim_read(o, mem, given, err);
+    size_t bytes = s ? 0 : fire_optim_write(o, mem, NULL, 0) + 1;
+    char *to = s ? NULL : fire_alloc(ctx, bytes, 1, err);
+    if (!to) {
+        fire_free(ctx, mem);
+        return s ? s : FIRE_NOMEM;
+    }
+    fire_optim_write(o, mem, to, bytes);
     *attrs = mem;
     *text = to;
     return FIRE_OK;
@@ -287,7 +305,7 @@ static fire_status read_losses(fire_context *ctx, const char *losses, fire_netwo
 
 fire_status fire_network_compile(fire_network *net, const char *optimizer, const char *loss, const char *metrics, fire_error *err) {
     fire_context *ctx = net->ctx;
-    char name[64];
+    char name[64], store[64];
     if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which cannot be trained");
     if (!optimizer || !loss) return fire_fail(err, FIRE_E_USAGE, "compile: %s is missing", optimizer ? "the loss" : "the optimizer");
     fire_network made = {.ctx = ctx};
@@ -296,10 +314,13 @@ fire_status fire_network_compile(fire_network *net, const char *optimizer, const
     made.optim = fire_optim_find(name, ctx->isa);
     if (!made.optim) {
         fire_near near = {.name = name};
-        for (const fire_optim *const *p = fire_optims; *p; p++) fire_near_try(&near, (*p)->name);
+        for (const fire_optim *const *p = fire_optims; *p; p++) {
+            fire_near_try(&near, (*p)->name);
+            if ((*p)->alias) near_aliases(&near, (*p)->alias, store);
+        }
         return unknown("optimizer", name, &near, err);
     }
-    fire_status s = read_attrs(ctx, made.optim->name, made.optim->name, made.optim->attrs, made.optim->attr_size, NULL, 0, rest, &made.optim_attrs, &made.optim_text, err);
+    fire_status s = read_optim(ctx, made.optim, rest, &made.optim_attrs, &made.optim_text, err);
     if (!s) s = read_losses(ctx, loss, &made, err);
     if (!s) s = read_metrics(ctx, metrics, &made.metric, &made.n_metrics, &made.metrics_text, err);
     if (!s && net->built && net->n_layers) { /* say early what does not fit; before the shapes are known fit says it */
@@ -379,46 +400,71 @@ fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, f
     return s;
 }
 
+fire_network_extra fire_network_extra_slots(const fire_network *net) {
+    fire_network_extra e = {.n = net->optim ? net->optim->slots(net->optim_attrs) : 0, .accumulator = -1, .average = -1, .raw = -1};
+    if (!net->optim || net->optim->full_batch) return e;
+    const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
+    if (c->gradient_accumulation_steps) e.accumulator = e.n++;
+    if (c->use_ema) e.average = e.n++, e.raw = e.n++;
+    return e;
+}
+
+int32_t fire_network_slot_count(const fire_network *net) { return fire_network_extra_slots(net).n; }
+
+void fire_network_clear_slots(fire_network *net) {
+    size_t number = fire_type_size(net->type);
+    if (!net->slots) return;
+    memset(net->slots, 0, (size_t)fire_network_slot_count(net) * (size_t)net->n_params * number);
+    int32_t own = net->optim->slots(net->optim_attrs);
+    for (int32_t k = 0; net->optim->start && k < own; k++) {
+        double v = net->optim->start(net->optim_attrs, k);
+        fire_tensor t = {.type = net->type, .data = (char *)net->slots + (size_t)k * (size_t)net->n_params * number};
+        for (int64_t i = 0; v != 0 && i < net->n_params; i++) fire_put(&t, i, v);
+    }
+}
+
 fire_status fire_network_slots(fire_network *net, fire_error *err) {
-    int64_t n = net->optim ? net->optim->slots(net->optim_attrs) : 0, size;
+    int64_t n = fire_network_slot_count(net), size;
     if (net->slots || n == 0) return FIRE_OK;
     if (!fire_mul(net->n_params, n, &size)) return fire_fail(err, FIRE_E_NOMEM, "out of memory: the optimizer's state is too large");
     net->slots = fire_alloc(net->ctx, (size_t)size, fire_type_size(net->type), err);
-    return net->slots ? FIRE_OK : FIRE_NOMEM;
+    if (!net->slots) return FIRE_NOMEM;
+    fire_network_clear_slots(net);
+    return FIRE_OK;
 }
 
 fire_status fire_network_set_learning_rate(fire_network *net, double rate, fire_error *err) {
     if (!net->optim) return fire_fail(err, FIRE_E_NOT_COMPILED, "the network has no optimizer yet; call compile first");
+    const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
+    if (c->schedule) return fire_fail(err, FIRE_E_USAGE, "the learning rate follows %s and cannot be set; compile with a number to set it", c->schedule->name);
     /* Through the text, so that range and canonical form are those of compile. */
     char number[FIRE_NUMBER_TEXT], given[FIRE_NUMBER_TEXT + 16];
     snprintf(given, sizeof given, "learning_rate=%s", fire_number_text(rate, number));
     void *attrs;
     char *text;
-    fire_status s = read_attrs(net->ctx, net->optim->name, net->optim->name, net->optim->attrs, net->optim->attr_size, NULL, 0, given, &attrs, &text, err);
+    fire_status s = read_optim(net->ctx, net->optim, given, &attrs, &text, err);
     if (s) return s;
-    double checked = *(double *)((char *)attrs + net->optim->rate_offset);
+    double checked = *(double *)((char *)attrs + net->optim->rate_offset), before = *(double *)((char *)net->optim_attrs + net->optim->rate_offset);
     fire_free(net->ctx, attrs);
     fire_free(net->ctx, text);
-    double *at = (double *)((char *)net->optim_attrs + net->optim->rate_offset), before = *at;
-    *at = checked;
-    size_t head = strlen(net->optim->name), bytes = fire_attrs_write(net->optim->attrs, net->optim_attrs, false, NULL, 0);
-    text = fire_alloc(net->ctx, head + bytes + 2, 1, err);
+    fire_optim_set_rate(net->optim, net->optim_attrs, checked);
+    size_t bytes = fire_optim_write(net->optim, net->optim_attrs, NULL, 0) + 1;
+    text = fire_alloc(net->ctx, bytes, 1, err);
     if (!text) {
-        *at = before;
+        fire_optim_set_rate(net->optim, net->optim_attrs, before);
         return FIRE_NOMEM;
     }
-    memcpy(text, net->optim->name, head);
-    if (bytes) {
-        text[head] = ' ';
-        fire_attrs_write(net->optim->attrs, net->optim_attrs, false, text + head + 1, bytes + 1);
-    }
+    fire_optim_write(net->optim, net->optim_attrs, text, bytes);
     fire_free(net->ctx, net->optim_text);
     net->optim_text = text;
     return FIRE_OK;
 }
 
 double fire_network_learning_rate(const fire_network *net) {
-    return net->optim ? *(const double *)((const char *)net->optim_attrs + net->optim->rate_offset) : 0;
+    if (!net->optim) return 0;
+    const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
+    if (c->schedule) return c->schedule->rate(c->schedule_attrs, net->step);
+    return *(const double *)((const char *)net->optim_attrs + net->optim->rate_offset);
 }
 
 const char *fire_network_metric(const fire_network *net, int i) { return net->loss && i >= 0 && i < net->n_results ? net->result[i] : NULL; }

@@ -71,8 +71,9 @@ struct fire_network {
     const fire_optim *optim; void *optim_attrs; char *optim_text;
     fire_compiled_metric *metric; int64_t n_metrics, metric_capacity;
     char *metrics_text;
-    void *slots;                /* optimizer state: slots(attrs) arrays of n_params each, or NULL */
-    int64_t step, epoch;
+    void *slots;                /* optimizer state: fire_network_slot_count arrays of n_params each, or NULL */
+    bool averaged;              /* use_ema: fit has ended, params are the average and what training made of them is in its slot */
+    int64_t step, epoch;        /* step counts batches, of which several make an update where gradients are accumulated */
     uint64_t last_seed;
 
     /* a model that came as plain ONNX: its graph in place of layers */
@@ -121,6 +122,11 @@ char *fire_layer_text(const fire_network *net, const fire_layer_node *n, fire_er
 fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, fire_error *err);
 /* fire_network_slots - make net->slots, all zero, unless it is there or the optimizer has none. */
 fire_status fire_network_slots(fire_network *net, fire_error *err);
+/* Slots behind the optimizer's own: sums of gradients that wait, the moving average of weights, the weights behind it; -1: none. */
+typedef struct fire_network_extra { int32_t n, accumulator, average, raw; } fire_network_extra;
+fire_network_extra fire_network_extra_slots(const fire_network *net);
+int32_t fire_network_slot_count(const fire_network *net); /* all of them */
+void fire_network_clear_slots(fire_network *net);         /* as they begin */
 /* fire_network_forget - drop the optimizer's state and counters. */
 void fire_network_forget(fire_network *net);
 /* fire_network_clear_compile - back to not compiled. */

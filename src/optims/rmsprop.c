@@ -36,12 +36,11 @@ static const fire_attr attrs[] = {
 RMSPROP(float, sqrtf)
 RMSPROP(double, sqrt)
 
-static void rmsprop_update(const void *attrs_, double rate, int64_t step, double gscale, fire_type type, int64_t from, int64_t to,
-                           void *w, const void *g, void *const *slot) {
-    const rmsprop_attrs *t = attrs_;
-    void *a = t->centered ? slot[1] : NULL, *m = t->momentum != 0 ? slot[t->centered ? 2 : 1] : NULL;
-    if (type == FIRE_F32) update_float(t, (float)rate, (float)gscale, from, to, w, g, slot[0], a, m);
-    else update_double(t, rate, gscale, from, to, w, g, slot[0], a, m);
+static void rmsprop_update(const fire_optim_call *c) {
+    const rmsprop_attrs *t = c->attrs;
+    void *a = t->centered ? c->slot[1] : NULL, *m = t->momentum != 0 ? c->slot[t->centered ? 2 : 1] : NULL;
+    if (c->type == FIRE_F32) update_float(t, (float)c->rate, (float)c->gscale, c->from, c->to, c->w, c->g, c->slot[0], a, m);
+    else update_double(t, c->rate, c->gscale, c->from, c->to, c->w, c->g, c->slot[0], a, m);
 }
 
 static int32_t rmsprop_slots(const void *attrs_) {
