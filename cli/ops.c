@@ -1,4 +1,4 @@
-/* ops.c - firesteel ops: layers, losses, metrics, optimizers, initializers and operators with their attributes. */
+/* ops.c - firesteel ops: layers, losses, metrics, optimizers, schedules, initializers, regularizers, constraints and operators with their attributes. */
 #include "cli.h"
 #include "error.h"
 #include "json.h"
@@ -8,7 +8,7 @@ typedef struct options { bool json; const char *kind; } options;
 
 static const cli_option table[] = {
     {"json", 'j', CLI_FLAG, offsetof(options, json), .help = "one JSON object a line, with ranges and help of every attribute"},
-    {"kind", 'k', CLI_TEXT, offsetof(options, kind), .arg = "KIND", .choices = "layer|loss|metric|optimizer|initializer|operator", .help = "only these"},
+    {"kind", 'k', CLI_TEXT, offsetof(options, kind), .arg = "KIND", .choices = "layer|loss|metric|optimizer|schedule|initializer|regularizer|constraint|operator", .help = "only these"},
     {0},
 };
 
@@ -24,7 +24,8 @@ typedef struct shower {
     char best[64];             /* the near name: its line does not live on */
 } shower;
 
-static const char *const kinds[][2] = {{"layer", "layers"}, {"loss", "losses"}, {"metric", "metrics"}, {"optimizer", "optimizers"}, {"initializer", "initializers"},
+static const char *const kinds[][2] = {{"layer", "layers"}, {"loss", "losses"}, {"metric", "metrics"}, {"optimizer", "optimizers"}, {"schedule", "schedules"},
+                                       {"initializer", "initializers"}, {"regularizer", "regularizers"}, {"constraint", "constraints"},
                                        {"operator", "operators"}, {"training operator", "training operators"}};
 
 static void copy(const fire_json *j, const fire_json_token *t, char *to, size_t capacity) {

@@ -231,6 +231,10 @@ FIRE_API fire_status fire_network_compile(fire_network *net, const char *optimiz
 FIRE_API fire_status fire_network_set_learning_rate(fire_network *net, double rate, fire_error *err);
 FIRE_API double fire_network_learning_rate(const fire_network *net);
 
+/* fire_schedule_rate - the learning rate that a schedule, "CosineDecay initial_learning_rate=0.1 decay_steps=1000", gives update `step`, from 0. Such
+** a text may also be the learning_rate of an optimizer, in double quotes. */
+FIRE_API fire_status fire_schedule_rate(const char *schedule, int64_t step, double *rate, fire_error *err);
+
 /* fire_network_metric - name of the i-th result of fit and evaluate: "loss",
 ** then the metrics ("accuracy" ...); NULL past the last. Borrowed. */
 FIRE_API const char *fire_network_metric(const fire_network *net, int i);

@@ -1,5 +1,6 @@
 /* evaluate.c - loss and metrics of a table, gradients of one batch, and layers that learn from data without gradients. */
 #include "step.h"
+#include "update.h"
 #include <math.h>
 #include <string.h>
 
@@ -62,11 +63,19 @@ fire_status fire_gradients(fire_network *net, fire_dataset *data, bool training,
     /* Sums become the mean over all loss values. */
     double values = net->loss->sum || !s.slice[0].values ? 1 : s.slice[0].values;
     size_t number = fire_type_size(net->type);
-    if (loss) *loss = s.slice[0].loss / values;
+    fire_penalties p;
+    if ((st = fire_penalties_new(&p, net, err))) {
+        fire_step_free(&s);
+        return st;
+    }
+    double penalty = fire_penalties_add(&p, net, values, s.slice[0].grad);
+    if (loss) *loss = s.slice[0].loss / values + penalty;
     for (int64_t i = 0; weights && i < net->n_weights; i++) {
         int64_t n = fire_count(&net->weight[i].shape);
         if (!weights[i]) continue;
-        if (!s.grad[i]) { memset(weights[i], 0, (size_t)n * number); continue; }
+        bool held = false;
+        for (int64_t k = 0; k < p.n; k++) held |= p.row[k].weight == i;
+        if (!s.grad[i] && !held) { memset(weights[i], 0, (size_t)n * number); continue; }
         fire_tensor from = {.type = net->type, .data = (char *)s.slice[0].grad + (size_t)net->weight[i].offset * number}, to = {.type = net->type, .data = weights[i]};
         for (int64_t k = 0; k < n; k++) fire_put(&to, k, fire_get(&from, k) / values);
     }
@@ -78,6 +87,7 @@ fire_status fire_gradients(fire_network *net, fire_dataset *data, bool training,
             for (int64_t k = 0; k < n; k++) fire_put(&to, k, fire_get(&from, k) / values);
         }
     }
+    fire_penalties_free(&p);
     fire_step_free(&s);
     return FIRE_OK;
 }

@@ -179,6 +179,7 @@ static fire_status fuse(fire_graph *g, int n_outputs, const fire_value *outputs,
 static fire_status fold(fire_graph *g, const fire_node *n, fire_tensor *shape, fire_error *err) {
     fire_call call = {.attrs = n->attrs, .n_in = n->n_in, .n_out = n->n_out};
     int64_t bytes = 0;
+    if (n->op->joins) return FIRE_OK; /* other slices have other constants */
     for (int i = 0; i < n->n_in; i++) {
         if (!n->in[i]) continue;
         if (fire_reads(n, i) && !shape[n->in[i]].data) return FIRE_OK;

@@ -3,7 +3,9 @@
 ** The first build runs every layer's build function over a graph that is thrown away: it gives the shapes, and fire_weight notes what each
 ** layer wants. Later graphs (scoring, training) run the same functions, which find their weights again in the same order.
 */
+#include "constraints.h"
 #include "network.h"
+#include "regularizers.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,12 +34,20 @@ static fire_status add_weight(fire_build *b, const char *name, const fire_shape 
     return FIRE_OK;
 }
 
+/* Whether the texts of a new weight name something. */
+static bool check_how(fire_build *b, const char *name, const fire_how *how) {
+    fire_error why = {0};
+    if (!fire_regularizer_check(how->regularizer, &why) && !fire_constraint_check(how->constraint, &why)) return true;
+    fire_graph_fail(b->g, why.code, "layer '%s', weight %s: %s", b->net->layer[b->layer].name, name, why.message);
+    return false;
+}
+
 fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, fire_how how, bool trainable) {
     fire_graph *g = b->g;
     fire_network *net = b->net;
     if (g->first.status) return 0;
     fire_layer_node *n = &net->layer[b->layer];
-    if (b->first && !n->built && add_weight(b, name, &shape, &how, trainable)) return 0;
+    if (b->first && !n->built && (!check_how(b, name, &how) || add_weight(b, name, &shape, &how, trainable))) return 0;
     assert(b->next_weight < n->n_weights);
     int64_t i = n->first_weight + b->next_weight++;
     if (!fire_same_shape(&shape, &net->weight[i].shape)) {

@@ -34,6 +34,10 @@ struct fire_op {
     uint32_t saved;          /* bit o: output o is there for the gradient alone; nothing else reads it, and none comes in for it */
     bool pure_shape;         /* moves no numbers (Reshape, Flatten, Identity): output 0 aliases input 0 */
 
+    /* Output 0 is summed over the slices of a step: a plan stops behind it so that somebody can do that (plan.h). True: over the workers too,
+    ** however the step is computed. NULL: it is not. */
+    bool (*joins)(const void *attrs);
+
     /* Set types and shapes of out[] from in[] and attrs, or say why it cannot be. Runs when the graph is built, with -1
     ** for the batch, and again when a plan is made, with the batch known. in[i].data is set for constants. */
     fire_status (*infer)(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);

@@ -334,6 +334,37 @@ void fire_plan_run(fire_plan *p) {
     fire_denormals_restore(denormals);
 }
 
+bool fire_plan_go(fire_plan *p, int64_t *at, fire_tensor *sum) {
+    uint32_t denormals = fire_denormals_off();
+    bool stopped = false;
+    while (*at < p->n_steps && !stopped) {
+        step *t = &p->step[(*at)++];
+        t->run(&t->call);
+        stopped = t->node->op->joins != NULL;
+        if (stopped) *sum = t->call.out[0];
+    }
+    fire_denormals_restore(denormals);
+    return stopped;
+}
+
+int32_t fire_plan_points(const fire_plan *p) {
+    int32_t n = 0;
+    for (int64_t k = 0; k < p->n_steps; k++) n += p->step[k].node->op->joins != NULL;
+    return n;
+}
+
+fire_tensor fire_plan_point(const fire_plan *p, int32_t i, bool *over_workers) {
+    for (int64_t k = 0; k < p->n_steps; k++) {
+        const step *t = &p->step[k];
+        if (!t->node->op->joins || i-- > 0) continue;
+        *over_workers = t->node->op->joins(t->call.attrs);
+        fire_tensor x = t->call.out[0];
+        x.data = NULL;
+        return x;
+    }
+    return (fire_tensor){0};
+}
+
 int64_t fire_plan_bytes(const fire_plan *p) { return p->bytes; }
 int64_t fire_plan_flops(const fire_plan *p) { return p->flops; }
 int fire_plan_steps(const fire_plan *p) { return (int)p->n_steps; }

@@ -26,6 +26,14 @@ fire_tensor fire_plan_tensor(const fire_plan *p, fire_value v); /* concrete shap
 bool fire_plan_needs(const fire_plan *p, fire_value v);
 void fire_plan_run(fire_plan *p);
 
+/* Sums over slices (fire_op.joins). A run as above leaves them what this slice gives. Where there are several slices each runs with
+** fire_plan_go, *at beginning with 0: it stops behind the next sum, where *sum is this slice's share and is to be replaced by the whole, and
+** is false when it has come to the end. All plans of a graph stop at the same ones: fire_plan_points counts them, and fire_plan_point gives
+** the i-th, without data; *over_workers: workers are to be summed over as well. */
+bool fire_plan_go(fire_plan *p, int64_t *at, fire_tensor *sum);
+int32_t fire_plan_points(const fire_plan *p);
+fire_tensor fire_plan_point(const fire_plan *p, int32_t i, bool *over_workers);
+
 int64_t fire_plan_bytes(const fire_plan *p); /* of the block */
 int64_t fire_plan_flops(const fire_plan *p);
 int fire_plan_steps(const fire_plan *p);

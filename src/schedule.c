@@ -1,6 +1,5 @@
 /* schedule.c - the table of schedules. */
 #include "schedule.h"
-#include <stdio.h>
 #include <string.h>
 
 #define FIRE_SCHEDULE(symbol) extern const fire_schedule fire_schedule_##symbol;
@@ -35,4 +34,20 @@ fire_status fire_schedule_read(const fire_schedule *s, void *mem, const char *te
         fire_attrs_write(s->attrs, mem, false, canonical + head + 1, bytes + 1);
     }
     return FIRE_OK;
+}
+
+fire_status fire_schedule_rate(const char *schedule, int64_t step, double *rate, fire_error *err) {
+    _Alignas(16) unsigned char mem[FIRE_SCHEDULE_SIZE];
+    char name[64], shown[80], canonical[FIRE_ATTR_TEXT_SIZE], near[FIRE_NEAR_TEXT];
+    if (!schedule || !rate || step < 0) return fire_fail(err, FIRE_E_USAGE, "fire_schedule_rate: the text or the place of the rate is NULL, or the step is below 0");
+    const char *rest = fire_name_read(schedule, name, sizeof name);
+    const fire_schedule *s = fire_schedule_find(name);
+    if (!s) {
+        fire_near best = {.name = name};
+        for (const fire_schedule *const *p = fire_schedules; *p; p++) fire_near_try(&best, (*p)->name);
+        return fire_fail(err, FIRE_E_UNKNOWN_NAME, "no schedule named '%s'%s", fire_escape(shown, sizeof shown, name, strlen(name)), fire_near_text(&best, near)[0] ? near : "; `firesteel ops` lists all");
+    }
+    fire_status st = fire_schedule_read(s, mem, rest, canonical, err);
+    if (!st) *rate = s->rate(mem, step);
+    return st;
 }

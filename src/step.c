@@ -1,5 +1,6 @@
 /* step.c - slices of rows through a network and its loss. */
 #include "step.h"
+#include "update.h"
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -124,10 +125,28 @@ static fire_value join_losses(fire_step *s) {
     return total;
 }
 
+/* Places for the values of updates, behind the gradients. As with these, a value has one place, and only what a node makes can be put there. */
+static fire_status place_updates(fire_step *s, fire_error *err) {
+    fire_network *net = s->net;
+    fire_graph *g = &s->g;
+    fire_status st = fire_graph_check(g, err);
+    int64_t line = 64 / (int64_t)fire_type_size(net->type);
+    for (int64_t i = 0; i < net->n_weights && !st; i++) {
+        if (!s->update[i]) continue;
+        bool copy = fire_look(g, s->update[i])->source != FIRE_FROM_NODE || s->update[i] == s->loss;
+        for (int64_t j = 0; j < net->n_weights; j++) copy |= s->grad[j] == s->update[i] || (j < i && s->update[j] == s->update[i]);
+        if (copy) s->update[i] = fire_apply(g, "Add", 2, FIRE_IN(s->update[i], fire_graph_scalar(g, net->type, 0)), NULL);
+        s->update_at[i] = s->numbers;
+        s->numbers += (fire_count(&net->weight[i].shape) + line - 1) / line * line;
+        st = fire_graph_check(g, err);
+    }
+    return st;
+}
+
 static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_error *err) {
     fire_network *net = s->net;
     fire_graph *g = &s->g;
-    fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .weight = s->weight}, &s->made, err);
+    fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .weight = s->weight, .update = o->update ? s->update : NULL}, &s->made, err);
     if (st) return st;
     s->y = fire_graph_input(g, "y_true", s->target_type, with_batch(&s->target));
     for (int32_t k = 0; k < s->n_outputs; k++) {
@@ -164,7 +183,7 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
                 s->grad[i] = fire_apply(g, "Add", 2, FIRE_IN(s->grad[i], fire_graph_scalar(g, net->type, 0)), NULL);
                 break;
             }
-    if (!st) st = fire_graph_check(g, err);
+    if (!st) st = place_updates(s, err);
     fire_free(s->ctx, x);
     return st;
 }
@@ -184,9 +203,34 @@ void fire_step_free(fire_step *s) {
     fire_free(s->ctx, s->slice);
     fire_free(s->ctx, s->weight);
     fire_free(s->ctx, s->grad);
+    fire_free(s->ctx, s->update);
+    fire_free(s->ctx, s->update_at);
+    fire_free(s->ctx, s->point);
     fire_free(s->ctx, s->sums_at);
     fire_graph_clear(&s->g);
     *s = (fire_step){0};
+}
+
+/* Where plans will stop: a plan for one row tells. */
+static fire_status find_points(fire_step *s, fire_error *err) {
+    bool any = false;
+    for (int64_t k = 0; k < s->g.n_nodes && !any; k++) any = s->g.node[k].op->joins != NULL;
+    if (!any) return FIRE_OK;
+    fire_value *outputs = fire_alloc(s->ctx, 2 * (size_t)s->net->n_weights + 4 * FIRE_MAX_PARTS + 3, sizeof *outputs, err);
+    if (!outputs) return FIRE_NOMEM;
+    fire_plan *p = NULL;
+    fire_status st = fire_plan_new(&s->g, 1, fire_step_wants(s, outputs), outputs, &p, err);
+    fire_free(s->ctx, outputs);
+    if (st) return st;
+    int32_t n = fire_plan_points(p);
+    if (!(s->point = fire_alloc(s->ctx, (size_t)n, sizeof *s->point, err))) st = FIRE_NOMEM;
+    for (int32_t i = 0; i < n && !st; i++) {
+        fire_tensor x = fire_plan_point(p, i, &s->point[i].over_workers);
+        s->point[i].count = fire_count(&x.shape);
+    }
+    if (!st) s->n_points = n;
+    fire_plan_free(p);
+    return st;
 }
 
 static fire_status make(fire_step *s, const fire_step_options *o, fire_error *err) {
@@ -213,8 +257,11 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
     fire_shape input = without_batch(&net->input);
     s->x_width = fire_count(&input);
     s->n_sums = 2 * (int64_t)s->n_outputs;
+    s->numbers = net->n_params;
+    s->batch_rows = 1;
     s->weighted = s->data->has_w || o->class_weight;
     if (!(s->weight = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->weight, err)) || !(s->grad = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->grad, err)) ||
+        !(s->update = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->update, err)) || !(s->update_at = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->update_at, err)) ||
         !(s->sums_at = fire_alloc(ctx, (size_t)net->n_metrics + 1, sizeof *s->sums_at, err)) ||
         !(s->slice = fire_alloc(ctx, (size_t)o->slices, sizeof *s->slice, err)))
         return FIRE_NOMEM;
@@ -223,9 +270,9 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
         s->sums_at[i] = s->n_sums;
         s->n_sums += net->metric[i].kind->sums(net->metric[i].attrs, &s->output[net->metric[i].output].pred_row);
     }
-    if ((st = build_graph(s, o, err))) return st;
+    if ((st = build_graph(s, o, err)) || (st = find_points(s, err))) return st;
     int64_t ys, ws, grads;
-    if (!fire_mul(s->capacity, s->y_width, &ys) || !fire_mul(s->capacity, s->values, &ws) || !fire_add(net->n_params, 3, &grads))
+    if (!fire_mul(s->capacity, s->y_width, &ys) || !fire_mul(s->capacity, s->values, &ws) || !fire_add(s->numbers, 3, &grads))
         return fire_fail(err, FIRE_E_NOMEM, "out of memory: a batch of %lld rows is too large", (long long)s->capacity);
     for (int32_t i = 0; i < s->n_slices; i++) {
         fire_slice *c = &s->slice[i];
@@ -266,6 +313,8 @@ int fire_step_wants(const fire_step *s, fire_value *outputs) {
     }
     for (int64_t i = 0; i < s->net->n_weights; i++)
         if (s->grad[i]) outputs[n++] = s->grad[i];
+    for (int64_t i = 0; i < s->net->n_weights; i++)
+        if (s->update[i]) outputs[n++] = s->update[i];
     if (s->dx) outputs[n++] = s->dx;
     return n;
 }
@@ -280,7 +329,7 @@ static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
         if (c->ready[k].used < r->used) r = &c->ready[k];
     }
     fire_network *net = s->net;
-    fire_value *outputs = fire_alloc(s->ctx, (size_t)net->n_weights + 4 * FIRE_MAX_PARTS + 3, sizeof *outputs, &c->error);
+    fire_value *outputs = fire_alloc(s->ctx, 2 * (size_t)net->n_weights + 4 * FIRE_MAX_PARTS + 3, sizeof *outputs, &c->error);
     if (!outputs) return NULL;
     int n_out = fire_step_wants(s, outputs);
     fire_plan *p = NULL;
@@ -292,6 +341,7 @@ static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
     for (int64_t i = 0; i < net->n_weights; i++) {
         if (s->weight[i]) fire_plan_bind(p, s->weight[i], fire_weight_data(net, i));
         if (s->grad[i]) fire_plan_bind(p, s->grad[i], (char *)c->grad + (size_t)net->weight[i].offset * number);
+        if (s->update[i]) fire_plan_bind(p, s->update[i], (char *)c->grad + (size_t)s->update_at[i] * number);
     }
     fire_plan_bind(p, s->y, c->y);
     if (s->w) fire_plan_bind(p, s->w, c->w);
@@ -373,14 +423,14 @@ static void take_sums(fire_step *s, fire_slice *c, int64_t n) {
     }
 }
 
-fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const int64_t *index, int64_t first, int64_t n) {
+fire_status fire_step_start(fire_step *s, int32_t slice, bool validation, const int64_t *index, int64_t first, int64_t n) {
     fire_slice *c = &s->slice[slice];
     fire_network *net = s->net;
     assert(n <= s->capacity);
     c->loss = c->values = 0;
     c->rows = n;
     if (n == 0) {
-        if (c->grad) memset(c->grad, 0, (size_t)net->n_params * fire_type_size(net->type));
+        if (c->grad) memset(c->grad, 0, (size_t)s->numbers * fire_type_size(net->type));
         return FIRE_OK;
     }
     fire_ready *r = ready_for(s, c, n);
@@ -407,10 +457,46 @@ fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const in
             int64_t row = index ? index[i] : first + i;
             c->id[i] = (int64_t)(s->row_id ? s->row_id[row] : fire_dataset_row_id(s->data, row));
         }
-    fire_plan_run(r->plan);
-    take_sums(s, c, n);
+    c->at = 0;
     return FIRE_OK;
 }
+
+void fire_step_go(fire_step *s, int32_t slice, fire_tensor *sum) {
+    fire_slice *c = &s->slice[slice];
+    *sum = (fire_tensor){0};
+    if (c->rows) fire_plan_go(c->last->plan, &c->at, sum);
+}
+
+/* A slice's share in the mean of updates: the others add theirs. */
+static void share_updates(const fire_step *s, fire_slice *c) {
+    double share = (double)c->rows / s->batch_rows;
+    fire_tensor t = {.type = s->net->type, .data = c->grad};
+    for (int64_t i = s->net->n_params; i < s->numbers && share != 1; i++) fire_put(&t, i, fire_get(&t, i) * share);
+}
+
+void fire_step_finish(fire_step *s, int32_t slice) {
+    fire_slice *c = &s->slice[slice];
+    if (!c->rows) return;
+    fire_tensor none;
+    if (c->at == 0) fire_plan_run(c->last->plan);
+    else while (fire_plan_go(c->last->plan, &c->at, &none)) {}
+    share_updates(s, c);
+    take_sums(s, c, c->rows);
+}
+
+fire_status fire_step_run(fire_step *s, int32_t slice, bool validation, const int64_t *index, int64_t first, int64_t n) {
+    fire_status st = fire_step_start(s, slice, validation, index, first, n);
+    if (!st) fire_step_finish(s, slice);
+    return st;
+}
+
+void fire_step_updates(const fire_step *s, const void *grad) {
+    fire_network *net = s->net;
+    size_t number = fire_type_size(net->type);
+    for (int64_t i = 0; i < net->n_weights; i++)
+        if (s->update[i]) memcpy(fire_weight_data(net, i), (const char *)grad + (size_t)s->update_at[i] * number, (size_t)fire_count(&net->weight[i].shape) * number);
+}
+
 
 double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const char **what) {
     double largest = 0;
@@ -506,6 +592,11 @@ fire_status fire_step_evaluate(fire_step *s, fire_pool *pool, bool validation, f
     if (!st) {
         *rows = (int64_t)sums[n - 1];
         fire_step_results(s, sums, results);
+        fire_penalties p;
+        if (!(st = fire_penalties_new(&p, s->net, err))) {
+            results[0] += fire_penalties_add(&p, s->net, 1, NULL);
+            fire_penalties_free(&p);
+        }
     }
     fire_free(s->ctx, sums);
     fire_free(s->ctx, status);

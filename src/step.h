@@ -29,9 +29,9 @@ typedef struct fire_slice {
     uint64_t runs;
     void *x, *y, *w;      /* [capacity, ...]; x is made when rows must be gathered */
     int64_t *id;          /* [capacity], when dropout and the like ask for it */
-    void *grad;           /* [n_params + 3], like net->params and three numbers behind; only when training */
+    void *grad;           /* [numbers + 3]: like net->params, then what updates make of fixed weights; three numbers behind; only when training */
     const void *x_used;   /* where the last run took x from */
-    int64_t rows;         /* of the last run */
+    int64_t rows, at;     /* of the last run; where its plan has stopped */
     double loss, values;  /* sum of its weighted losses, and how many they are: what it is divided by */
     double *sums;         /* [n_sums] since cleared: for each output losses and how many, then those of each metric */
     fire_error error;     /* of the last run */
@@ -49,6 +49,12 @@ typedef struct fire_step {
     fire_step_output output[FIRE_MAX_PARTS];
     int32_t n_outputs;
     fire_value *weight, *grad;  /* [net->n_weights]; grad 0: none */
+    fire_value *update;         /* [net->n_weights]: what training makes of a fixed weight, 0: nothing */
+    int64_t *update_at;         /* [net->n_weights]: where it lies in a slice's grad */
+    int64_t numbers;            /* of a slice's grad that are summed: net->n_params and those of updates */
+    double batch_rows;          /* of all slices of a step: the share of a slice in updates is its rows over these. Set before it runs. */
+    struct fire_point { int64_t count; bool over_workers; } *point; /* [n_points] where plans stop for sums over slices */
+    int32_t n_points;
     fire_shape target;          /* of all outputs */
     fire_type target_type;
     bool weighted;              /* rows have weights other than 1 */
@@ -65,6 +71,7 @@ typedef struct fire_step {
 typedef struct fire_step_options {
     bool training;              /* dropout active */
     bool gradient, input_gradient;
+    bool update;                /* find what becomes of fixed weights (fire_update) */
     const double *class_weight;
     int32_t n_class_weight;
     int32_t slices;
@@ -79,11 +86,20 @@ void fire_step_free(fire_step *s);
 ** n 0 gives zero sums and gradients. */
 fire_status fire_step_run(fire_step *s, int32_t i, bool validation, const int64_t *index, int64_t first, int64_t n);
 
+/* The same in parts, for steps with points: start, then go to each of the points (*sum as of fire_plan_go; data NULL where the slice has no
+** rows), then finish. */
+fire_status fire_step_start(fire_step *s, int32_t i, bool validation, const int64_t *index, int64_t first, int64_t n);
+void fire_step_go(fire_step *s, int32_t i, fire_tensor *sum);
+void fire_step_finish(fire_step *s, int32_t i);
+
+/* fire_step_updates - fixed weights become what their updates, summed over slices in a slice's grad, say. */
+void fire_step_updates(const fire_step *s, const void *grad);
+
 /* fire_step_spoilt - where the last run of all slices read NaN or infinity: slice, row of it and "features" or "labels"; slice -1: nowhere.
 ** Returns the largest finite feature before that. */
 double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const char **what);
 
-/* fire_step_wants - the values that a step's plan is made for, into outputs[n_weights + 4 * FIRE_MAX_PARTS + 3]. Returns how many. */
+/* fire_step_wants - the values that a step's plan is made for, into outputs[2 * n_weights + 4 * FIRE_MAX_PARTS + 3]. Returns how many. */
 int fire_step_wants(const fire_step *s, fire_value *outputs);
 
 void fire_step_clear_sums(fire_step *s);

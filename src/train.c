@@ -12,6 +12,7 @@
 #include "order.h"
 #include "rng.h"
 #include "step.h"
+#include "update.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +22,7 @@
 #define TAIL 3              /* numbers that travel behind a gradient: the loss, how many values it has, and whether somebody wants to stop */
 #define SPLIT (1 << 15)     /* weights per piece of the update at least, where it is split over threads */
 
-typedef struct range { int64_t from, to; } range; /* of weights in the flat buffer */
-typedef struct job { const int64_t *index; int64_t n; fire_status status; } job;
+typedef struct job { const int64_t *index; int64_t n; fire_status status; fire_tensor sum; } job; /* sum: where its plan has stopped */
 typedef struct node { int32_t from, to; } node;   /* a subtree over shards [from, to) */
 
 typedef struct fit {
@@ -42,14 +42,15 @@ typedef struct fit {
     int32_t threads;
     job *job;                   /* [slices] */
     int32_t n_jobs;
-    range *update;              /* ranges of weights that learn */
-    int64_t n_update;
+    int32_t part;               /* of the step: up to which of its sums over slices the jobs run */
+    void *join;                 /* room for such a sum, one for each slice */
+    fire_updater updater;
     node *tree;                 /* reproducible, several ranks: the subtrees that travel, left to right */
     int32_t n_tree, own_tree;   /* own_tree: index of this rank's first */
     int32_t own_tree_n;
-    void *travel;               /* [n_tree][n_params] and the tail, or NULL: slice 0's gradient travels itself */
-    double rate;
+    void *travel;               /* [n_tree][numbers of a slice] and the tail, or NULL: slice 0's gradient travels itself */
     int64_t rows_done;          /* of the epoch, all ranks */
+    double penalty_sum;         /* of the epoch so far, each step's times its rows */
     double loss_sum, values_sum, last_loss; /* of the epoch so far; mean of the last finite step */
     int64_t steps;              /* of an epoch */
     bool cancel;
@@ -93,14 +94,14 @@ static void add_slices(const fit *f, int32_t first, int32_t n, int64_t from, int
 /* Finish the tree over shards [lo, hi) from the subtrees that travelled; the sum ends where the leftmost of them lies, which is returned. */
 static void *finish_tree(const fit *f, int32_t lo, int32_t hi, int32_t *next, int64_t from, int64_t to) {
     const node *t = &f->tree[*next];
-    if (t->from == lo && t->to == hi) return number_at(f, f->travel, f->net->n_params * (*next)++);
+    if (t->from == lo && t->to == hi) return number_at(f, f->travel, f->step.numbers * (*next)++);
     int32_t mid = (lo + hi) / 2;
     void *a = finish_tree(f, lo, mid, next, from, to), *b = finish_tree(f, mid, hi, next, from, to);
     add(f->net->type, a, b, from, to);
     return a;
 }
 
-typedef struct pass { fit *f; bool sum, finish, update; int32_t pieces; double gscale; } pass;
+typedef struct pass { fit *f; bool sum, finish, last; int32_t pieces; double gscale; } pass; /* last: g is whole after it */
 
 /* Piece i of the flat buffers: add the slices, finish the tree, update the weights, whatever this pass is to do. Blocks stay in the cache. */
 static void run_piece(void *user, int32_t i) {
@@ -108,12 +109,9 @@ static void run_piece(void *user, int32_t i) {
     fit *f = p->f;
     fire_network *net = f->net;
     const int64_t block = 4096;
-    int64_t n = net->n_params, blocks = (n + block - 1) / block, from = blocks * i / p->pieces * block, end = blocks * (i + 1) / p->pieces * block;
+    int64_t n = f->step.numbers, blocks = (n + block - 1) / block, from = blocks * i / p->pieces * block, end = blocks * (i + 1) / p->pieces * block;
     bool reproducible = f->o.reproducible;
     if (end > n) end = n;
-    void *slot[16];
-    int32_t n_slots = net->optim->slots(net->optim_attrs);
-    for (int32_t k = 0; k < n_slots; k++) slot[k] = number_at(f, net->slots, k * n);
     /* One long run of weights with nothing to add needs no blocks. */
     bool whole = !p->sum && !p->finish && !reproducible;
     uint32_t denormals = fire_denormals_off();
@@ -125,18 +123,15 @@ static void run_piece(void *user, int32_t i) {
             int32_t next = 0;
             g = finish_tree(f, 0, REPRODUCIBLE, &next, from, to);
         }
-        if (!p->update) continue;
+        if (!p->last) continue;
         if (reproducible) plain_zeros(net->type, g, from, to);
-        for (int64_t k = 0; k < f->n_update; k++) {
-            int64_t a = f->update[k].from > from ? f->update[k].from : from, b = f->update[k].to < to ? f->update[k].to : to;
-            if (a < b) net->optim->update(net->optim_attrs, f->rate, net->step, p->gscale, net->type, a, b, net->params, g, slot);
-        }
+        if (f->updater.plain) fire_updater_piece(&f->updater, p->gscale, from, to, g);
     }
     fire_denormals_restore(denormals);
 }
 
 static void over_weights(fit *f, pass p) {
-    int64_t pieces = f->net->n_params / SPLIT;
+    int64_t pieces = f->step.numbers / SPLIT;
     if (pieces > f->threads) pieces = f->threads;
     p.f = f;
     p.pieces = pieces > 1 ? (int32_t)pieces : 1;
@@ -179,8 +174,7 @@ static fire_status diverged(fit *f, double loss, int32_t epoch, int64_t step, fi
     if (slice >= 0 && f->ranks == 1) row = fire_dataset_source(f->data, false, f->job[slice].index[at]); /* rows that were dealt have no number that anybody knows */
     put_back(f, f->good_params, f->good_fixed);
     /* The optimizer's moments belong to weights that are gone. */
-    int32_t slots = net->optim->slots(net->optim_attrs);
-    if (net->slots) memset(net->slots, 0, (size_t)slots * (size_t)net->n_params * fire_type_size(net->type));
+    fire_network_clear_slots(net);
     net->step = 0;
     if (slice >= 0) {
         char where[40] = "";
@@ -189,7 +183,7 @@ static fire_status diverged(fit *f, double loss, int32_t epoch, int64_t step, fi
                          how, (int)epoch + 1, (long long)step + 1, what, where, back);
     }
     return fire_fail(err, FIRE_E_DIVERGED, "the loss became %s at epoch %d, step %lld: last finite loss %g, learning rate %g, features of this batch reach %g; lower the learning rate, add a Normalization layer or scale the features. The weights of %s were put back",
-                     how, (int)epoch + 1, (long long)step + 1, f->last_loss, f->rate, largest, back);
+                     how, (int)epoch + 1, (long long)step + 1, f->last_loss, f->updater.rate, largest, back);
 }
 
 /* ---- a step ---- */
@@ -197,6 +191,53 @@ static fire_status diverged(fit *f, double loss, int32_t epoch, int64_t step, fi
 static void run_job(void *user, int32_t i) {
     fit *f = user;
     f->job[i].status = fire_step_run(&f->step, i, false, f->job[i].index, 0, f->job[i].n);
+}
+
+/* The same in parts, up to the next sum over slices. */
+static void run_part(void *user, int32_t i) {
+    fit *f = user;
+    job *j = &f->job[i];
+    if (f->part == 0) j->status = fire_step_start(&f->step, i, false, j->index, 0, j->n);
+    if (!j->status && f->part < f->step.n_points) fire_step_go(&f->step, i, &j->sum);
+    else if (!j->status) fire_step_finish(&f->step, i);
+}
+
+/* Sum what the slices have stopped at, in the tree of the gradients, and give it to all of them. */
+static fire_status join_slices(fit *f, const struct fire_point *p, fire_error *err) {
+    fire_type type = f->net->type;
+    size_t bytes = (size_t)p->count * fire_type_size(type);
+    int32_t n = f->o.reproducible ? REPRODUCIBLE : f->n_jobs > 0 ? f->n_jobs : 1, first = f->o.reproducible ? f->shards.first : 0;
+    bool over_workers = f->ranks > 1 && (type == FIRE_F64 || f->o.reproducible || p->over_workers);
+    memset(f->join, 0, (size_t)n * bytes);
+    for (int32_t i = 0; i < f->n_jobs; i++)
+        if (f->job[i].sum.data) memcpy((char *)f->join + (size_t)(first + i) * bytes, f->job[i].sum.data, bytes);
+    fire_status st = FIRE_OK;
+    if (over_workers && f->o.reproducible) st = fire_comm_sum(f->comm, type, f->join, n * p->count, err);
+    if (f->o.reproducible) plain_zeros(type, f->join, 0, n * p->count);
+    for (int32_t stride = 1; stride < n; stride *= 2)
+        for (int32_t i = 0; i + stride < n; i += 2 * stride) add(type, (char *)f->join + (size_t)i * bytes, (char *)f->join + (size_t)(i + stride) * bytes, 0, p->count);
+    if (over_workers && !f->o.reproducible) st = fire_comm_sum(f->comm, type, f->join, p->count, err);
+    for (int32_t i = 0; i < f->n_jobs; i++)
+        if (f->job[i].sum.data) memcpy(f->job[i].sum.data, f->join, bytes);
+    return st;
+}
+
+/* All slices of a step. A failure is that of the first job that has one. */
+static fire_status run_jobs(fit *f, fire_error *err) {
+    bool joins = f->step.n_points && (f->n_jobs > 1 || f->ranks > 1);
+    for (f->part = 0; f->part <= (joins ? f->step.n_points : 0); f->part++) {
+        void (*run)(void *, int32_t) = joins ? run_part : run_job;
+        if (f->n_jobs == 1) run(f, 0);
+        else if (f->n_jobs > 1) fire_pool_run(f->pool, f->n_jobs, run, f);
+        for (int32_t i = 0; i < f->n_jobs; i++) {
+            if (!f->job[i].status) continue;
+            if (err) *err = f->step.slice[i].error;
+            return f->job[i].status;
+        }
+        fire_status st = joins && f->part < f->step.n_points ? join_slices(f, &f->step.point[f->part], err) : FIRE_OK;
+        if (st) return st;
+    }
+    return FIRE_OK;
 }
 
 /* Cut this rank's rows of step t into jobs, one per slice. */
@@ -207,7 +248,7 @@ static void cut(fit *f, int64_t merged_end) {
         int64_t end = fire_shards_upto(&f->shards, s, merged_end), n = end - f->at[s];
         const int64_t *index = f->order + f->shards.start[s] + f->at[s];
         f->at[s] = end;
-        if (f->o.reproducible) f->job[s] = (job){index, n, FIRE_OK};
+        if (f->o.reproducible) f->job[s] = (job){.index = index, .n = n};
         else if (own > 1) memcpy(f->batch + total, index, (size_t)n * sizeof *index);
         else f->job[0].index = index;
         total += n;
@@ -218,13 +259,13 @@ static void cut(fit *f, int64_t merged_end) {
     f->n_jobs = (int32_t)(k < 1 ? 1 : k > f->threads ? f->threads : k);
     for (int32_t i = 0; i < f->n_jobs; i++) {
         int64_t a = total * i / f->n_jobs, b = total * (i + 1) / f->n_jobs;
-        f->job[i] = (job){index + a, b - a, FIRE_OK};
+        f->job[i] = (job){.index = index + a, .n = b - a};
     }
 }
 
 /* One reproducible step over several ranks: own subtrees into the buffer that travels, zeros elsewhere. */
 static void fill_travel(fit *f) {
-    int64_t n = f->net->n_params;
+    int64_t n = f->step.numbers;
     size_t number = fire_type_size(f->net->type);
     memset(f->travel, 0, ((size_t)f->n_tree * (size_t)n + TAIL) * number);
     for (int32_t k = 0; k < f->own_tree_n; k++) {
@@ -240,49 +281,55 @@ static fire_status one_step(fit *f, int32_t epoch, int64_t t, fire_error *err) {
     int64_t first = t * f->o.batch_size, end = first + f->o.batch_size;
     if (end > f->shards.total) end = f->shards.total;
     cut(f, end);
-    if (f->n_jobs == 1) run_job(f, 0);
-    else if (f->n_jobs > 1) fire_pool_run(f->pool, f->n_jobs, run_job, f);
+    f->step.batch_rows = (double)(end - first);
+    fire_status st = run_jobs(f, err);
+    if (st) return st;
     double loss = 0, values = 0;
     for (int32_t i = 0; i < f->n_jobs; i++) {
-        if (f->job[i].status) {
-            if (err) *err = f->step.slice[i].error;
-            return f->job[i].status;
-        }
         loss += f->step.slice[i].loss;
         values += f->step.slice[i].values;
     }
 
     bool sum = f->n_jobs > 1, finish = false;
+    void *g = f->step.slice[0].grad;
     if (f->ranks > 1) {
-        int64_t n = f->travel ? f->n_tree * net->n_params : net->n_params;
-        void *buffer = f->travel ? f->travel : f->step.slice[0].grad;
-        if (f->travel) fill_travel(f);
+        int64_t n = f->travel ? f->n_tree * f->step.numbers : f->step.numbers;
+        if (f->travel) fill_travel(f), g = f->travel;
         else if (sum) over_weights(f, (pass){.sum = true});
         sum = false;
         finish = f->travel != NULL;
-        fire_tensor tail = {.type = net->type, .data = number_at(f, buffer, n)};
+        fire_tensor tail = {.type = net->type, .data = number_at(f, g, n)};
         fire_put(&tail, 0, loss);
         fire_put(&tail, 1, values);
         fire_put(&tail, 2, f->cancel);
-        fire_status st = fire_comm_sum(f->comm, net->type, buffer, n + TAIL, err);
-        if (st) return st;
+        if ((st = fire_comm_sum(f->comm, net->type, g, n + TAIL, err))) return st;
         loss = fire_get(&tail, 0);
         values = fire_get(&tail, 1);
         f->cancel = fire_get(&tail, 2) != 0;
     }
     if (net->loss->sum || !values) values = 1; /* a mask may leave nothing to count */
-    double mean = loss / values;
-    if (!isfinite(loss)) return diverged(f, loss, epoch, t, err);
+    double mean = loss / values, penalty = 0;
+    fire_updater *u = &f->updater;
+    if (!u->plain) {
+        if (sum || finish || f->o.reproducible) over_weights(f, (pass){.sum = sum, .finish = finish, .last = true});
+        penalty = fire_penalties_add(&u->penalties, net, values, g);
+    }
+    if (!isfinite(loss + penalty)) return diverged(f, loss + penalty, epoch, t, err);
     if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped at epoch %d, step %lld", (int)epoch + 1, (long long)t);
     f->loss_sum += loss;
     f->values_sum += values;
-    f->last_loss = mean;
+    f->penalty_sum += penalty * (double)(end - first);
+    f->last_loss = mean + penalty;
     f->rows_done = end;
 
-    net->step++;
-    double base = fire_network_learning_rate(net);
-    f->rate = net->optim->rate ? net->optim->rate(net->optim_attrs, base, net->step) : base;
-    over_weights(f, (pass){.sum = sum, .finish = finish, .update = true, .gscale = 1.0 / values});
+    fire_updater_begin(u);
+    if (u->plain) over_weights(f, (pass){.sum = sum, .finish = finish, .last = true, .gscale = 1.0 / values});
+    else {
+        uint32_t denormals = fire_denormals_off();
+        fire_updater_run(u, 1.0 / values, g);
+        fire_denormals_restore(denormals);
+    }
+    if (f->step.numbers > net->n_params) fire_step_updates(&f->step, g);
     return FIRE_OK;
 }
 
@@ -296,7 +343,7 @@ static void tell(fit *f, fire_event event, int32_t epoch, int64_t step, double b
     p->steps = f->steps;
     p->rows = f->rows_done;
     p->seconds = f->called - began;
-    p->learning_rate = f->rate;
+    p->learning_rate = f->updater.rate;
     if (f->o.progress(f->o.user, p)) f->cancel = true;
 }
 
@@ -309,6 +356,7 @@ static void running(fit *f, double *result) {
         for (int64_t k = 0; k < s->n_sums; k++) sums[k] += s->slice[i].sums[k];
     fire_step_results(s, sums, result);
     result[0] = f->values_sum ? f->loss_sum / f->values_sum : 0;
+    if (f->rows_done) result[0] += f->penalty_sum / (double)f->rows_done;
 }
 
 /* The epoch's exact results: each slot (a rank, or in reproducible mode a shard) is filled by one rank. */
@@ -321,8 +369,10 @@ static fire_status epoch_results(fit *f, double *result, fire_error *err) {
         for (int64_t k = 0; k < n; k++) to[k] += s->slice[i].sums[k];
     }
     fire_status st = fire_add_slots(f->comm, f->sums, slots, n, err);
-    if (!st) fire_step_results(s, f->sums, result);
-    return st;
+    if (st) return st;
+    fire_step_results(s, f->sums, result);
+    result[0] += f->penalty_sum / (double)f->shards.total;
+    return FIRE_OK;
 }
 
 static fire_status one_epoch(fit *f, int32_t epoch, fire_progress *p, fire_error *err) {
@@ -336,7 +386,7 @@ static fire_status one_epoch(fit *f, int32_t epoch, fire_progress *p, fire_error
     f->step.draw[1] = net->epoch;
     f->loss_sum = 0;
     f->rows_done = 0;
-    f->values_sum = 0;
+    f->values_sum = f->penalty_sum = 0;
     *p = (fire_progress){.n_results = (int32_t)net->n_results};
     for (int64_t t = 0; t < f->steps; t++) {
         fire_status st = one_step(f, epoch, t, err);
@@ -440,8 +490,8 @@ static fire_status same_start(fit *f, fire_error *err) {
     fire_network *net = f->net;
     if (f->ranks == 1) return FIRE_OK;
     size_t number = fire_type_size(net->type);
-    int32_t slots = net->optim->slots(net->optim_attrs);
-    struct { int64_t params, fixed, weights, step, epoch; double rate; } head = {net->n_params, net->n_fixed, net->n_weights, net->step, net->epoch, fire_network_learning_rate(net)};
+    int32_t slots = fire_network_slot_count(net);
+    struct { int64_t params, fixed, weights, step, epoch, averaged; double rate; } head = {net->n_params, net->n_fixed, net->n_weights, net->step, net->epoch, net->averaged, fire_network_learning_rate(net)};
     fire_status st = fire_comm_broadcast(f->comm, 0, &head, sizeof head, err);
     if (!st && (head.params != net->n_params || head.fixed != net->n_fixed || head.weights != net->n_weights))
         st = fire_fail(err, FIRE_E_USAGE, "the network of rank %d has other weights than that of rank 0; all workers must be given the same network", (int)f->rank);
@@ -451,6 +501,7 @@ static fire_status same_start(fit *f, fire_error *err) {
     if (st) return st;
     net->step = head.step;
     net->epoch = head.epoch;
+    net->averaged = head.averaged;
     /* Layers that adapt are ready where rank 0's are. */
     uint8_t *ready = fire_alloc(f->ctx, (size_t)net->n_weights, 1, err);
     if (!ready) return FIRE_NOMEM;
@@ -460,21 +511,6 @@ static fire_status same_start(fit *f, fire_error *err) {
     fire_free(f->ctx, ready);
     if (st) return st;
     return head.rate == fire_network_learning_rate(net) ? FIRE_OK : fire_network_set_learning_rate(net, head.rate, err);
-}
-
-/* Neighbouring weights that learn make one range; padding between them is zero and stays so. */
-static fire_status find_ranges(fit *f, fire_error *err) {
-    fire_network *net = f->net;
-    if (!(f->update = fire_alloc(f->ctx, (size_t)net->n_weights, sizeof *f->update, err))) return FIRE_NOMEM;
-    for (int64_t i = 0; i < net->n_weights; i++) {
-        const fire_weight_slot *w = &net->weight[i];
-        if (!f->step.grad[i]) continue;
-        range *last = f->n_update ? &f->update[f->n_update - 1] : NULL;
-        int64_t end = w->offset + fire_count(&w->shape), align = 64 / (int64_t)fire_type_size(net->type);
-        if (last && (last->to + align - 1) / align * align == w->offset) last->to = end;
-        else f->update[f->n_update++] = (range){w->offset, end};
-    }
-    return FIRE_OK;
 }
 
 /* The largest whole subtrees of [lo, hi) inside of [a, b), left to right. */
@@ -494,7 +530,7 @@ static fire_status make_tree(fit *f, fire_error *err) {
         subtrees(0, REPRODUCIBLE, fire_shard_first(REPRODUCIBLE, f->ranks, r), fire_shard_first(REPRODUCIBLE, f->ranks, r + 1), f->tree, &f->n_tree);
         if (r == f->rank) f->own_tree_n = f->n_tree - f->own_tree;
     }
-    if (!fire_mul(f->n_tree, f->net->n_params, &count)) return fire_fail(err, FIRE_E_NOMEM, "out of memory: the network is too large");
+    if (!fire_mul(f->n_tree, f->step.numbers, &count)) return fire_fail(err, FIRE_E_NOMEM, "out of memory: the network is too large");
     f->travel = fire_alloc(f->ctx, (size_t)count + TAIL, fire_type_size(f->net->type), err);
     return f->travel ? FIRE_OK : FIRE_NOMEM;
 }
@@ -540,7 +576,7 @@ static fire_status set_up(fit *f, fire_error *err) {
     f->steps = (f->shards.total - 1) / f->o.batch_size + 1;
     f->threads = f->ctx->threads;
     int32_t slices = f->o.reproducible ? (f->shards.own ? f->shards.own : 1) : f->threads; /* a rank beyond the eighth owns no shard */
-    fire_step_options train = {.training = true, .gradient = true, .class_weight = f->o.class_weight, .n_class_weight = f->o.n_class_weight,
+    fire_step_options train = {.training = true, .gradient = true, .update = true, .class_weight = f->o.class_weight, .n_class_weight = f->o.n_class_weight,
                                .slices = slices, .capacity = slice_capacity(f)};
     if ((st = fire_step_new(&f->step, net, f->data, &train, err))) return st;
     f->step.row_id = f->shards.id;
@@ -558,12 +594,18 @@ static fire_status set_up(fit *f, fire_error *err) {
         int64_t most = f->o.batch_size < own_rows ? f->o.batch_size : own_rows;
         if (!(f->batch = fire_alloc(f->ctx, (size_t)most, sizeof *f->batch, err))) return FIRE_NOMEM;
     }
-    if ((st = find_ranges(f, err)) || (st = make_tree(f, err)) || (st = find_monitor(f, err))) return st;
+    int64_t most = 0;
+    for (int32_t i = 0; i < f->step.n_points; i++)
+        if (f->step.point[i].count > most) most = f->step.point[i].count;
+    if (!(f->join = fire_alloc(f->ctx, (size_t)most * (size_t)(f->o.reproducible ? REPRODUCIBLE : f->threads), fire_type_size(net->type), err))) return FIRE_NOMEM;
+    if ((st = fire_updater_new(&f->updater, net, f->step.grad, err)) || (st = make_tree(f, err)) || (st = find_monitor(f, err))) return st;
     if (f->threads > 1 && (st = fire_pool_new(f->ctx, f->threads, &f->pool, err))) return st;
     f->good_epoch = -1;
     f->best_epoch = -1;
     f->last_loss = NAN;
-    f->rate = fire_network_learning_rate(net);
+    f->updater.rate = fire_network_learning_rate(net);
+    if ((st = keep(f, &f->good_params, &f->good_fixed, err)) || !net->averaged) return st;
+    fire_average_leave(&f->updater);
     return keep(f, &f->good_params, &f->good_fixed, err);
 }
 
@@ -606,8 +648,9 @@ static void clear(fit *f) {
     fire_pool_free(f->pool);
     fire_step_free(&f->step);
     fire_step_free(&f->check);
+    fire_updater_free(&f->updater);
     fire_shards_free(&f->shards);
-    void *own[] = {f->order, f->at, f->batch, f->job, f->update, f->tree, f->travel, f->sums, f->good_params, f->good_fixed, f->best_params, f->best_fixed};
+    void *own[] = {f->order, f->at, f->batch, f->job, f->join, f->tree, f->travel, f->sums, f->good_params, f->good_fixed, f->best_params, f->best_fixed};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) fire_free(f->ctx, own[i]);
 }
 
@@ -620,6 +663,7 @@ fire_status fire_fit(fire_network *net, fire_dataset *data, const fire_fit_optio
     fire_status st = check_options(&f, options, err);
     if (!st) st = set_up(&f, err);
     if (!st) st = run(&f, &r, err);
+    if (f.updater.net && (!st || st == FIRE_CANCELLED)) fire_average_take(&f.updater);
     if (f.o.stop.monitor && f.best_params && (!st || st == FIRE_CANCELLED)) put_back(&f, f.best_params, f.best_fixed);
     r.best_epoch = f.o.stop.monitor && !st ? f.best_epoch : -1;
     r.seconds = fire_seconds() - began;

@@ -270,27 +270,27 @@ void fire_updater_run(fire_updater *u, double gscale, void *g) {
 
 /* ---- averages at the ends of a fit ---- */
 
-void fire_average_take(fire_network *net) {
+void fire_average_take(fire_updater *u) {
+    fire_network *net = u->net;
     fire_network_extra e = fire_network_extra_slots(net);
     size_t number = fire_type_size(net->type);
     if (e.average < 0 || !net->slots || !net->step) return;
     memcpy(slot_at(net, e.raw), net->params, (size_t)net->n_params * number);
-    for (int64_t i = 0; i < net->n_weights; i++) {
-        const fire_weight_slot *w = &net->weight[i];
-        if (w->trainable && net->layer[w->layer].trainable)
-            memcpy(number_at(net, net->params, w->offset), number_at(net, slot_at(net, e.average), w->offset), (size_t)fire_count(&w->shape) * number);
+    for (int64_t k = 0; k < u->n_ranges; k++) {
+        int64_t from = u->range[k].from;
+        memcpy(number_at(net, net->params, from), number_at(net, slot_at(net, e.average), from), (size_t)(u->range[k].to - from) * number);
     }
     net->averaged = true;
 }
 
-void fire_average_leave(fire_network *net) {
+void fire_average_leave(fire_updater *u) {
+    fire_network *net = u->net;
     fire_network_extra e = fire_network_extra_slots(net);
     size_t number = fire_type_size(net->type);
     bool same = net->averaged && e.average >= 0 && net->slots;
-    for (int64_t i = 0; i < net->n_weights && same; i++) {
-        const fire_weight_slot *w = &net->weight[i];
-        if (w->trainable && net->layer[w->layer].trainable)
-            same = !memcmp(number_at(net, net->params, w->offset), number_at(net, slot_at(net, e.average), w->offset), (size_t)fire_count(&w->shape) * number);
+    for (int64_t k = 0; k < u->n_ranges && same; k++) {
+        int64_t from = u->range[k].from;
+        same = !memcmp(number_at(net, net->params, from), number_at(net, slot_at(net, e.average), from), (size_t)(u->range[k].to - from) * number);
     }
     if (same) memcpy(net->params, slot_at(net, e.raw), (size_t)net->n_params * number);
     net->averaged = false;

@@ -46,6 +46,6 @@ void fire_updater_run(fire_updater *u, double gscale, void *g);
 
 /* fire_average_take, fire_average_leave - use_ema: at the end of a fit weights become their average; at the beginning of the next they
 ** are what training had made of them, unless somebody has changed them. */
-void fire_average_take(fire_network *net);
-void fire_average_leave(fire_network *net);
+void fire_average_take(fire_updater *u);
+void fire_average_leave(fire_updater *u);
 #endif

@@ -9,6 +9,10 @@ static const char *const settings[] = {
     "SGD learning_rate=0.1", "SGD learning_rate=0.1 momentum=0.9", "SGD learning_rate=0.1 momentum=0.9 nesterov=1",
     "RMSprop learning_rate=0.05", "RMSprop learning_rate=0.05 momentum=0.9", "RMSprop learning_rate=0.05 centered=1",
     "RMSprop rho=0.8 momentum=0.5 centered=1 epsilon=1e-5", "Adam learning_rate=0.05", "Adam beta_1=0.5 beta_2=0.9 epsilon=1e-4",
+    "Adam learning_rate=0.05 amsgrad=1", "AdamW learning_rate=0.05", "Adamax learning_rate=0.05", "Nadam learning_rate=0.05", "Nadam learning_rate=0.05 momentum_decay=0.004",
+    "RAdam learning_rate=0.05 beta_2=0.5", "Adagrad learning_rate=0.05", "Adadelta learning_rate=0.5", "Ftrl learning_rate=0.05 l1_regularization_strength=0.01 beta=0.1",
+    "Ftrl learning_rate=0.05 learning_rate_power=-0.3 l2_shrinkage_regularization_strength=0.1", "Lion learning_rate=0.05", "Rprop learning_rate=0.05", "Lamb learning_rate=0.05",
+    "Lars learning_rate=0.05 l2=0.01", "Lars learning_rate=0.05 nesterov=1", "SGD learning_rate=0.1 momentum=0.9 dampening=0.3", "SGD learning_rate=0.1 momentum=0.9 dampening=0.3 nesterov=1",
 };
 enum { N = 1003, MAX_SLOTS = 3, STEPS = 5 };
 
@@ -37,21 +41,27 @@ static void run(const char *setting, int isa, fire_type type, const int *cut, in
     const char *rest = fire_name_read(setting, name, sizeof name);
     const fire_optim *o = fire_optim_find(name, isa);
     assert_non_null(o);
-    _Alignas(16) unsigned char attrs[256] = {0};
-    assert_true(o->attr_size <= sizeof attrs);
-    assert_int_equal(fire_attrs_read(name, o->attrs, attrs, rest, NULL, 0, &err), FIRE_OK);
+    _Alignas(16) unsigned char attrs[8192] = {0};
+    assert_true(fire_optim_bytes(o) <= sizeof attrs);
+    assert_int_equal(fire_optim_read(o, attrs, rest, &err), FIRE_OK);
     assert_true(o->slots(attrs) <= MAX_SLOTS);
     memset(s, 0, sizeof *s);
     fire_key key = fire_key_make(1, FIRE_STREAM_TEST);
     for (int i = 0; i < N; i++) write_at(s->w, type, i, fire_uniform53(fire_draw(key, (uint64_t)i, 0)) - 0.5);
     void *slots[] = {s->slot[0], s->slot[1], s->slot[2]};
+    for (int k = 0; o->start && k < o->slots(attrs); k++)
+        for (int i = 0; i < N; i++) write_at(s->slot[k], type, i, o->start(attrs, k));
     double base;
     memcpy(&base, attrs + o->rate_offset, sizeof base);
     for (int step = 1; step <= STEPS; step++) {
         for (int i = 0; i < N; i++) write_at(s->g, type, i, 32 * (fire_uniform53(fire_draw(key, (uint64_t)i, (uint64_t)step)) - 0.4));
         double rate = o->rate ? o->rate(attrs, base, step) : base;
-        for (int k = 0, from = 0; k <= n_cuts; from = k < n_cuts ? cut[k] : 0, k++)
-            o->update(attrs, rate, step, 1.0 / 32, type, from, k < n_cuts ? cut[k] : N, s->w, s->g, slots);
+        for (int k = 0, from = 0; k <= n_cuts; from = k < n_cuts ? cut[k] : 0, k++) {
+            fire_optim_call call = {.attrs = attrs, .rate = rate, .momentum = NAN, .gscale = 1.0 / 32, .step = step, .type = type, .from = from,
+                                    .to = k < n_cuts ? cut[k] : N, .w = s->w, .g = s->g, .slot = slots, .w_norm = 3, .g_norm = 4};
+            if (o->direction) o->direction(&call);
+            o->update(&call);
+        }
     }
 }
 
@@ -101,24 +111,27 @@ static void first_steps(void **unused) {
         char name[32];
         const char *rest = fire_name_read(cases[k].setting, name, sizeof name);
         const fire_optim *o = fire_optim_find(name, FIRE_ISA_BASE);
-        _Alignas(16) unsigned char attrs[256] = {0};
-        assert_int_equal(fire_attrs_read(name, o->attrs, attrs, rest, NULL, 0, NULL), FIRE_OK);
+        _Alignas(16) unsigned char attrs[8192] = {0};
+        assert_int_equal(fire_optim_read(o, attrs, rest, NULL), FIRE_OK);
         double w = 1, m = 0, base, g[] = {2, -1};
         void *slot[] = {&m};
         memcpy(&base, attrs + o->rate_offset, sizeof base);
         for (int step = 1; step <= 2; step++) {
-            o->update(attrs, o->rate ? o->rate(attrs, base, step) : base, step, 1, FIRE_F64, 0, 1, &w, &g[step - 1], slot);
+            fire_optim_call call = {.attrs = attrs, .rate = o->rate ? o->rate(attrs, base, step) : base, .momentum = NAN, .gscale = 1, .step = step, .type = FIRE_F64,
+                                    .from = 0, .to = 1, .w = &w, .g = &g[step - 1], .slot = slot};
+            o->update(&call);
             if (fabs(w - cases[k].w[step - 1]) > 1e-15) fail_msg("%s: step %d gave %.17g", cases[k].setting, step, w);
         }
     }
     /* Adam's first step is learning_rate whatever the gradient is (its section 2.1); RMSprop's is learning_rate / sqrt(1 - rho). */
     for (int k = 0; k < 2; k++) {
         const fire_optim *o = fire_optim_find(k ? "rmsprop" : "adam", FIRE_ISA_BASE);
-        _Alignas(16) unsigned char attrs[256] = {0};
-        assert_int_equal(fire_attrs_read(o->name, o->attrs, attrs, NULL, NULL, 0, NULL), FIRE_OK);
+        _Alignas(16) unsigned char attrs[8192] = {0};
+        assert_int_equal(fire_optim_read(o, attrs, NULL, NULL), FIRE_OK);
         double w = 1, s[2] = {0}, g = 1000;
         void *slot[] = {&s[0], &s[1]};
-        o->update(attrs, 0.001, 1, 1, FIRE_F64, 0, 1, &w, &g, slot);
+        fire_optim_call call = {.attrs = attrs, .rate = 0.001, .momentum = NAN, .gscale = 1, .step = 1, .type = FIRE_F64, .from = 0, .to = 1, .w = &w, .g = &g, .slot = slot};
+        o->update(&call);
         assert_true(fabs(1 - w - (k ? 0.001 / sqrt(0.1) : 0.001)) < 1e-8); /* float32 betas, as in Keras: 6.4e-9 */
     }
 }

@@ -182,11 +182,23 @@ static PyObject *core_catalog(PyObject *module, PyObject *unused) {
     return text_take(&b);
 }
 
+/* schedule - the learning rate that a schedule's text gives an update. */
+static PyObject *core_schedule(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *text;
+    long long step;
+    double rate;
+    fire_error err = {0};
+    if (!PyArg_ParseTuple(args, "sL:schedule", &text, &step)) return NULL;
+    return fire_schedule_rate(text, step, &rate, &err) ? raise_error(&err) : PyFloat_FromDouble(rate);
+}
+
 static PyMethodDef core_methods[] = {
     {"version", core_version, METH_NOARGS, NULL},
     {"explain", core_explain, METH_VARARGS, NULL},
     {"codes", core_codes, METH_NOARGS, NULL},
     {"catalog", core_catalog, METH_NOARGS, NULL},
+    {"schedule", core_schedule, METH_VARARGS, NULL},
     {"column_names", core_column_names, METH_O, NULL},
     {"listen", core_listen, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

@@ -14,7 +14,9 @@ import numpy as np
 
 from . import _core, _graph as graph, _weights, errors
 from ._text import Named, attrs_text, parse_attrs
+from .constraints import Constraint
 from .initializers import Initializer
+from .regularizers import Regularizer
 
 if TYPE_CHECKING:
     from .models import Model
@@ -192,9 +194,12 @@ class Dense(Layer):
     """activation(x w + b) over the last dimension of x."""
 
     def __init__(self, units: int, activation: str | None = None, use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform",
-                 bias_initializer: str | Initializer = "zeros", name: str | None = None, trainable: bool = True) -> None:
+                 bias_initializer: str | Initializer = "zeros", kernel_regularizer: str | Regularizer | None = None,
+                 bias_regularizer: str | Regularizer | None = None, kernel_constraint: str | Constraint | None = None,
+                 bias_constraint: str | Constraint | None = None, name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name, trainable, units=units, activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
-                         bias_initializer=bias_initializer)
+                         bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
+                         kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
 
 
 class Activation(Layer):

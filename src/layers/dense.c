@@ -5,6 +5,7 @@
 typedef struct {
     int64_t units;
     char activation[FIRE_ATTR_TEXT_SIZE], kernel_initializer[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE];
+    char kernel_regularizer[FIRE_ATTR_TEXT_SIZE], bias_regularizer[FIRE_ATTR_TEXT_SIZE], kernel_constraint[FIRE_ATTR_TEXT_SIZE], bias_constraint[FIRE_ATTR_TEXT_SIZE];
     bool use_bias;
 } dense_attrs;
 
@@ -15,6 +16,10 @@ static const fire_attr attrs[] = {
     {"use_bias", FIRE_ATTR_BOOL, AT(use_bias), 1, 0, 1, NULL, NULL, "add b"},
     {"kernel_initializer", FIRE_ATTR_TEXT, AT(kernel_initializer), 0, 0, 0, "glorot_uniform", NULL, "first values of w"},
     {"bias_initializer", FIRE_ATTR_TEXT, AT(bias_initializer), 0, 0, 0, "zeros", NULL, "first values of b"},
+    {"kernel_regularizer", FIRE_ATTR_TEXT, AT(kernel_regularizer), 0, 0, 0, "", NULL, "penalty on w"},
+    {"bias_regularizer", FIRE_ATTR_TEXT, AT(bias_regularizer), 0, 0, 0, "", NULL, "penalty on b"},
+    {"kernel_constraint", FIRE_ATTR_TEXT, AT(kernel_constraint), 0, 0, 0, "", NULL, "what w is brought back to after an update"},
+    {"bias_constraint", FIRE_ATTR_TEXT, AT(bias_constraint), 0, 0, 0, "", NULL, "what b is brought back to after an update"},
     {0},
 };
 
@@ -30,8 +35,8 @@ static fire_value dense_build(fire_build *b, const void *attrs_, int n_in, const
     fire_graph *g = b->g;
     fire_shape x = fire_shape_of(g, in[0]);
     if (x.rank < 2) return fire_graph_fail(g, FIRE_E_SHAPE, "Dense '%s': needs rows of at least one number, [n, features]; the input is [n]", g->layer);
-    fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, (fire_how){t->kernel_initializer}, true);
-    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, (fire_how){t->bias_initializer}, true) : 0;
+    fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}, true);
+    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}, true) : 0;
     fire_value y;
     if (c && x.rank == 2) y = fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w, c), NULL);
     else {
@@ -45,5 +50,6 @@ const fire_layer fire_layer_dense = {
     .name = "Dense", .help = "fully connected layer",
     .attrs = attrs, .attr_size = sizeof(dense_attrs), .min_in = 1, .max_in = 1, .passes_mask = true, .check = dense_check, .build = dense_build,
     .examples = {"[4] units=5", "[4] units=3 use_bias=0", "[7] units=6 activation=relu", "[5] units=3 activation=softmax",
-                 "[3,4] units=2 activation=tanh", "[4] units=1 activation=sigmoid kernel_initializer=\"RandomNormal stddev=0.1\""},
+                 "[3,4] units=2 activation=tanh", "[4] units=1 activation=sigmoid kernel_initializer=\"RandomNormal stddev=0.1\"",
+                 "[5] units=3 kernel_regularizer=\"L1L2 l1=0.01 l2=0.02\" bias_regularizer=L2 kernel_constraint=\"MaxNorm max_value=0.5\" bias_constraint=NonNeg"},
 };

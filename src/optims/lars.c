@@ -37,6 +37,6 @@ static void lars_update(const fire_optim_call *c) {
 static int32_t lars_slots(const void *attrs_) { return 1; }
 
 const fire_optim FIRE_ISA_NAME(fire_optim_lars) = {
-    .name = "Lars", .help = "momentum with steps in proportion to each weight, for large batches", .attrs = attrs, .attr_size = sizeof(lars_attrs), .rate_offset = AT(learning_rate),
+    .name = "LARS", .help = "momentum with steps in proportion to each weight, for large batches", .attrs = attrs, .attr_size = sizeof(lars_attrs), .rate_offset = AT(learning_rate),
     .per_weight = true, .slots = lars_slots, .update = lars_update,
 };

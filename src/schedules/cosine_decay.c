@@ -9,7 +9,7 @@ static const fire_attr attrs[] = {
     {"initial_learning_rate", FIRE_ATTR_FLOAT, AT(initial), 0.001, 0, 1e30, NULL, NULL, "the rate of the first update"},
     {"decay_steps", FIRE_ATTR_INT, AT(steps), 1, 1, 1e15, NULL, NULL, "updates of the fall"},
     {"alpha", FIRE_ATTR_FLOAT, AT(alpha), 0, 0, 1e30, NULL, NULL, "share of the rate that remains"},
-    {"warmup_target", FIRE_ATTR_FLOAT, AT(target), -1, -1, 1e30, NULL, NULL, "the rate rises to this first; -1: no warm-up"},
+    {"warmup_target", FIRE_ATTR_FLOAT, AT(target), -1, 0, 1e30, NULL, NULL, "the rate rises to this first; without it there is no warm-up"},
     {"warmup_steps", FIRE_ATTR_INT, AT(warmup), 0, 0, 1e15, NULL, NULL, "updates of the rise"},
     {0},
 };
@@ -27,12 +27,7 @@ static double decay_rate(const void *attrs_, int64_t step) {
     return fall(t, (now < steps + warmup ? now : steps + warmup) - warmup, t->target);
 }
 
-static fire_status decay_check(const void *attrs_, fire_error *err) {
-    double target = ((const decay_attrs *)attrs_)->target;
-    return target < 0 && target != -1 ? fire_fail(err, FIRE_E_ATTRIBUTE, "warmup_target is %g, expected at least 0, or -1 for no warm-up", target) : FIRE_OK;
-}
-
 const fire_schedule fire_schedule_cosine_decay = {
-    .name = "CosineDecay", .help = "half a cosine, after a warm-up if wanted", .attrs = attrs, .attr_size = sizeof(decay_attrs), .check = decay_check, .rate = decay_rate,
+    .name = "CosineDecay", .help = "half a cosine, after a warm-up if wanted", .attrs = attrs, .attr_size = sizeof(decay_attrs), .rate = decay_rate,
     .examples = {"initial_learning_rate=0.1 decay_steps=6", "initial_learning_rate=0 decay_steps=8 warmup_target=0.2 warmup_steps=3", "decay_steps=5 alpha=0.1"},
 };

