@@ -214,7 +214,14 @@ void fire_step_free(fire_step *s) {
 /* Where plans will stop: a plan for one row tells. */
 static fire_status find_points(fire_step *s, fire_error *err) {
     bool any = false;
-    for (int64_t k = 0; k < s->g.n_nodes && !any; k++) any = s->g.node[k].op->joins != NULL;
+    for (int64_t k = 0; k < s->g.n_nodes; k++) {
+        const fire_node *n = &s->g.node[k];
+        if (!n->op->joins) continue;
+        any = true;
+        fire_shape x = fire_shape_of(&s->g, n->out[0]); /* slices have different numbers of rows: what is summed has none */
+        for (int d = 0; d < x.rank; d++)
+            if (x.dim[d] == -1) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the rows of slices cannot be summed (layer %s)", n->op->name, n->layer ? n->layer : "");
+    }
     if (!any) return FIRE_OK;
     fire_value *outputs = fire_alloc(s->ctx, 2 * (size_t)s->net->n_weights + 4 * FIRE_MAX_PARTS + 3, sizeof *outputs, err);
     if (!outputs) return FIRE_NOMEM;

@@ -11,14 +11,6 @@ static const fire_attr attrs[] = {
 
 static bool sum_joins(const void *attrs_) { return ((const sum_attrs *)attrs_)->synchronized; }
 
-/* Slices have different numbers of rows: what is summed has none. */
-static fire_status sum_infer(const void *attrs_, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
-    char text[FIRE_SHAPE_TEXT];
-    for (int d = 0; d < in[0].shape.rank; d++)
-        if (in[0].shape.dim[d] == -1) return fire_fail(err, FIRE_E_SHAPE, "the input is %s, expected a shape without the batch", fire_shape_text(&in[0].shape, text));
-    return fire_infer_same_float(attrs_, n_in, in, out, err);
-}
-
 static void sum_run(const fire_call *call) {
     if (call->out[0].data != call->in[0].data) fire_run_copy(call);
 }
@@ -31,6 +23,6 @@ static void sum_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fi
 const fire_op fire_op_batch_sum = {
     .name = "BatchSum", .domain = FIRE_DOMAIN, .help = "the sum over all slices of a batch; x itself where there is one",
     .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs, .attr_size = sizeof(sum_attrs), .in_place = 1,
-    .joins = sum_joins, .infer = sum_infer, .run = sum_run, .grad = sum_grad,
+    .joins = sum_joins, .infer = fire_infer_same_float, .run = sum_run, .grad = sum_grad,
     .examples = {"[3]", "[2,3] synchronized=1"},
 };
