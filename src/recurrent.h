@@ -12,7 +12,7 @@
 
 /* Inputs of a sequence operator, and of its gradient. */
 enum { FIRE_SEQ_XW, FIRE_SEQ_R, FIRE_SEQ_B, FIRE_SEQ_H0, FIRE_SEQ_MASK, FIRE_SEQ_DROP, FIRE_SEQ_C0, FIRE_SEQ_IN };
-/* The gradient's: gates as the forward pass kept them (y of a SimpleRNN), y, r, more that was kept (c of LSTM, q of GRU) ... */
+/* The gradient's (0 in a first state or carry that is not there): gates as the forward pass kept them (y of a SimpleRNN), y, r, more that was kept (c of LSTM, q of GRU) ... */
 enum { FIRE_BACK_GATES, FIRE_BACK_Y, FIRE_BACK_R, FIRE_BACK_KEPT, FIRE_BACK_H0, FIRE_BACK_MASK, FIRE_BACK_DROP, FIRE_BACK_C0, FIRE_BACK_DY, FIRE_BACK_DH, FIRE_BACK_DC, FIRE_BACK_IN };
 
 /* Activations whose slope follows from their value, so that only the value is kept; others need an unrolled network. */

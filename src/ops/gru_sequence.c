@@ -155,7 +155,7 @@ static void back_run(const fire_call *call) {
     }
     for (int64_t e = 0; e < wide * u; e++) fire_put(&call->out[1], e, dr[e]);
     for (int64_t e = 0; e < (two ? 2 : 1) * wide; e++) fire_put(&call->out[2], e, db[e]);
-    for (int64_t e = 0; e < states; e++) fire_put(&call->out[3], e, dh[e]);
+    for (int64_t e = 0; e < states; e++) fire_put(&call->out[3], e, call->in[FIRE_BACK_H0].type ? dh[e] : 0);
 }
 
 static int64_t back_flops(const fire_call *call) {

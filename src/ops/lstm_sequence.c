@@ -146,8 +146,8 @@ static void back_run(const fire_call *call) {
     for (int64_t e = 0; e < wide * u; e++) fire_put(&call->out[1], e, dr[e]);
     for (int64_t e = 0; e < wide; e++) fire_put(&call->out[2], e, db[e]);
     for (int64_t e = 0; e < states; e++) {
-        fire_put(&call->out[3], e, dh[e]);
-        fire_put(&call->out[4], e, dc[e]);
+        fire_put(&call->out[3], e, call->in[FIRE_BACK_H0].type ? dh[e] : 0);
+        fire_put(&call->out[4], e, call->in[FIRE_BACK_C0].type ? dc[e] : 0);
     }
 }
 

@@ -74,3 +74,5 @@ _Static_assert(KC * MAX_NV * FIRE_VECTOR_BYTES + A_BYTES + KC * ROUND_ROWS * 8 <
 
 #define BODY "product_body.h"
 #include "both.h"
+
+int64_t FIRE_ISA_NAME(fire_product_packed)(int64_t k, int64_t n) { return k * (n + NV * FIRE_VECTOR_BYTES / 4); }

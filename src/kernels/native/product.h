@@ -15,10 +15,17 @@ typedef struct fire_product {
     void *y; int64_t y_row;
     const void *bias;
     bool relu;            /* max(0, .) after the bias, NaN stays NaN */
+    bool add;             /* y += a b: the chain begins at y; without a bias */
+    const void *packed;   /* b once more, as fire_product_pack lays it out: for products with the same b; or NULL */
     void *scratch;        /* FIRE_PRODUCT_SCRATCH bytes, 64-byte aligned */
 } fire_product;
 
 #define FIRE_PRODUCT_SCRATCH (512 * 1024)
 void FIRE_ISA_NAME(fire_product_f32)(const fire_product *g);
 void FIRE_ISA_NAME(fire_product_f64)(const fire_product *g);
+
+/* fire_product_pack - b as the tiles read it, into `to`, 64-byte aligned, of fire_product_packed(k, n) elements. */
+int64_t FIRE_ISA_NAME(fire_product_packed)(int64_t k, int64_t n);
+void FIRE_ISA_NAME(fire_product_pack_f32)(const fire_product *g, void *to);
+void FIRE_ISA_NAME(fire_product_pack_f64)(const fire_product *g, void *to);
 #endif

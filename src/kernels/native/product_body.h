@@ -115,11 +115,23 @@ static void T(edge)(const fire_product *g, T(column) *column, int64_t kc, const 
     }
 }
 
+/* Vectors of the next column of tiles when `left` columns are left. */
+static int64_t T(column_vectors)(int64_t left, int64_t full) { return left >= full * LANES ? full : left >= NV * LANES ? NV : left > LANES ? 2 : 1; }
+
+/* Column after column, [k, wide] each; all but the last are whole, so that of column j begins at j k. */
+void FIRE_ISA_NAME(T(fire_product_pack))(const fire_product *g, void *to) {
+    for (int64_t j = 0, wide; j < g->n; j += wide) {
+        int64_t left = g->n - j;
+        wide = T(column_vectors)(left, NV) * LANES;
+        T(pack)((const REAL *)g->b + j * g->b_col, g->b_row, g->b_col, g->k, left < wide ? left : wide, wide, (REAL *)to + j * g->k);
+    }
+}
+
 void FIRE_ISA_NAME(T(fire_product))(const fire_product *whole) {
     const int64_t blocks = whole->k ? (whole->k + KC - 1) / KC : 1, kc_full = (whole->k + blocks - 1) / blocks; /* k = 0: y is the bias */
     const REAL *b = whole->b, *bias = whole->bias;
     REAL *packed_b = whole->scratch, *packed_a = packed_b + KC * MAX_NV * LANES;
-    int64_t full = whole->m <= FEW_ROWS ? FEW_NV : NV;
+    int64_t full = whole->m <= FEW_ROWS && !whole->packed ? FEW_NV : NV;
     /* A block of a, rows by kc, is read once per column of tiles: it should stay in the second-level cache. */
     int64_t rows = A_BYTES / (int64_t)sizeof(REAL) / (kc_full ? kc_full : 1) / ROUND_ROWS * ROUND_ROWS;
     if (rows < ROUND_ROWS) rows = ROUND_ROWS;
@@ -130,15 +142,16 @@ void FIRE_ISA_NAME(T(fire_product))(const fire_product *whole) {
         REAL *y = (REAL *)whole->y + i * g->y_row;
         for (int64_t p = 0, block = 0; block < blocks; block++, p += kc_full) {
             int64_t kc = g->k - p < kc_full ? g->k - p : kc_full;
-            bool first = block == 0, last = block == blocks - 1;
+            bool first = block == 0 && !whole->add, last = block == blocks - 1;
             bool pack_a = g->a_row == 1 && g->a_col != 1 && g->k >= PACK_A_FROM && g->n >= 3 * NV * LANES && full == NV;
             if (pack_a) T(pack_a)(a + p * g->a_col, g->a_col, g->m, kc, packed_a);
             for (int64_t j = 0, cols; j < g->n; j += cols) {
-                int64_t left = g->n - j, nv = left >= full * LANES ? full : left >= NV * LANES ? NV : left > LANES ? 2 : 1;
+                int64_t left = g->n - j, nv = T(column_vectors)(left, full);
                 int64_t wide = nv * LANES, b_row = g->b_row;
                 cols = left < wide ? left : wide;
                 const REAL *aj = a + p * g->a_col, *bj = b + p * g->b_row + j * g->b_col;
-                if (g->b_col != 1 || cols < wide || g->m >= PACK_B_FROM) {
+                if (g->packed) bj = (const REAL *)g->packed + j * g->k + p * wide, b_row = wide;
+                else if (g->b_col != 1 || cols < wide || g->m >= PACK_B_FROM) {
                     T(pack)(bj, g->b_row, g->b_col, kc, cols, wide, packed_b);
                     bj = packed_b, b_row = wide;
                 }
