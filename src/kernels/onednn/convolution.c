@@ -1,0 +1,262 @@
+/* convolution.c - float32 convolutions and their gradients by oneDNN.
+**
+** Activations stay as they lie, channels last or first. Weights are given to oneDNN in the order that it likes best: the primitive's state
+** has a reorder from our order into scratch (or from scratch into our order, for their gradient). Weights that are constants are
+** reordered once, when the plan is made. Threads are as in matmul.c: one.
+*/
+#include "kernel.h"
+#include "window.h"
+#include <oneapi/dnnl/dnnl.h>
+#include <string.h>
+
+/* From libgomp, which libdnnl uses; its header comes with compilers only. */
+int omp_get_max_threads(void);
+void omp_set_num_threads(int n);
+
+enum { FORWARD, BACK_DATA, BACK_WEIGHTS };
+enum { X, W, B, Y, Z, ROLES }; /* data, weights, bias, result (or their gradients), what is added to the result */
+
+typedef struct convolution {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    dnnl_primitive_t primitive, reorder;
+    dnnl_memory_t memory[ROLES], plain, scratch; /* plain: weights in our order when W is in oneDNN's */
+    size_t room;                                 /* of the primitive; W lies behind it */
+    void *packed;                                /* constant weights in oneDNN's order */
+    fire_context *ctx;
+    int arg[ROLES];
+} convolution;
+
+#define TRY(call) do { if (!st) st = (call); } while (0)
+
+static void release(fire_context *ctx, void *state) {
+    convolution *s = state;
+    if (!s) return;
+    for (int i = 0; i < ROLES; i++)
+        if (s->memory[i]) dnnl_memory_destroy(s->memory[i]);
+    if (s->plain) dnnl_memory_destroy(s->plain);
+    if (s->scratch) dnnl_memory_destroy(s->scratch);
+    if (s->reorder) dnnl_primitive_destroy(s->reorder);
+    if (s->primitive) dnnl_primitive_destroy(s->primitive);
+    if (s->stream) dnnl_stream_destroy(s->stream);
+    if (s->engine) dnnl_engine_destroy(s->engine);
+    fire_free(ctx, s->packed);
+    fire_free(ctx, s);
+}
+
+/* [n, c, d...] as oneDNN counts dimensions, lying as our data does. */
+static dnnl_status_t data_desc(dnnl_memory_desc_t *desc, const fire_window *w, int64_t channels, const int64_t *size) {
+    dnnl_dims_t dims = {w->n, channels}, strides;
+    int64_t step = w->last ? channels : 1;
+    for (int i = w->rank - 1; i >= 0; i--) dims[2 + i] = size[3 - w->rank + i], strides[2 + i] = step, step *= dims[2 + i];
+    strides[1] = w->last ? 1 : step;
+    strides[0] = w->last ? step : step * channels;
+    return dnnl_memory_desc_create_with_strides(desc, w->rank + 2, dims, dnnl_f32, strides);
+}
+
+/* [group, out, in, k...], the group only where there are several. strides NULL: in any order. */
+static dnnl_status_t weights_desc(dnnl_memory_desc_t *desc, const fire_conv *c, bool any) {
+    dnnl_dims_t dims, strides;
+    const fire_window *w = &c->w;
+    int g = c->group > 1;
+    int64_t per = c->out / c->group, taps = fire_window_count(w->k), step = w->last ? c->in * c->out : 1;
+    if (g) dims[0] = c->group, strides[0] = w->last ? per : per * c->in * taps;
+    dims[g] = per, strides[g] = w->last ? 1 : c->in * taps;
+    dims[g + 1] = c->in, strides[g + 1] = w->last ? c->out : taps;
+    for (int i = w->rank - 1; i >= 0; i--) dims[g + 2 + i] = w->k[3 - w->rank + i], strides[g + 2 + i] = step, step *= dims[g + 2 + i];
+    if (any) return dnnl_memory_desc_create_with_tag(desc, w->rank + 2 + g, dims, dnnl_f32, dnnl_format_tag_any);
+    return dnnl_memory_desc_create_with_strides(desc, w->rank + 2 + g, dims, dnnl_f32, strides);
+}
+
+/* Every oneDNN object that is made here is freed here or kept in s. */
+static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bias, bool relu, bool add, size_t *scratch) {
+    dnnl_memory_desc_t x = NULL, w = NULL, plain = NULL, b = NULL, y = NULL;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+    dnnl_primitive_desc_t desc = NULL, hint = NULL, reorder = NULL;
+    dnnl_status_t st = dnnl_success;
+    dnnl_dims_t stride, dilation, low, high;
+    for (int i = 0; i < c->w.rank; i++) {
+        int d = i + 3 - c->w.rank;
+        stride[i] = c->w.stride[d], dilation[i] = c->w.dilation[d] - 1, low[i] = c->w.low[d];
+        high[i] = (c->w.y[d] - 1) * c->w.stride[d] + (c->w.k[d] - 1) * c->w.dilation[d] + 1 - c->w.x[d] - c->w.low[d]; /* as far as the last window reaches */
+    }
+    TRY(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
+    TRY(dnnl_stream_create(&s->stream, s->engine, dnnl_stream_default_flags));
+    TRY(data_desc(&x, &c->w, c->w.c, c->w.x));
+    TRY(data_desc(&y, &c->w, c->out, c->w.y));
+    TRY(weights_desc(&plain, c, false));
+    TRY(weights_desc(&w, c, true));
+    if (bias) TRY(dnnl_memory_desc_create_with_strides(&b, 1, (dnnl_dims_t){c->out}, dnnl_f32, (dnnl_dims_t){1}));
+    TRY(dnnl_primitive_attr_create(&attr));
+    TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    if (relu || add) {
+        TRY(dnnl_post_ops_create(&ops));
+        if (add) TRY(dnnl_post_ops_append_binary(ops, dnnl_binary_add, y));
+        if (relu) TRY(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0, 0));
+        TRY(dnnl_primitive_attr_set_post_ops(attr, ops));
+    }
+    if (kind == FORWARD)
+        TRY(dnnl_convolution_forward_primitive_desc_create(&desc, s->engine, dnnl_forward_inference, dnnl_convolution_direct, x, w, b, y, stride, dilation, low, high, attr));
+    else
+        TRY(dnnl_convolution_forward_primitive_desc_create(&hint, s->engine, dnnl_forward_training, dnnl_convolution_direct, x, w, NULL, y, stride, dilation, low, high, attr));
+    if (kind == BACK_DATA) TRY(dnnl_convolution_backward_data_primitive_desc_create(&desc, s->engine, dnnl_convolution_direct, x, w, y, stride, dilation, low, high, hint, attr));
+    if (kind == BACK_WEIGHTS) TRY(dnnl_convolution_backward_weights_primitive_desc_create(&desc, s->engine, dnnl_convolution_direct, x, w, b, y, stride, dilation, low, high, hint, attr));
+    TRY(dnnl_primitive_create(&s->primitive, desc));
+    TRY(dnnl_memory_create(&s->memory[X], x, s->engine, DNNL_MEMORY_NONE));
+    TRY(dnnl_memory_create(&s->memory[Y], y, s->engine, DNNL_MEMORY_NONE));
+    if (bias) TRY(dnnl_memory_create(&s->memory[B], b, s->engine, DNNL_MEMORY_NONE));
+    if (add) TRY(dnnl_memory_create(&s->memory[Z], y, s->engine, DNNL_MEMORY_NONE));
+    if (!st) {
+        const_dnnl_memory_desc_t room = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
+        const_dnnl_memory_desc_t best = dnnl_primitive_desc_query_md(desc, kind == BACK_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+        *scratch = s->room = room ? (dnnl_memory_desc_get_size(room) + 63) / 64 * 64 : 0;
+        if (s->room) TRY(dnnl_memory_create(&s->scratch, room, s->engine, DNNL_MEMORY_NONE));
+        TRY(dnnl_memory_create(&s->memory[W], best, s->engine, DNNL_MEMORY_NONE));
+        if (!st && !dnnl_memory_desc_equal(best, plain)) {
+            TRY(dnnl_memory_create(&s->plain, plain, s->engine, DNNL_MEMORY_NONE));
+            bool out = kind == BACK_WEIGHTS;
+            TRY(dnnl_reorder_primitive_desc_create(&reorder, out ? best : plain, s->engine, out ? plain : best, s->engine, NULL));
+            TRY(dnnl_primitive_create(&s->reorder, reorder));
+            *scratch += dnnl_memory_desc_get_size(best);
+        }
+    }
+    dnnl_primitive_desc_t descs[] = {desc, hint, reorder};
+    for (size_t i = 0; i < sizeof descs / sizeof *descs; i++)
+        if (descs[i]) dnnl_primitive_desc_destroy(descs[i]);
+    if (ops) dnnl_post_ops_destroy(ops);
+    if (attr) dnnl_primitive_attr_destroy(attr);
+    dnnl_memory_desc_t mds[] = {x, w, plain, b, y};
+    for (size_t i = 0; i < sizeof mds / sizeof *mds; i++)
+        if (mds[i]) dnnl_memory_desc_destroy(mds[i]);
+    const int args[3][ROLES] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST, DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1},
+                                {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, 0, DNNL_ARG_DIFF_DST, 0},
+                                {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS, DNNL_ARG_DIFF_DST, 0}};
+    memcpy(s->arg, args[kind], sizeof s->arg);
+    return st;
+}
+
+/* Setting a handle allocates nothing and cannot fail. */
+static void turn(convolution *s, void *from, void *to, bool out) {
+    dnnl_memory_t a = out ? s->memory[W] : s->plain, b = out ? s->plain : s->memory[W];
+    dnnl_memory_set_data_handle(a, from);
+    dnnl_memory_set_data_handle(b, to);
+    dnnl_exec_arg_t arg[2] = {{DNNL_ARG_FROM, a}, {DNNL_ARG_TO, b}};
+    dnnl_primitive_execute(s->reorder, s->stream, 2, arg);
+}
+
+/* weights: their numbers when they are constant. */
+static fire_status prepare(fire_context *ctx, fire_call *call, const fire_conv *c, int kind, bool bias, bool relu, bool add, void *weights, size_t *scratch, fire_error *err) {
+    convolution *s = fire_alloc(ctx, 1, sizeof *s, err);
+    if (!s) return FIRE_NOMEM;
+    int threads = omp_get_max_threads();
+    omp_set_num_threads(1);
+    dnnl_status_t st = make(s, c, kind, bias, relu, add, scratch);
+    fire_status result = FIRE_OK;
+    if (st == dnnl_out_of_memory) result = fire_fail(err, FIRE_E_NOMEM, "oneDNN has no memory for a convolution");
+    else if (st) result = fire_fail(err, FIRE_E_UNSUPPORTED, "oneDNN cannot compute a convolution (status %d)", (int)st);
+    else if (weights && s->reorder) {
+        s->packed = fire_alloc(ctx, *scratch - s->room, 1, err);
+        if (!s->packed) result = FIRE_NOMEM;
+        else turn(s, weights, s->packed, false);
+        *scratch = s->room;
+    }
+    omp_set_num_threads(threads);
+    if (result) release(ctx, s);
+    else call->state = s;
+    return result;
+}
+
+static void execute(const fire_call *call, void *x, void *w, void *b, void *y, void *z, bool out) {
+    convolution *s = call->state;
+    dnnl_exec_arg_t arg[ROLES + 1];
+    void *data[ROLES] = {x, w, b, y, z};
+    int n = 0, threads = omp_get_max_threads();
+    if (threads != 1) omp_set_num_threads(1);
+    if (s->reorder) {
+        data[W] = s->packed ? s->packed : (char *)call->scratch + s->room;
+        if (!out && !s->packed) turn(s, w, data[W], false);
+    }
+    for (int i = 0; i < ROLES; i++) {
+        if (!s->memory[i]) continue;
+        dnnl_memory_set_data_handle(s->memory[i], data[i]);
+        arg[n++] = (dnnl_exec_arg_t){s->arg[i], s->memory[i]};
+    }
+    if (s->scratch) {
+        dnnl_memory_set_data_handle(s->scratch, call->scratch);
+        arg[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, s->scratch};
+    }
+    dnnl_primitive_execute(s->primitive, s->stream, n, arg);
+    if (out && s->reorder) turn(s, data[W], w, true);
+    if (threads != 1) omp_set_num_threads(threads);
+}
+
+static const char *decline(fire_context *ctx, const fire_call *call) {
+    if (call->in[0].type != FIRE_F32) return "not float32";
+    return fire_count(&call->out[0].shape) && call->in[0].shape.dim[0] ? NULL : "it is empty";
+}
+static fire_conv sizes(const fire_call *call, int x, int w) {
+    fire_conv c = {0};
+    (void)fire_conv_fit(call->attrs, &call->in[x].shape, &call->in[w].shape, &c, NULL);
+    return c;
+}
+#define KERNEL(symbol, op_name) \
+    const fire_kernel fire_kernel_onednn_##symbol = {.name = "onednn.convolution", .op = op_name, .isa = FIRE_ISA_AVX2, .decline = decline, .prepare = symbol##_prepare, .run = symbol##_run, .release = release}
+
+/* ---- y ---- */
+
+static void *given(const fire_call *call, int i) { return call->n_in > i && call->in[i].type ? call->in[i].data : NULL; }
+
+static fire_status conv_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
+    fire_conv c = sizes(call, 0, 1);
+    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, false, false, call->in[1].data, scratch, err);
+}
+static void conv_run(const fire_call *call) { execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, NULL, false); }
+KERNEL(conv, "Conv");
+
+static fire_status fused_conv_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
+    fire_conv c = sizes(call, 0, 1);
+    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, *((const fire_window_attrs *)call->attrs)->activation, call->n_in > 3 && call->in[3].type, call->in[1].data, scratch, err);
+}
+static void fused_conv_run(const fire_call *call) { execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, given(call, 3), false); }
+KERNEL(fused_conv, "FusedConv");
+
+/* ---- dx ---- */
+
+static fire_status conv_grad_x_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
+    fire_conv c = sizes(call, 2, 1);
+    return prepare(ctx, call, &c, BACK_DATA, false, false, false, call->in[1].data, scratch, err);
+}
+static void conv_grad_x_run(const fire_call *call) { execute(call, call->out[0].data, call->in[1].data, NULL, call->in[0].data, NULL, false); }
+KERNEL(conv_grad_x, "ConvGradX");
+
+/* ---- dw, db ---- */
+
+static fire_status conv_grad_w_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
+    fire_conv c = sizes(call, 0, 2);
+    return prepare(ctx, call, &c, BACK_WEIGHTS, ((const fire_window_attrs *)call->attrs)->bias, false, false, NULL, scratch, err);
+}
+static void conv_grad_w_run(const fire_call *call) { execute(call, call->in[0].data, call->out[0].data, call->out[1].data, call->in[1].data, NULL, true); }
+KERNEL(conv_grad_w, "ConvGradW");
+
+/* ---- the transposed convolution: dx of the convolution that it undoes, then the bias ---- */
+
+static fire_status conv_transpose_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
+    fire_conv c = {0};
+    (void)fire_conv_transpose_fit(call->attrs, &call->in[0].shape, &call->in[1].shape, &c, NULL);
+    return prepare(ctx, call, &c, BACK_DATA, false, false, false, call->in[1].data, scratch, err);
+}
+static void conv_transpose_run(const fire_call *call) {
+    const fire_shape *s = &call->out[0].shape;
+    bool last = ((const fire_window_attrs *)call->attrs)->channels_last;
+    const float *b = given(call, 2);
+    float *y = call->out[0].data;
+    execute(call, y, call->in[1].data, NULL, call->in[0].data, NULL, false);
+    if (!b) return;
+    int64_t channels = s->dim[last ? s->rank - 1 : 1], count = fire_count(s), places = count / s->dim[0] / channels;
+    for (int64_t i = 0; i < count && last; i += channels)
+        for (int64_t j = 0; j < channels; j++) y[i + j] += b[j];
+    for (int64_t i = 0; i < count && !last; i += places)
+        for (int64_t j = 0; j < places; j++) y[i + j] += b[i / places % channels];
+}
+KERNEL(conv_transpose, "ConvTranspose");
