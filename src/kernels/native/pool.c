@@ -1,0 +1,63 @@
+/* pool.c - MaxPool, AveragePool and their gradients. Channels last: the inner loops run over channels. With channels first each channel is
+** taken for a row of one channel. */
+#include "vector.h"
+#include "window.h"
+
+enum { TAPS = 128, BLOCK = 64 }; /* numbers of a window; channels at a time */
+
+/* The taps of a window that lie in x: offsets in elements from the start of the row of n. Gives back how many. */
+static int taps_of(const fire_window *w, const int64_t y[3], int64_t channels, int64_t at[TAPS]) {
+    int n = 0;
+    int64_t k[3], from;
+    for (k[0] = 0; k[0] < w->k[0]; k[0]++)
+        for (k[1] = 0; k[1] < w->k[1]; k[1]++)
+            for (k[2] = 0; k[2] < w->k[2]; k[2]++)
+                if ((from = fire_window_tap(w, y, k)) >= 0) at[n++] = from * channels;
+    return n;
+}
+
+/* What a mean is divided by, with padding or without. */
+static int64_t divisor(const fire_window *w, const int64_t y[3]) {
+    int64_t all = 1;
+    for (int d = 0; d < 3; d++) {
+        int64_t n = 0;
+        for (int64_t k = 0; k < w->k[d]; k++) {
+            int64_t i = y[d] * w->stride[d] + k * w->dilation[d] - w->low[d];
+            n += i >= -w->low[d] && i < w->x[d] + w->high[d];
+        }
+        all *= n;
+    }
+    return all;
+}
+
+#define BODY "pool_body.h"
+#include "both.h"
+
+static const char *decline(const fire_call *call, int x) {
+    const fire_window_attrs *t = call->attrs;
+    fire_window w;
+    if (call->in[0].type != FIRE_F32 && call->in[0].type != FIRE_F64) return "the type is not a float";
+    if (fire_pool_fit(t, &call->in[x].shape, &w, NULL) || w.k[0] > TAPS || w.k[1] > TAPS || w.k[2] > TAPS || fire_window_count(w.k) > TAPS) return "the window is large";
+    return NULL;
+}
+static const char *decline_x(fire_context *ctx, const fire_call *call) { return decline(call, 0); }
+static const char *decline_second(fire_context *ctx, const fire_call *call) { return decline(call, 1); }
+
+static fire_window window_of(const fire_call *call, int x) {
+    fire_window w = {0};
+    (void)fire_pool_fit(call->attrs, &call->in[x].shape, &w, NULL);
+    if (!w.last) w.n *= w.c, w.c = 1;
+    return w;
+}
+
+#define KERNEL(symbol, op_name, x, decline_)                                                                                                                          \
+    static void symbol##_run(const fire_call *call) {                                                                                                                 \
+        fire_window w = window_of(call, x);                                                                                                                           \
+        if (call->in[0].type == FIRE_F32) symbol##_f32(&w, call->attrs, call->in[0].data, call->in[1].data, call->out[0].data);                                       \
+        else symbol##_f64(&w, call->attrs, call->in[0].data, call->in[1].data, call->out[0].data);                                                                    \
+    }                                                                                                                                                                 \
+    const fire_kernel FIRE_ISA_NAME(fire_kernel_native_##symbol) = {.name = "native." FIRE_ISA_TEXT ".pool", .op = op_name, .isa = FIRE_ISA_LEVEL, .decline = decline_, .run = symbol##_run}
+KERNEL(max_pool, "MaxPool", 0, decline_x);
+KERNEL(max_pool_grad, "MaxPoolGrad", 0, decline_x);
+KERNEL(average_pool, "AveragePool", 0, decline_x);
+KERNEL(average_pool_grad, "AveragePoolGrad", 1, decline_second);
