@@ -472,6 +472,11 @@ FIRE_API fire_status fire_network_set_note(fire_network *net, const char *key, c
 ** temporary file, sync and rename, the manifest last: a crash leaves the old checkpoint or the new. */
 FIRE_API fire_status fire_save_checkpoint(const fire_network *net, const char *dir, fire_error *err);
 
+/* fire_function_shapes - types and shapes of what the program of a Function layer or loss (src/function.h) gives for inputs of these types and shapes (-1:
+** the batch), into out[capacity]; data is not looked at. For front ends that trace functions. */
+FIRE_API fire_status fire_function_shapes(fire_context *ctx, fire_type type, const char *body, int32_t n_in, const fire_tensor *in,
+                                          int32_t capacity, fire_tensor *out, int32_t *n_out, fire_error *err);
+
 /* ---- looking inside ------------------------------------------------------------ */
 
 /* fire_write - receives text piece by piece. */

@@ -123,6 +123,9 @@ static bool next_pair(const char **text, pair *p) {
     return true;
 }
 
+/* Bytes of a text in the struct. */
+static size_t text_size(const fire_attr *a) { return a->max ? (size_t)a->max + 1 : FIRE_ATTR_TEXT_SIZE; }
+
 static bool has_range(const fire_attr *a) { return a->min != 0 || a->max != 0; }
 
 static fire_status out_of_range(const char *who, const fire_attr *a, const char *value, fire_error *err) {
@@ -170,8 +173,8 @@ static fire_status read_value(const char *who, const fire_attr *a, void *mem, co
     }
     case FIRE_ATTR_TEXT: {
         size_t n = strlen(text);
-        if (n >= FIRE_ATTR_TEXT_SIZE)
-            return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is %zu bytes long, expected at most %d", who, a->name, n, FIRE_ATTR_TEXT_SIZE - 1);
+        if (n >= text_size(a))
+            return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is %zu bytes long, expected at most %zu", who, a->name, n, text_size(a) - 1);
         if (a->choices) {
             const char *c = a->choices;
             for (;; c++) {
@@ -181,7 +184,7 @@ static fire_status read_value(const char *who, const fire_attr *a, void *mem, co
                 if (!*c) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected one of %s", who, a->name, shown, a->choices);
             }
         }
-        memset(to, 0, FIRE_ATTR_TEXT_SIZE);
+        memset(to, 0, text_size(a));
         memcpy(to, text, n);
         return FIRE_OK;
     }
@@ -226,7 +229,7 @@ static void defaults(const fire_attr *attrs, void *mem) {
         case FIRE_ATTR_INT: memcpy(to, &whole, sizeof whole); break;
         case FIRE_ATTR_FLOAT: memcpy(to, &a->value, sizeof a->value); break;
         case FIRE_ATTR_BOOL: memcpy(to, &flag, sizeof flag); break;
-        case FIRE_ATTR_TEXT: snprintf(to, FIRE_ATTR_TEXT_SIZE, "%s", a->text ? a->text : ""); break;
+        case FIRE_ATTR_TEXT: snprintf(to, text_size(a), "%s", a->text ? a->text : ""); break;
         case FIRE_ATTR_INTS: case FIRE_ATTR_FLOATS: {
             fire_attr free_range = *a; /* a default may lie outside of the range: -1 for "not given" */
             free_range.min = free_range.max = 0;
@@ -277,7 +280,7 @@ fire_status fire_attrs_read(const char *who, const fire_attr *attrs, void *mem, 
             rest[used += n] = 0;
             continue;
         }
-        char value[2 * FIRE_ATTR_TEXT_SIZE + 2]; /* every character escaped, and the quotes */
+        char value[2 * FIRE_ATTR_LONGEST + 2]; /* every character escaped, and the quotes */
         size_t n = 0;
         bool quoted = *p.value == '"';
         if (p.n_value >= sizeof value) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is %zu bytes long", who, a->name, p.n_value);
@@ -356,12 +359,12 @@ static void put_value(sink *s, const fire_attr *a, const void *mem) {
 /* Whether the attribute at `mem` equals its default. */
 static bool is_default(const fire_attr *a, const void *mem) {
     const void *x = (const char *)mem + a->offset;
-    union { int64_t whole; double number; bool flag; char text[FIRE_ATTR_TEXT_SIZE]; fire_ints ints; fire_floats floats; } d = {0};
+    union { int64_t whole; double number; bool flag; fire_ints ints; fire_floats floats; } d = {0};
+    if (a->type == FIRE_ATTR_TEXT) return !strcmp(x, a->text ? a->text : "");
     fire_attr one[2] = {*a, {0}};
     one[0].offset = 0;
     defaults(one, &d);
     switch (a->type) {
-    case FIRE_ATTR_TEXT: return !strcmp(x, d.text);
     case FIRE_ATTR_INTS: return ((const fire_ints *)x)->n == d.ints.n && !memcmp(((const fire_ints *)x)->v, d.ints.v, (size_t)d.ints.n * sizeof *d.ints.v);
     case FIRE_ATTR_FLOATS: return ((const fire_floats *)x)->n == d.floats.n && !memcmp(((const fire_floats *)x)->v, d.floats.v, (size_t)d.floats.n * sizeof *d.floats.v);
     case FIRE_ATTR_BOOL: return *(const bool *)x == d.flag;

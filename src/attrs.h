@@ -11,6 +11,7 @@ typedef enum fire_attr_type { FIRE_ATTR_INT, FIRE_ATTR_FLOAT, FIRE_ATTR_BOOL, FI
 
 /* How each type lies in the struct: int64_t, double, bool, char[FIRE_ATTR_TEXT_SIZE], fire_ints, fire_floats. */
 #define FIRE_ATTR_TEXT_SIZE 1024
+#define FIRE_ATTR_LONGEST 8192 /* of a text whose row has max: char[max + 1] */
 typedef struct fire_ints { int32_t n; int64_t v[32]; } fire_ints;
 typedef struct fire_floats { int32_t n; double v[64]; } fire_floats;
 
@@ -18,7 +19,7 @@ typedef struct fire_attr {
     const char *name;          /* ONNX's name for operators, Keras' for layers; NULL ends a table */
     fire_attr_type type;
     size_t offset;             /* in the struct of attributes */
-    double value, min, max;    /* default and range of INT, FLOAT, BOOL and of each element of INTS and FLOATS; 0, 0: no range */
+    double value, min, max;    /* default and range of INT, FLOAT, BOOL and of each element of INTS and FLOATS; 0, 0: no range. max of TEXT: its bytes at most, 0: the usual */
     const char *text;          /* default of TEXT ("" if NULL), INTS or FLOATS ("[1,1]"; NULL: empty) */
     const char *choices;       /* TEXT: allowed words separated by '|', NULL: any */
     const char *help;

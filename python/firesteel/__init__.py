@@ -9,15 +9,15 @@ Training on Spark is in firesteel.spark.
 """
 from __future__ import annotations
 
-from . import _core, callbacks, constraints, errors, initializers, layers, losses, metrics, optimizers, regularizers, utils
+from . import _core, callbacks, constraints, errors, initializers, layers, losses, metrics, ops, optimizers, regularizers, utils
 from .errors import FiresteelError
 from .history import History
-from .layers import Input
+from .layers import Input, Layer
 from .models import Model, Sequential, context, load, set_threads
 
 __version__ = _core.version()
-__all__ = ["FiresteelError", "History", "Input", "Model", "Sequential", "callbacks", "constraints", "context", "errors", "explain", "initializers", "layers", "load",
-           "losses", "metrics", "optimizers", "regularizers", "set_threads", "utils"]
+__all__ = ["FiresteelError", "History", "Input", "Layer", "Model", "Sequential", "callbacks", "constraints", "context", "errors", "explain", "initializers",
+           "layers", "load", "losses", "metrics", "ops", "optimizers", "regularizers", "set_threads", "utils"]
 
 
 def explain(code: int | str) -> str:

@@ -193,7 +193,50 @@ static PyObject *core_schedule(PyObject *module, PyObject *args) {
     return fire_schedule_rate(text, step, &rate, &err) ? raise_error(&err) : PyFloat_FromDouble(rate);
 }
 
+/* core_function_shapes - (context, type, body, [(type, shape)]) to [(type, shape)] of what the program gives; -1 is the batch. */
+static PyObject *core_function_shapes(PyObject *module, PyObject *args) {
+    module_state *m = PyModule_GetState(module);
+    Context *context;
+    int type;
+    const char *body;
+    PyObject *inputs;
+    fire_tensor in[64], out[32];
+    fire_error err;
+    int32_t n_out = 0;
+    if (!PyArg_ParseTuple(args, "O!isO:function_shapes", m->context, &context, &type, &body, &inputs)) return NULL;
+    Py_ssize_t n = PySequence_Size(inputs);
+    if (n > 64) PyErr_SetString(PyExc_ValueError, "more than 64 inputs and weights");
+    if (n < 0 || n > 64) return NULL;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *item = PySequence_GetItem(inputs, i), *dims;
+        int of;
+        in[i] = (fire_tensor){0};
+        int ok = item && PyArg_ParseTuple(item, "iO:function_shapes", &of, &dims) && PySequence_Size(dims) <= FIRE_MAX_RANK;
+        for (Py_ssize_t d = 0; ok && d < PySequence_Size(dims); d++) {
+            PyObject *size = PySequence_GetItem(dims, d);
+            in[i].shape.dim[in[i].shape.rank++] = size ? PyLong_AsLongLong(size) : -1;
+            Py_XDECREF(size);
+            ok = !PyErr_Occurred();
+        }
+        Py_XDECREF(item);
+        if (!ok) {
+            if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "a shape has too many dimensions");
+            return NULL;
+        }
+        in[i].type = (fire_type)of;
+    }
+    if (fire_function_shapes(context->ctx, (fire_type)type, body, (int32_t)n, in, 32, out, &n_out, &err)) return raise_error(&err);
+    PyObject *list = PyList_New(0);
+    for (int32_t k = 0; list && k < n_out; k++) {
+        PyObject *dims = shape_tuple(&out[k].shape), *item = dims ? Py_BuildValue("iN", (int)out[k].type, dims) : NULL;
+        if (!item || PyList_Append(list, item)) Py_CLEAR(list);
+        Py_XDECREF(item);
+    }
+    return list;
+}
+
 static PyMethodDef core_methods[] = {
+    {"function_shapes", core_function_shapes, METH_VARARGS, NULL},
     {"version", core_version, METH_NOARGS, NULL},
     {"explain", core_explain, METH_VARARGS, NULL},
     {"codes", core_codes, METH_NOARGS, NULL},

@@ -23,7 +23,39 @@ class Node:
         self.outputs = [SymbolicTensor(self, k) for k in range(n_out)]
 
 
-class SymbolicTensor:
+class Arithmetic:
+    """Python's operators, by the functions of fire.ops. There is nothing to branch on: values are known only when the engine runs."""
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise errors.make(1001, "Python cannot branch on a tensor, whose value is known only when the engine runs; use ops.where")
+
+    def __add__(self, other: Any) -> Any: return _ops().add(self, other)
+    def __radd__(self, other: Any) -> Any: return _ops().add(other, self)
+    def __sub__(self, other: Any) -> Any: return _ops().subtract(self, other)
+    def __rsub__(self, other: Any) -> Any: return _ops().subtract(other, self)
+    def __mul__(self, other: Any) -> Any: return _ops().multiply(self, other)
+    def __rmul__(self, other: Any) -> Any: return _ops().multiply(other, self)
+    def __truediv__(self, other: Any) -> Any: return _ops().divide(self, other)
+    def __rtruediv__(self, other: Any) -> Any: return _ops().divide(other, self)
+    def __pow__(self, other: Any) -> Any: return _ops().power(self, other)
+    def __matmul__(self, other: Any) -> Any: return _ops().matmul(self, other)
+    def __neg__(self) -> Any: return _ops().negative(self)
+    def __abs__(self) -> Any: return _ops().absolute(self)
+    def __lt__(self, other: Any) -> Any: return _ops().less(self, other)
+    def __le__(self, other: Any) -> Any: return _ops().less_equal(self, other)
+    def __gt__(self, other: Any) -> Any: return _ops().greater(self, other)
+    def __ge__(self, other: Any) -> Any: return _ops().greater_equal(self, other)
+    def __getitem__(self, key: Any) -> Any: return _ops().getitem(self, key)
+
+
+def _ops() -> Any:
+    from . import ops
+    return ops
+
+
+class SymbolicTensor(Arithmetic):
     """Output k of a node: what Keras calls a KerasTensor. `shape` has None for the batch."""
 
     def __init__(self, node: Node, k: int, shape: tuple[int | None, ...] | None = None) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from . import _core, _graph as graph, _weights, errors
-from ._text import Named, attrs_text, parse_attrs
+from . import _core, _graph as graph, _weights, errors, ops
+from ._text import Named, attrs_text, parse_attrs, text_of
 from .constraints import Constraint
 from .initializers import Initializer
 from .regularizers import Regularizer
@@ -59,7 +59,8 @@ class Layer(Named):
     kinds: ClassVar[dict[str, type[Layer]]] = {}
 
     def __init_subclass__(cls) -> None:
-        Layer.kinds[cls.__name__] = cls
+        if not hasattr(cls, "call"):  # a layer of the engine
+            Layer.kinds[cls.__name__] = cls
 
     def __init__(self, name: str | None = None, trainable: bool = True, **attrs: Any) -> None:
         super().__init__(**attrs)
@@ -77,7 +78,31 @@ class Layer(Named):
     @property
     def kind(self) -> str:
         """The engine's name of the layer's class."""
-        return type(self).__name__
+        return "Function" if hasattr(self, "call") else type(self).__name__
+
+    def add_weight(self, shape: Sequence[int], initializer: Any = "glorot_uniform", trainable: bool = True, name: str | None = None, regularizer: Any = None,
+                   constraint: Any = None) -> Any:
+        """In build of a custom layer: one more weight, to be used in call."""
+        made = self.__dict__.setdefault("_own_weights", [])
+        texts = {what: None if value is None else text_of(value, what) for what, value in
+                 (("initializer", initializer), ("regularizer", regularizer), ("constraint", constraint))}
+        sizes = tuple(int(n) for n in shape)
+        made.append(ops.Weight(name or f"weight_{len(made)}", sizes, {"shape": sizes, "trainable": None if trainable else False, **texts}))
+        return made[-1]
+
+    def build(self, input_shape: Any) -> None:
+        """Custom layers add their weights here."""
+
+    def _written(self, shapes: Sequence[Sequence[int | None]], dtype: str = "float32") -> None:
+        """Of a custom layer: run build and call once on inputs of these shapes, and keep the program."""
+        if not hasattr(self, "call") or "body" in self._attrs:
+            return
+        self.build(tuple(shapes[0]) if len(shapes) == 1 else [tuple(shape) for shape in shapes])
+        kind, own = 1 if dtype == "float32" else 11, self.__dict__.get("_own_weights", [])
+        body, n_out = ops.trace(self.call, kind, [(kind, [-1 if n is None else n for n in shape]) for shape in shapes], own, type(self).__name__)
+        lines = ";".join(f"{w.name} {attrs_text(w._attrs)}" for w in own)
+        self._attrs.update(body=body, weights=lines or None)
+        self._n_out = n_out
 
     def _attrs_text(self) -> str:
         text = attrs_text(self._attrs)
@@ -97,11 +122,13 @@ class Layer(Named):
 
     def _outputs(self) -> int:
         """Number of tensors that a call gives."""
-        return 1
+        return int(self.__dict__.get("_n_out", 1))
 
     def __call__(self, *inputs: Any, initial_state: Any = None) -> Any:
         """Call the layer on a tensor, or on several as its kind takes them; calling it again shares its weights. Gives a tensor, or a list."""
         tensors = graph.tensors_of([*inputs, *([] if initial_state is None else [initial_state])], self.kind)
+        if hasattr(self, "call"):
+            self._written([t.shape for t in tensors])
         node = graph.Node(self, tensors, self._outputs())
         return node.outputs[0] if len(node.outputs) == 1 else node.outputs
 
@@ -174,7 +201,7 @@ class Layer(Named):
         return layer
 
 
-class Input(Layer):
+class Input(Layer, graph.Arithmetic):
     """The shape of one row, without the batch: Input((28, 28)). May come first in a Sequential; without it the data decides. Layers can be
     called on it: Dense(3)(Input((4,)))."""
 
@@ -188,6 +215,25 @@ class Input(Layer):
             self._tensor = graph.Node(self, []).outputs[0]
             self._tensor._shape = (None, *self._attrs["shape"])
         return self._tensor
+
+
+class Function(Layer):
+    """Operators over inputs and weights, as a program of the engine: what custom layers are when they come out of a file."""
+
+    def __init__(self, body: str, weights: str = "", name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, body=body, weights=weights or None)
+
+
+class Lambda(Layer):
+    """A Python function over fire.ops as a layer without weights. The function runs once; what it wrote runs in the engine."""
+
+    def __init__(self, function: Any, name: str | None = None) -> None:
+        super().__init__(name)
+        self._function = function
+
+    def call(self, *inputs: Any) -> Any:
+        """The function."""
+        return self._function(*inputs)
 
 
 class Dense(Layer):

@@ -189,3 +189,10 @@ class SmoothL1Loss(Loss):
 
     def __init__(self, beta: float = 1.0, reduction: str | None = "sum_over_batch_size") -> None:
         super().__init__(reduction, beta=beta)
+
+
+class Function(Loss):
+    """Operators over y_true and y_pred, as a program of the engine: what a custom loss is when it comes out of a file."""
+
+    def __init__(self, body: str, reduction: str | None = "sum_over_batch_size") -> None:
+        super().__init__(reduction, body=body)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import _core, _graph as graph, _weights as weights, data as rows, errors, losses as loss_classes, metrics as metric_classes, optimizers as optimizer_classes
+from . import _core, _graph as graph, _weights as weights, data as rows, errors, losses as loss_classes, metrics as metric_classes, ops, optimizers as optimizer_classes
 from ._progress import Progress
 from ._graph import Node, SymbolicTensor
 from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_of, value_text
@@ -290,12 +290,24 @@ class Model:
         if loss is None:
             raise errors.make(1007, "compile: no loss; give one, for example loss='sparse_categorical_crossentropy'")
         names = self.output_names if self.built else [""]
-        texts = [text_of(one, "loss") for one in _per_output(loss, names, "loss")]
+        texts = [self._loss_text(one, k) for k, one in enumerate(_per_output(loss, names, "loss"))]
         if loss_weights is not None:
             factors = _per_output(loss_weights, names, "loss_weights")
             texts = [text if factor is None else f"{text} loss_weight={float(factor)!r}" for text, factor in zip(texts, factors)]
         self._net.compile(text_of(optimizer, "optimizer"), "\n".join(texts), "\n".join(_metric_texts(metrics, names)) or None)
         self._after_compile(optimizer, loss)
+
+    def _loss_text(self, loss: Any, output: int) -> str:
+        """A loss's text; a Python function over fire.ops is run once, and is its program."""
+        if isinstance(loss, (str, Named)) or not callable(loss):
+            return text_of(loss, "loss")
+        if not self.built:
+            raise errors.make(1006, "compile: a custom loss needs a model whose shape is known; begin it with an Input or build it")
+        kind, shape = self._net.info()["type"], self._net.parts(True)[output][1]
+        body, n_out = ops.trace(loss, kind, [(kind, shape), (kind, shape)], [], getattr(loss, "__name__", "loss"))
+        if n_out != 1:
+            raise errors.make(1001, f"compile: the custom loss gave {n_out} tensors; expected one value per row")
+        return f"Function {attrs_text({'body': body})}"
 
     def _after_compile(self, optimizer: Any, loss: Any) -> None:
         info = self._net.info()
@@ -306,7 +318,7 @@ class Model:
         if optimizer is not None:
             optimizer._net = self._net
         self.optimizer = optimizer
-        if isinstance(loss, (Named, list, tuple, dict)):
+        if isinstance(loss, (Named, list, tuple, dict)) or callable(loss):
             self.loss = loss
         elif "\n" in info["loss"]:
             self.loss = info["loss"].splitlines()
@@ -646,6 +658,10 @@ class Sequential(Model):
             raise errors.make(1001, f"add: {layer!r} is not a layer of firesteel.layers")
         if layer._net is not None:
             raise errors.make(1001, f"add: layer {layer.name} is already in a model; make another, or clone the model")
+        if hasattr(layer, "call"):
+            if not self.built:
+                raise errors.make(1006, f"add: the custom layer {type(layer).__name__} needs a model whose shape is known; begin it with an Input")
+            layer._written([self.output_shape], self.dtype)
         adapted = layer.__dict__.get("_adapted_shape")
         if adapted is not None and not self._all:
             self._net.add("Input", attrs_text({"shape": adapted}))

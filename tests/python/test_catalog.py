@@ -16,7 +16,7 @@ BASES = {"Layer", "Loss", "Metric", "Optimizer", "Initializer", "LearningRateSch
 def test_all_are_there():
     for kind, module in MODULES.items():
         ours = {name for name, thing in vars(module).items() if inspect.isclass(thing) and issubclass(thing, Named) and thing.__module__ == module.__name__}
-        assert ours - BASES == {entry["name"] for entry in CATALOG if entry["kind"] == kind}, kind
+        assert ours - BASES - {"Lambda"} == {entry["name"] for entry in CATALOG if entry["kind"] == kind}, kind
 
 
 @pytest.mark.parametrize("entry", CATALOG, ids=lambda entry: f"{entry['kind']}-{entry['name']}")
