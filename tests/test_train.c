@@ -32,6 +32,10 @@ static fire_status make_network(fire_context *ctx, fire_type type, const char *c
 static const char *const mlp[] = {"Dense units=16 activation=relu", "Dense units=3 activation=softmax", NULL};
 static const char *const dropped[] = {"Dense units=16 activation=relu", "Dropout rate=0.3", "Dense units=3 activation=softmax", NULL};
 static const char *const regression[] = {"Dense units=8 activation=tanh", "Dense units=1", NULL};
+/* Everything that an update can have around its rule, and moments of the batch, which slices and workers share. */
+static const char *const held[] = {"Dense units=16 activation=tanh kernel_regularizer=\"L1L2 l1=0.001 l2=0.002\" bias_constraint=\"MinMaxNorm max_value=0.5\"",
+                                   "BatchNormalization momentum=0.8 gamma_constraint=NonNeg", "Dropout rate=0.2", "Dense units=3 activation=softmax kernel_regularizer=OrthogonalRegularizer", NULL};
+static const char *const normed[] = {"Dense units=16 activation=tanh", "BatchNormalization momentum=0.8", "Dense units=3 activation=softmax", NULL};
 #define SCCE "sparse_categorical_crossentropy"
 
 /* All weights as doubles. */
@@ -171,14 +175,44 @@ static void threads_and_kernels_agree(void **state) {
     assert_memory_equal(&one, &w, sizeof w); /* two fits of two epochs are one of four */
 }
 
+/* Batch moments are those of the whole batch however many threads share it, and so are moving averages. */
+static void batch_moments(void **state) {
+    static weights one, w;
+    fit_with(&(fire_config){.threads = 1}, FIRE_F64, normed, 200, false, &one, 1);
+    for (int32_t threads = 2; threads <= 4; threads++) {
+        fit_with(&(fire_config){.threads = threads}, FIRE_F64, normed, 200, false, &w, 1);
+        assert_true(difference(&one, &w) < 1e-9);
+    }
+    /* By hand: one step that changes no weight moves the averages by a fifth of the way to the moments of what comes in. */
+    static const char *const alone[] = {"BatchNormalization momentum=0.8", "Dense units=3 activation=softmax", NULL};
+    fixture f;
+    begin_with(&f, FIRE_F64, alone, "SGD learning_rate=0", SCCE, &(fire_config){.threads = 3});
+    fire_fit_options o = options(1, ROWS);
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    for (int k = 0; k < WIDTH; k++) {
+        double mean = 0, variance = 0;
+        for (int i = 0; i < ROWS; i++) mean += f.t.x[i][k] / ROWS;
+        for (int i = 0; i < ROWS; i++) variance += (f.t.x[i][k] - mean) * (f.t.x[i][k] - mean) / ROWS;
+        fire_weight_info info;
+        OK(fire_network_weight(f.net, 2, &info, err_));
+        assert_true(fabs(fire_get(&info.value, k) - 0.2 * mean) < 1e-12);
+        OK(fire_network_weight(f.net, 3, &info, err_));
+        assert_true(fabs(fire_get(&info.value, k) - (0.8 + 0.2 * variance)) < 1e-12);
+    }
+    end(&f);
+}
+
 static void reproducible_threads(void **state) {
     static weights one, w;
-    fit_with(&(fire_config){.threads = 1}, FIRE_F32, dropped, 100, true, &one, 1);
-    for (int32_t threads = 2; threads <= 4; threads++) {
-        fit_with(&(fire_config){.threads = threads}, FIRE_F32, dropped, 100, true, &w, 1);
-        assert_memory_equal(&one, &w, sizeof w);
+    for (int k = 0; k < 2; k++) {
+        fit_with(&(fire_config){.threads = 1}, FIRE_F32, k ? held : dropped, 100, true, &one, 1);
+        for (int32_t threads = 2; threads <= 4; threads++) {
+            fit_with(&(fire_config){.threads = threads}, FIRE_F32, k ? held : dropped, 100, true, &w, 1);
+            assert_memory_equal(&one, &w, sizeof w);
+        }
     }
 }
+
 
 static void weighted(void **state) {
     /* All weights 3 at a third of the rate is no weights, with plain SGD; class weights likewise; and the two multiply. */
@@ -537,6 +571,30 @@ static void workers_equal_one(void **state) {
         }
 }
 
+/* The same where workers share moments of the batch; with penalties, constraints, clipping and averages around the update. */
+static void workers_share_moments(void **state) {
+    static weights one;
+    for (int32_t size = 1; size <= 4; size++) {
+        job *j = new_job(FIRE_F64, normed, ROWS, 3);
+        j->split = size == 3;
+        run_job(j, size, size == 2 ? 2 : 1);
+        all_ok(j, size);
+        if (size == 1) one = j->w[0];
+        assert_true(difference(&one, &j->w[0]) < 1e-9);
+        free_job(j);
+    }
+    for (int32_t size = 1; size <= 3; size++) {
+        static const char *const tight[] = {"Dense units=16 activation=tanh kernel_regularizer=L2 bias_constraint=UnitNorm", "BatchNormalization", "Dense units=3 activation=softmax", NULL};
+        job *j = new_job(FIRE_F64, tight, ROWS, 4);
+        j->optimizer = "Lamb clipnorm=0.1 weight_decay=0.01 use_ema=1 gradient_accumulation_steps=2";
+        run_job(j, size, 1);
+        all_ok(j, size);
+        if (size == 1) one = j->w[0];
+        assert_true(difference(&one, &j->w[0]) < 1e-9);
+        free_job(j);
+    }
+}
+
 /* More shards than ranks outside of the reproducible mode, and ranks that train on rows of their own without a deal: full batches are the same. */
 static void other_shards(void **state) {
     static weights one;
@@ -562,29 +620,40 @@ static void other_shards(void **state) {
 }
 
 /* A checkpoint goes on where it was written: four epochs, or two, a load, and two more, give the same bits. */
-static void goes_on_from_a_checkpoint(void **state) {
+static void goes_on(const char *optimizer, fire_type type) {
     static weights whole, parts;
     char dir[] = "/tmp/fire-train-XXXXXX", command[64];
     assert_non_null(mkdtemp(dir));
     fixture f;
-    begin_with(&f, FIRE_F32, dropped, "Adam learning_rate=0.01", SCCE, NULL);
+    begin_with(&f, type, held, optimizer, SCCE, NULL);
     fire_fit_options o = options(4, 50);
     OK(fire_fit(f.net, f.data, &o, NULL, err_));
     read_weights(f.net, &whole);
     end(&f);
-    begin_with(&f, FIRE_F32, dropped, "Adam learning_rate=0.01", SCCE, NULL);
+    begin_with(&f, type, held, optimizer, SCCE, NULL);
     o.epochs = 2, o.checkpoint_dir = dir;
     OK(fire_fit(f.net, f.data, &o, NULL, err_));
-    fire_network_free(f.net);
-    f.net = NULL;
-    OK(fire_load(f.ctx, dir, &f.net, err_));
-    o.epochs = 4, o.initial_epoch = 2;
-    OK(fire_fit(f.net, f.data, &o, NULL, err_));
-    read_weights(f.net, &parts);
-    assert_memory_equal(&whole, &parts, sizeof whole);
+    for (int k = 0; k < 2; k++) { /* the checkpoint of an epoch, and one of a fit that has ended */
+        fire_network *again = NULL;
+        if (k) OK(fire_save_checkpoint(f.net, dir, err_));
+        OK(fire_load(f.ctx, dir, &again, err_));
+        o.epochs = 4, o.initial_epoch = 2, o.checkpoint_dir = NULL;
+        OK(fire_fit(again, f.data, &o, NULL, err_));
+        read_weights(again, &parts);
+        fire_network_free(again);
+        if (memcmp(&whole, &parts, sizeof whole)) fail_msg("%s: two epochs and two more are not four (%s)", optimizer, k ? "saved at the end" : "saved by fit");
+    }
     end(&f);
     snprintf(command, sizeof command, "rm -r %s", dir);
     assert_int_equal(system(command), 0);
+}
+
+static void goes_on_from_a_checkpoint(void **state) {
+    static const char *const settings[] = {"SGD momentum=0.9 nesterov=1", "RMSprop centered=1 momentum=0.5", "Adam amsgrad=1 use_ema=1 ema_overwrite_frequency=5", "Adam use_ema=1 ema_momentum=0.5",
+        "Nadam gradient_accumulation_steps=4 clipvalue=0.01", "SGD global_clipnorm=0.1 weight_decay=0.1 exclude_from_weight_decay=bias|gamma",
+        "SGD momentum=0.9 learning_rate=\"OneCycleLR max_lr=0.1 total_steps=30\"", "Adam learning_rate=\"PiecewiseConstantDecay boundaries=[7,20] values=[0.01,0.02,0.001]\""};
+    for (const fire_optim *const *p = fire_optims; *p; p++) goes_on((*p)->name, FIRE_F32);
+    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) goes_on(settings[k], k % 2 ? FIRE_F32 : FIRE_F64);
 }
 
 /* Mini-batches: the same table and number of workers give the same bits, however rows arrive; every epoch counts each row once. */
@@ -614,7 +683,7 @@ static void reproducible_workers(void **state) {
     told heard = {0};
     static const int32_t cases[][2] = {{1, 1}, {1, 2}, {1, 3}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {4, 1}, {4, 2}, {5, 1}, {8, 1}};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-        job *j = new_job(FIRE_F32, dropped, 60, 2);
+        job *j = new_job(FIRE_F32, held, 60, 2);
         j->split = (int)c % 4, j->reproducible = j->validation = true, j->shards = 8;
         run_job(j, cases[c][0], cases[c][1]);
         all_ok(j, cases[c][0]);
@@ -669,13 +738,13 @@ static fire_status whole_life(fire_context *ctx, void *user, fire_error *err) {
     fire_network *net = NULL;
     double results[FIRE_MAX_RESULTS], loss;
     fire_tensor x = {FIRE_F64, {2, {70, WIDTH}}, t->x}, y = {FIRE_I32, {1, {70}}, t->y};
-    static const char *const layers[] = {"Normalization", "Dense units=4 activation=relu", "Dropout", "Dense units=3 activation=softmax", NULL};
+    static const char *const layers[] = {"Normalization", "Dense units=4 activation=relu kernel_regularizer=L2 kernel_constraint=UnitNorm", "Dropout", "BatchNormalization", "Dense units=3 activation=softmax", NULL};
     fire_fit_options o = options(2, 32);
     o.stop.monitor = "val_loss", o.stop.patience = 5, o.stop.restore_best = true;
     fire_status st = fire_dataset_new(ctx, &d, err);
     if (!st) st = fire_dataset_add(d, &x, &y, NULL, err);
     if (!st) st = fire_dataset_split(d, 0.2, 1, true, err);
-    if (!st) st = make_network(ctx, FIRE_F32, layers, "Adam", SCCE, &net, err);
+    if (!st) st = make_network(ctx, FIRE_F32, layers, "Adam use_ema=1 clipnorm=1", SCCE, &net, err);
     if (!st) st = fire_fit(net, d, &o, NULL, err);
     if (!st) st = fire_evaluate(net, d, NULL, results, err);
     if (!st) st = fire_gradients(net, d, true, &loss, NULL, NULL, err);
@@ -694,7 +763,7 @@ static void allocation_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns), cmocka_unit_test(loss_is_the_mean_over_rows), cmocka_unit_test(threads_and_kernels_agree), cmocka_unit_test(reproducible_threads),
+        cmocka_unit_test(learns), cmocka_unit_test(loss_is_the_mean_over_rows), cmocka_unit_test(threads_and_kernels_agree), cmocka_unit_test(reproducible_threads), cmocka_unit_test(batch_moments), cmocka_unit_test(workers_share_moments),
         cmocka_unit_test(weighted), cmocka_unit_test(gradients_are_differences), cmocka_unit_test(stops_early), cmocka_unit_test(can_be_cancelled), cmocka_unit_test(divergence),
         cmocka_unit_test(bad_input), cmocka_unit_test(workers_equal_one), cmocka_unit_test(other_shards), cmocka_unit_test(goes_on_from_a_checkpoint), cmocka_unit_test(same_bits_twice), cmocka_unit_test(reproducible_workers),
         cmocka_unit_test(all_stop_together), cmocka_unit_test(allocation_failures),
