@@ -298,7 +298,7 @@ static fire_status forward(const fire_network *net, fire_graph *g, const fire_fo
     bool whole = end == INT32_MAX;
     build_uses(&b, 0, whole ? net->n_uses : end < 0 ? 0 : end / FIRE_LAYER_OUT + 1, t);
     if (!whole) made.y = t.value[place_of(end)];
-    else {
+    else if (!g->first.status) {
         for (int32_t k = 0; k < net->n_outputs; k++) {
             int64_t at = place_of(net->output_part[k]);
             made.out[k] = t.value[at];
@@ -311,7 +311,7 @@ static fire_status forward(const fire_network *net, fire_graph *g, const fire_fo
         made.y = made.out[0];
         if (net->n_outputs > 1 && !how->apart) {
             fire_value part[FIRE_MAX_PARTS];
-            for (int32_t k = 0; k < net->n_outputs; k++) {
+            for (int32_t k = 0; k < net->n_outputs && !g->first.status; k++) {
                 fire_shape o = fire_shape_of(g, made.out[k]);
                 int64_t column[2] = {-1, 1};
                 part[k] = o.rank == 2 ? made.out[k] : o.rank == 1 ? fire_apply(g, "Reshape", 2, FIRE_IN(made.out[k], numbers_const(g, 2, column)), NULL)

@@ -456,9 +456,92 @@ static fire_status whole_life(fire_context *c, void *user, fire_error *e) {
 }
 static void survives_failing_allocations(void **state) { assert_true(harness_fail_each(whole_life, NULL) > 50); }
 
+/* Two inputs, a layer that both share, two outputs. */
+static fire_status diamond(fire_context *c, fire_network **out, fire_error *e) {
+    fire_network *net = NULL;
+    int32_t a, b, left, right, sum, y[2];
+    fire_status s = fire_network_new(c, FIRE_F64, &net, e);
+    if (!s) s = fire_network_input(net, "shape=[3] name=a", &a, e);
+    if (!s) s = fire_network_input(net, "shape=[3] name=b", &b, e);
+    if (!s) s = fire_network_call(net, "Dense", "units=4 activation=tanh name=shared", 1, &a, &left, e);
+    if (!s) s = fire_network_call(net, "shared", NULL, 1, &b, &right, e);
+    if (!s) s = fire_network_call(net, "Add", "", 2, (int32_t[]){left, right}, &sum, e);
+    if (!s) s = fire_network_call(net, "Dense", "units=1 name=value", 1, &sum, &y[0], e);
+    if (!s) s = fire_network_call(net, "Dense", "units=2 activation=softmax name=kind", 1, &sum, &y[1], e);
+    if (!s) s = fire_network_outputs(net, 2, y, e);
+    if (!s) s = fire_network_init(net, 1, e);
+    if (!s) s = fire_network_compile(net, "sgd", "mse\nsparse_categorical_crossentropy loss_weight=2", "mae\naccuracy output=1", e);
+    if (s) fire_network_free(net);
+    else *out = net;
+    return s;
+}
+
+static void connects(void **state) {
+    fire_network *net, *back;
+    OK(diamond(ctx, &net, &err));
+    const char *text = "Input name=a shape=[3]\nInput name=b shape=[3]\nDense name=shared units=4 activation=tanh\nAdd name=add\nDense name=value units=1\n"
+                       "Dense name=kind units=2 activation=softmax\nuse layer=0 in=[-1]\nuse layer=1 in=[-2]\nuse layer=2 in=[0]\nuse layer=2 in=[8]\nuse layer=3 in=[16,24]\n"
+                       "use layer=4 in=[32]\nuse layer=5 in=[32]\noutputs in=[40,48]\n";
+    same_text(net, text);
+    OK(fire_network_restore(ctx, FIRE_F64, text, 0, &back, &err));
+    same_text(back, text);
+    fire_network_free(back);
+    fire_network_info info;
+    fire_network_info_get(net, &info);
+    assert_true(!info.chain && info.n_inputs == 2 && info.n_outputs == 2 && info.input.dim[1] == 6 && info.output.dim[1] == 3 && info.params == 16 + 5 + 10);
+    const char *results[] = {"loss", "value_loss", "kind_loss", "value_mae", "kind_accuracy"};
+    for (int i = 0; i < 5; i++) assert_string_equal(fire_network_metric(net, i), results[i]);
+    assert_null(fire_network_metric(net, 5));
+    fire_shape shape;
+    const char *name;
+    assert_true(fire_network_part(net, true, 1, &shape, &name) && !strcmp(name, "kind") && shape.dim[1] == 2 && !fire_network_part(net, true, 2, &shape, &name));
+
+    int32_t t;
+    fire_use_info use;
+    assert_true(fire_network_use(net, 3, &use) && use.layer == 2 && use.n_in == 1 && use.in[0] == 8 && use.tensor == 24 && !fire_network_use(net, 7, &use));
+    FAILS(fire_network_add(net, "Dense", "units=1", &err), FIRE_E_USAGE, "Dense: the network has 2 outputs, and a layer is added behind one; call it on a tensor");
+    FAILS(fire_network_call(net, "Dense", "units=1", 1, &(int32_t){56}, &t, &err), FIRE_E_USAGE, "Dense: input 0 is no tensor of this network");
+    FAILS(fire_network_call(net, "nobody", NULL, 1, &(int32_t){0}, &t, &err), FIRE_E_UNKNOWN_NAME, "the network has no layer 'nobody' to call again");
+    FAILS(fire_network_outputs(net, 1, &(int32_t){-1}, &err), FIRE_E_USAGE, "output 0 is no tensor of this network");
+    FAILS(fire_network_pop(net, &err), FIRE_E_USAGE, "layer 'kind' does not stand alone at the end of the network: it cannot be removed");
+    OK(fire_network_outputs(net, 1, &(int32_t){32}, &err)); /* cut */
+    OK(fire_network_add(net, "Dense", "units=3 name=head", &err));
+    OK(fire_network_pop(net, &err));
+    fire_network_info_get(net, &info);
+    assert_true(info.output.dim[1] == 4);
+    FAILS(fire_network_restore(ctx, FIRE_F32, "Dense name=d units=1\nuse layer=0 in=[0]\noutputs in=[0]\n", 0, &back, &err), FIRE_E_CORRUPT,
+          "line 2 of the network's description: a tensor is used before it is made");
+    FAILS(fire_network_restore(ctx, FIRE_F32, "Input name=i shape=[2]\nuse layer=0 in=[-1]\n", 0, &back, &err), FIRE_E_CORRUPT, "the network's description names no outputs");
+    fire_network_free(net);
+}
+
+static fire_status diamond_life(fire_context *c, void *user, fire_error *e) {
+    fire_network *net = NULL, *copy = NULL, *back = NULL;
+    fire_dataset *data = NULL;
+    void *bytes = NULL;
+    size_t size;
+    double x[4][6] = {{1, 2, 3, 4, 5, 6}, {0.5}, {-1, 0, 2}, {0}}, y[4][2] = {{1, 0}, {2, 1}, {0, 1}, {3, 0}}, p[4][3];
+    fire_status s = diamond(c, &net, e);
+    if (!s) s = fire_network_clone(net, &copy, e);
+    if (!s) s = fire_dataset_new(c, &data, e);
+    if (!s) s = fire_dataset_add(data, &(fire_tensor){FIRE_F64, {2, {4, 6}}, x}, &(fire_tensor){FIRE_F64, {2, {4, 2}}, y}, NULL, e);
+    if (!s) s = fire_fit(copy, data, &(fire_fit_options){.size = sizeof(fire_fit_options), .epochs = 2, .batch_size = 3}, NULL, e);
+    if (!s) s = fire_predict(copy, data, p, NULL, e);
+    if (!s) s = fire_save_bytes(copy, &bytes, &size, e);
+    if (!s) s = fire_load_bytes(c, bytes, size, &back, e);
+    fire_release(c, bytes);
+    fire_dataset_free(data);
+    fire_network_free(net);
+    fire_network_free(copy);
+    fire_network_free(back);
+    return s;
+}
+static void connections_survive_failing_allocations(void **state) { assert_true(harness_fail_each(diamond_life, NULL) > 200); }
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {T(builds), T(adds_and_pops), T(sets_weights), T(clones), T(describes), T(normalizes), T(says_what_is_wrong),
-                                       T(the_graph), T(examples), T(losses), T(metrics), T(damaged_descriptions), cmocka_unit_test(survives_failing_allocations)};
+                                       T(the_graph), T(examples), T(losses), T(metrics), T(damaged_descriptions), cmocka_unit_test(survives_failing_allocations),
+                                       T(connects), cmocka_unit_test(connections_survive_failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
