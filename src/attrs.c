@@ -171,7 +171,7 @@ static fire_status read_value(const char *who, const fire_attr *a, void *mem, co
         memcpy(to, &yes, sizeof yes);
         return FIRE_OK;
     }
-    case FIRE_ATTR_TEXT: {
+    case FIRE_ATTR_TEXT: case FIRE_ATTR_TEXTS: {
         size_t n = strlen(text);
         if (n >= text_size(a))
             return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is %zu bytes long, expected at most %zu", who, a->name, n, text_size(a) - 1);
@@ -229,7 +229,7 @@ static void defaults(const fire_attr *attrs, void *mem) {
         case FIRE_ATTR_INT: memcpy(to, &whole, sizeof whole); break;
         case FIRE_ATTR_FLOAT: memcpy(to, &a->value, sizeof a->value); break;
         case FIRE_ATTR_BOOL: memcpy(to, &flag, sizeof flag); break;
-        case FIRE_ATTR_TEXT: snprintf(to, text_size(a), "%s", a->text ? a->text : ""); break;
+        case FIRE_ATTR_TEXT: case FIRE_ATTR_TEXTS: snprintf(to, text_size(a), "%s", a->text ? a->text : ""); break;
         case FIRE_ATTR_INTS: case FIRE_ATTR_FLOATS: {
             fire_attr free_range = *a; /* a default may lie outside of the range: -1 for "not given" */
             free_range.min = free_range.max = 0;
@@ -321,7 +321,7 @@ static void put_value(sink *s, const fire_attr *a, const void *mem) {
         break;
     }
     case FIRE_ATTR_BOOL: puts_(s, *(const bool *)from ? "true" : "false"); break;
-    case FIRE_ATTR_TEXT: {
+    case FIRE_ATTR_TEXT: case FIRE_ATTR_TEXTS: {
         const char *t = from;
         bool bare = *t && *t != '[';
         for (const char *c = t; *c; c++) bare = bare && !blank(*c) && *c != '"' && *c != '\\' && *c != '=';
@@ -360,7 +360,7 @@ static void put_value(sink *s, const fire_attr *a, const void *mem) {
 static bool is_default(const fire_attr *a, const void *mem) {
     const void *x = (const char *)mem + a->offset;
     union { int64_t whole; double number; bool flag; fire_ints ints; fire_floats floats; } d = {0};
-    if (a->type == FIRE_ATTR_TEXT) return !strcmp(x, a->text ? a->text : "");
+    if (a->type == FIRE_ATTR_TEXT || a->type == FIRE_ATTR_TEXTS) return !strcmp(x, a->text ? a->text : "");
     fire_attr one[2] = {*a, {0}};
     one[0].offset = 0;
     defaults(one, &d);
@@ -409,7 +409,7 @@ void fire_json_text(fire_write *write, void *user, const char *text) {
 }
 
 void fire_attrs_json(const fire_attr *attrs, fire_write *write, void *user) {
-    static const char *const type[] = {"int", "float", "bool", "text", "ints", "floats"};
+    static const char *const type[] = {"int", "float", "bool", "text", "ints", "floats", "texts"};
     char buf[FIRE_NUMBER_TEXT];
     fire_print(write, user, "[");
     for (const fire_attr *a = attrs; a && a->name; a++) {
@@ -420,7 +420,7 @@ void fire_attrs_json(const fire_attr *attrs, fire_write *write, void *user) {
         if (number && isfinite(a->value)) fire_print(write, user, "%s", fire_number_text(a->value, buf));
         else if (number) fire_json_text(write, user, fire_number_text(a->value, buf)); /* JSON has no infinity */
         else if (a->type == FIRE_ATTR_BOOL) fire_print(write, user, a->value != 0 ? "true" : "false");
-        else if (a->type == FIRE_ATTR_TEXT) fire_json_text(write, user, a->text ? a->text : "");
+        else if (a->type == FIRE_ATTR_TEXT || a->type == FIRE_ATTR_TEXTS) fire_json_text(write, user, a->text ? a->text : "");
         else fire_print(write, user, "%s", a->text ? a->text : "[]");
         if ((number || a->type == FIRE_ATTR_INTS || a->type == FIRE_ATTR_FLOATS) && has_range(a)) {
             if (isfinite(a->min)) fire_print(write, user, ", \"min\": %s", fire_number_text(a->min, buf));

@@ -7,9 +7,10 @@
 #define FIRE_ATTRS_H
 #include "context.h"
 
-typedef enum fire_attr_type { FIRE_ATTR_INT, FIRE_ATTR_FLOAT, FIRE_ATTR_BOOL, FIRE_ATTR_TEXT, FIRE_ATTR_INTS, FIRE_ATTR_FLOATS } fire_attr_type;
+typedef enum fire_attr_type { FIRE_ATTR_INT, FIRE_ATTR_FLOAT, FIRE_ATTR_BOOL, FIRE_ATTR_TEXT, FIRE_ATTR_INTS, FIRE_ATTR_FLOATS, FIRE_ATTR_TEXTS } fire_attr_type;
 
-/* How each type lies in the struct: int64_t, double, bool, char[FIRE_ATTR_TEXT_SIZE], fire_ints, fire_floats. */
+/* How each type lies in the struct: int64_t, double, bool, char[FIRE_ATTR_TEXT_SIZE], fire_ints, fire_floats; TEXTS, a list in ONNX, is one
+** text of words separated by commas. */
 #define FIRE_ATTR_TEXT_SIZE 1024
 #define FIRE_ATTR_LONGEST 8192 /* of a text whose row has max: char[max + 1] */
 typedef struct fire_ints { int32_t n; int64_t v[32]; } fire_ints;

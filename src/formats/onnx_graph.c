@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* AttributeProto.AttributeType */
-enum { IS_FLOAT = 1, IS_INT = 2, IS_TEXT = 3, IS_TENSOR = 4, IS_FLOATS = 6, IS_INTS = 7 };
+enum { IS_FLOAT = 1, IS_INT = 2, IS_TEXT = 3, IS_TENSOR = 4, IS_FLOATS = 6, IS_INTS = 7, IS_TEXTS = 8 };
 
 typedef struct attribute {
     fire_span name, text;
@@ -13,7 +13,8 @@ typedef struct attribute {
     int64_t number;
     float value;
     fire_onnx_tensor tensor;
-    int32_t n_ints, n_floats;          /* may exceed what is kept */
+    int32_t n_ints, n_floats, n_texts; /* may exceed what is kept */
+    fire_span texts[FIRE_MAX_RANK];
     int64_t ints[FIRE_MAX_RANK * 2];
     float floats[FIRE_MAX_RANK * 2];
     bool reference;                    /* to an attribute of a function around it */
@@ -44,7 +45,7 @@ static fire_status read_attribute(const fire_wire *w, const fire_wire_field *at,
     *a = (attribute){0};
     fire_status s = fire_wire_enter(w, at, &in, err);
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
-        static const struct { uint32_t number, kind; } kinds[] = {{1, 2}, {2, 5}, {3, 0}, {4, 2}, {5, 2}, {20, 0}, {21, 2}};
+        static const struct { uint32_t number, kind; } kinds[] = {{1, 2}, {2, 5}, {3, 0}, {4, 2}, {5, 2}, {9, 2}, {20, 0}, {21, 2}};
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
             if (kinds[i].number == f.number && kinds[i].kind != f.kind)
                 return fire_fail(err, FIRE_E_CORRUPT, "field %u before byte %lld has wire type %u, expected %u", f.number, (long long)(in.at - in.begin), f.kind, kinds[i].kind);
@@ -72,6 +73,10 @@ static fire_status read_attribute(const fire_wire *w, const fire_wire_field *at,
                 if (a->n_ints < INT32_MAX) a->n_ints++;
             }
             break;
+        case 9:
+            if (a->n_texts < FIRE_MAX_RANK) a->texts[a->n_texts] = (fire_span){f.bytes, f.size};
+            if (a->n_texts < INT32_MAX) a->n_texts++;
+            break;
         case 20: a->type = f.value; break;
         case 21: a->reference = f.size > 0; break;
         default: break;
@@ -92,7 +97,8 @@ static fire_status put_attribute(const fire_onnx *m, const fire_onnx_node *n, co
     if (!row || !row->name) return unsupported(m, n, a, "is not supported", err);
     if (a->reference) return unsupported(m, n, a, "refers to a function", err);
     static const struct { uint64_t onnx; fire_attr_type ours; } fits[] = {
-        {IS_FLOAT, FIRE_ATTR_FLOAT}, {IS_INT, FIRE_ATTR_INT}, {IS_INT, FIRE_ATTR_BOOL}, {IS_TEXT, FIRE_ATTR_TEXT}, {IS_INTS, FIRE_ATTR_INTS}};
+        {IS_FLOAT, FIRE_ATTR_FLOAT}, {IS_INT, FIRE_ATTR_INT}, {IS_INT, FIRE_ATTR_BOOL}, {IS_TEXT, FIRE_ATTR_TEXT}, {IS_INTS, FIRE_ATTR_INTS}, {IS_FLOATS, FIRE_ATTR_FLOATS},
+        {IS_TEXTS, FIRE_ATTR_TEXTS}};
     bool fit = false;
     for (size_t i = 0; i < sizeof fits / sizeof *fits; i++) fit |= fits[i].onnx == a->type && fits[i].ours == row->type;
     if (!fit) return unsupported(m, n, a, "has an unexpected type", err);
@@ -105,14 +111,24 @@ static fire_status put_attribute(const fire_onnx *m, const fire_onnx_node *n, co
         fire_buffer_add(b, "[", 1);
         for (int i = 0; i < a->n_ints; i++) fire_buffer_text(b, i ? ",%lld" : "%lld", (long long)a->ints[i]);
         fire_buffer_add(b, "]", 1);
+    } else if (a->type == IS_FLOATS) {
+        if (a->n_floats > FIRE_MAX_RANK * 2) return unsupported(m, n, a, "has too many numbers", err);
+        fire_buffer_add(b, "[", 1);
+        for (int i = 0; i < a->n_floats; i++) fire_buffer_text(b, i ? ",%s" : "%s", fire_number_text((double)a->floats[i], number));
+        fire_buffer_add(b, "]", 1);
     } else {
+        const fire_span *texts = a->type == IS_TEXTS ? a->texts : &a->text;
+        int count = a->type == IS_TEXTS ? a->n_texts : 1;
+        if (count > FIRE_MAX_RANK) return unsupported(m, n, a, "has too many texts", err);
         fire_buffer_add(b, "\"", 1);
-        for (size_t i = 0; i < a->text.size; i++) {
-            char c = (char)a->text.bytes[i];
-            if ((uint8_t)c < ' ') return unsupported(m, n, a, "has a control character", err);
-            if (c == '"' || c == '\\') fire_buffer_add(b, "\\", 1);
-            fire_buffer_add(b, &c, 1);
-        }
+        for (int k = 0; k < count; k++)
+            for (size_t i = 0; i < texts[k].size; i++) {
+                char c = (char)texts[k].bytes[i];
+                if ((uint8_t)c < ' ' || (c == ',' && a->type == IS_TEXTS)) return unsupported(m, n, a, "has a character that is not allowed there", err);
+                if (k && !i) fire_buffer_add(b, ",", 1);
+                if (c == '"' || c == '\\') fire_buffer_add(b, "\\", 1);
+                fire_buffer_add(b, &c, 1);
+            }
         fire_buffer_add(b, "\"", 1);
     }
     return FIRE_OK;

@@ -37,16 +37,19 @@ static void put_attr(fire_buffer *b, const fire_attr *a, const void *attrs) {
     int64_t number = 0;
     double value = 0;
     fire_ints ints = {0};
+    fire_floats floats = {0};
     char text[FIRE_ATTR_TEXT_SIZE] = "";
     if (a->type == FIRE_ATTR_INT) memcpy(&number, at, sizeof number);
     else if (a->type == FIRE_ATTR_BOOL) { bool truth; memcpy(&truth, at, sizeof truth); number = truth; }
     else if (a->type == FIRE_ATTR_FLOAT) memcpy(&value, at, sizeof value);
     else if (a->type == FIRE_ATTR_INTS) memcpy(&ints, at, sizeof ints);
+    else if (a->type == FIRE_ATTR_FLOATS) memcpy(&floats, at, sizeof floats);
     else memcpy(text, at, sizeof text);
     if (a->type == FIRE_ATTR_INT && !in_range && number == (int64_t)a->value) return;
     if (a->type == FIRE_ATTR_FLOAT && !in_range && value == a->value) return;
     if (a->type == FIRE_ATTR_INTS && !ints.n) return;
-    if (a->type == FIRE_ATTR_TEXT && !text[0]) return;
+    if (a->type == FIRE_ATTR_FLOATS && !floats.n) return;
+    if ((a->type == FIRE_ATTR_TEXT || a->type == FIRE_ATTR_TEXTS) && !text[0]) return;
     int64_t place = fire_wire_open(b, 5);
     fire_wire_put_text(b, 1, a->name);
     switch (a->type) {
@@ -55,6 +58,17 @@ static void put_attr(fire_buffer *b, const fire_attr *a, const void *attrs) {
     case FIRE_ATTR_INTS:
         for (int i = 0; i < ints.n; i++) fire_wire_put_int(b, 8, (uint64_t)ints.v[i]);
         fire_wire_put_int(b, 20, 7);
+        break;
+    case FIRE_ATTR_FLOATS:
+        for (int i = 0; i < floats.n; i++) fire_wire_put_float(b, 7, (float)floats.v[i]);
+        fire_wire_put_int(b, 20, 6);
+        break;
+    case FIRE_ATTR_TEXTS:
+        for (char *word = text, *end; word; word = end) {
+            if ((end = strchr(word, ','))) *end++ = 0;
+            fire_wire_put_text(b, 9, word);
+        }
+        fire_wire_put_int(b, 20, 8);
         break;
     default: fire_wire_put_int(b, 3, (uint64_t)number); fire_wire_put_int(b, 20, 2); break;
     }

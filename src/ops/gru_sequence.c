@@ -4,7 +4,7 @@
 ** (reset_after, as cuDNN has it), or q = (r h) r_h; then h = z h + (1 - z) a. Gates z r a are kept in place of xw, and for the gradient
 ** h r_h + b' or r h of every step.
 */
-#include "recurrent.h"
+#include "recurrent_onnx.h"
 
 static const fire_attr attrs_of_gru[] = {
     FIRE_RECURRENT_ROWS, FIRE_GATE_ROW,
@@ -68,6 +68,7 @@ static void gru_run(const fire_call *call) {
 static void gru_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     fire_recurrent_grad(g, n, "GRUSequenceGrad", 0, 1, 2, 3, -1, dy, dx);
 }
+static void gru_lower(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out) { fire_recurrent_lower(g, n, "GRU", 3, in, &out[1], &out[3], NULL); }
 static int64_t gru_flops(const fire_call *call) {
     fire_recurrent s = fire_recurrent_sizes(call->attrs, 3, &call->out[1]);
     return fire_recurrent_flops(&s, 1);
@@ -76,7 +77,7 @@ static int64_t gru_flops(const fire_call *call) {
 const fire_op fire_op_gru_sequence = {
     .name = "GRUSequence", .domain = FIRE_DOMAIN, .help = "recurrence of a GRU over projected inputs",
     .min_in = 2, .max_in = FIRE_SEQ_DROP + 1, .n_out = 4, .in_place = 1, .saved = 5, .attrs = attrs_of_gru, .attr_size = sizeof(fire_recurrent_attrs),
-    .infer = gru_infer, .run = gru_run, .scratch = gru_scratch, .grad = gru_grad, .flops = gru_flops,
+    .infer = gru_infer, .run = gru_run, .scratch = gru_scratch, .grad = gru_grad, .lower = gru_lower, .flops = gru_flops,
     .examples = {"[3,2,6] [2,6] [2,6]", "[3,2,6] [2,6] [6] [2,2] reset_after=0", "[3,2,6] [2,6] [2,6] [2,2] bool[2,3] reverse=1", "[4,3,3] [1,3] [3] - bool[3,4] reset_after=0",
                  "[3,2,6] [2,6] - [2,2] truncate=3", "[2,3,6] [2,6] - activation=softplus recurrent_activation=hard_sigmoid reset_after=0 reverse=1"},
 };

@@ -4,7 +4,7 @@
 ** With z = xw + b + h r in four parts i f g o: i f o = gate(z), g = act(z), c = f c + i g, h = o act(c). Gates are kept in place of xw,
 ** and c of every step, for the gradient.
 */
-#include "recurrent.h"
+#include "recurrent_onnx.h"
 
 static const fire_attr attrs_of_lstm[] = {FIRE_RECURRENT_ROWS, FIRE_GATE_ROW, {0}};
 enum { I, F, G, O };
@@ -63,6 +63,7 @@ static void lstm_run(const fire_call *call) {
 static void lstm_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     fire_recurrent_grad(g, n, "LSTMSequenceGrad", 0, 1, 2, 3, 4, dy, dx);
 }
+static void lstm_lower(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out) { fire_recurrent_lower(g, n, "LSTM", 4, in, &out[1], &out[3], &out[4]); }
 static int64_t lstm_flops(const fire_call *call) {
     fire_recurrent s = fire_recurrent_sizes(call->attrs, 4, &call->out[1]);
     return fire_recurrent_flops(&s, 1);
@@ -71,7 +72,7 @@ static int64_t lstm_flops(const fire_call *call) {
 const fire_op fire_op_lstm_sequence = {
     .name = "LSTMSequence", .domain = FIRE_DOMAIN, .help = "recurrence of an LSTM over projected inputs",
     .min_in = 2, .max_in = FIRE_SEQ_IN, .n_out = 5, .in_place = 1, .saved = 5, .attrs = attrs_of_lstm, .attr_size = sizeof(fire_recurrent_attrs),
-    .infer = lstm_infer, .run = lstm_run, .scratch = lstm_scratch, .grad = lstm_grad, .flops = lstm_flops,
+    .infer = lstm_infer, .run = lstm_run, .scratch = lstm_scratch, .grad = lstm_grad, .lower = lstm_lower, .flops = lstm_flops,
     .examples = {"[3,2,8] [2,8] [8]", "[3,2,8] [2,8] [8] [2,2] - - [2,2]", "[3,2,8] [2,8] - [2,2] bool[2,3] - [2,2] reverse=1", "[4,3,4] [1,4] [4] - bool[3,4]",
                  "[2,3,8] [2,8] [8] truncate=4 recurrent_activation=hard_sigmoid", "[2,2,12] [3,12] activation=softsign reverse=1"},
 };

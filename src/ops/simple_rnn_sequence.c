@@ -1,5 +1,5 @@
 /* simple_rnn_sequence - h = act(xw + b + h r), step after step; see recurrent.h for shapes, time and masks. */
-#include "recurrent.h"
+#include "recurrent_onnx.h"
 
 static const fire_attr attrs_of_simple_rnn[] = {FIRE_RECURRENT_ROWS, {0}};
 
@@ -37,6 +37,7 @@ static void rnn_run(const fire_call *call) {
 static void rnn_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     fire_recurrent_grad(g, n, "SimpleRNNSequenceGrad", 0, 0, -1, 1, -1, dy, dx);
 }
+static void rnn_lower(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out) { fire_recurrent_lower(g, n, "RNN", 1, in, &out[0], &out[1], NULL); }
 static int64_t rnn_flops(const fire_call *call) {
     fire_recurrent s = fire_recurrent_sizes(call->attrs, 1, &call->out[0]);
     return fire_recurrent_flops(&s, 1);
@@ -45,7 +46,7 @@ static int64_t rnn_flops(const fire_call *call) {
 const fire_op fire_op_simple_rnn_sequence = {
     .name = "SimpleRNNSequence", .domain = FIRE_DOMAIN, .help = "recurrence of a SimpleRNN over projected inputs",
     .min_in = 2, .max_in = FIRE_SEQ_DROP + 1, .n_out = 2, .in_place = 1, .attrs = attrs_of_simple_rnn, .attr_size = sizeof(fire_recurrent_attrs),
-    .infer = rnn_infer, .run = rnn_run, .scratch = rnn_scratch, .grad = rnn_grad, .flops = rnn_flops,
+    .infer = rnn_infer, .run = rnn_run, .scratch = rnn_scratch, .grad = rnn_grad, .lower = rnn_lower, .flops = rnn_flops,
     /* Given numbers keep the test of kernels from making long sequences of these, in which rounding grows without bound. */
     .examples = {"[3,2,4] [4,4] [4]{0.1,-0.2,0.3,0.4}", "[3,2,4] [4,4] [4]{0.1,-0.2,0.3,0.4} [2,4]", "[3,2,4] [4,4] - [2,4]{0.1,-0.2,0.3,0.4,-0.5,0.6,0.7,-0.8} bool[2,3] reverse=1",
                  "[4,3,2] [2,2] [2]{0.3,-0.4} - bool[3,4] activation=relu", "[5,2,3] [3,3] [3]{0.1,-0.2,0.3} [2,3] truncate=9",
