@@ -83,6 +83,10 @@ void fire_conv_back_data(const fire_conv *c, const fire_tensor *dy, const fire_t
 void fire_conv_back_weights(const fire_conv *c, const fire_tensor *x, const fire_tensor *dy, const fire_tensor *dw, const fire_tensor *db);
 int64_t fire_conv_flops(const fire_conv *c);
 
+/* fire_take_bias - for operators made by fuse: node i makes a gradient, dy of a ConvGradW that also sums it for a bias. The value of that sum, which
+** node i makes from now on as its second output, channels last; 0: there is none. */
+fire_value fire_take_bias(fire_graph *g, int32_t i);
+
 /* fire_conv_text - the attributes of a gradient of this convolution, all of them explicit. */
 #define FIRE_CONV_TEXT 512
 const char *fire_conv_text(const fire_conv *c, bool bias, char to[FIRE_CONV_TEXT]);

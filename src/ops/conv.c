@@ -147,3 +147,22 @@ const fire_op fire_op_conv_grad_w = {
                  "[2,4,5,3,3] [2,3,4,2,4] [2,2,2,3,4] channels_last=1", "[2,5,6,8] [2,5,6,8] [3,3,1,8] channels_last=1 group=8 pads=[1,1,1,1] bias=1",
                  "[2,8,8,1] [2,6,6,5] [3,3,1,5] channels_last=1 bias=1", "[2,9,8,3] [2,5,4,17] [5,5,3,17] channels_last=1 strides=[2,2] pads=[2,2,2,2]"},
 };
+
+fire_value fire_take_bias(fire_graph *g, int32_t i) {
+    fire_value dy = g->node[i].out[0];
+    for (int64_t k = i + 1; k < g->n_nodes; k++) {
+        fire_node *n = &g->node[k];
+        if (n->op != &fire_op_conv_grad_w || n->in[1] != dy) continue;
+        const fire_window_attrs *t = n->attrs;
+        if (!t->bias || !t->channels_last || !n->out[1]) continue;
+        fire_window_attrs *copy = fire_arena_alloc(&g->arena, 1, sizeof *copy, &g->first);
+        if (!copy) return 0;
+        *copy = *t;
+        copy->bias = 0;
+        fire_value db = n->out[1];
+        n->attrs = copy;
+        n->out[1] = 0;
+        return db;
+    }
+    return 0;
+}

@@ -73,11 +73,16 @@ static const fire_attr attrs_of_max_pool_grad[] = {
     {"storage_order", FIRE_ATTR_INT, FIRE_WINDOW_AT(storage_order), 0, 0, 1, .help = "of the places, which are not given"},
     FIRE_ROW_STRIDES, FIRE_ROW_CHANNELS_LAST,
     {"relu", FIRE_ATTR_INT, FIRE_WINDOW_AT(p), 0, 0, 1, .help = "1: x is what Relu gave, and its gradient is taken too: nothing goes to numbers that are not above 0"},
+    {"bias", FIRE_ATTR_INT, FIRE_WINDOW_AT(bias), 0, 0, 1, .help = "1: the second output is the sum of the first over all but the channels"},
     {0},
 };
 
 static fire_status max_pool_grad_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
-    return fire_pool_grad_infer(attrs, n_in, in, 0, 1, out, err);
+    const fire_window_attrs *t = attrs;
+    fire_status s = fire_pool_grad_infer(attrs, n_in, in, 0, 1, out, err);
+    out[1].type = in[0].type;
+    out[1].shape = (fire_shape){1, {s || !t->bias ? 0 : in[0].shape.dim[t->channels_last ? in[0].shape.rank - 1 : 1]}};
+    return s;
 }
 
 /* A place may be the largest of several windows: the sums are kept in doubles. */
@@ -97,9 +102,15 @@ static void max_pool_grad_run(const fire_call *call) {
                 if (from >= 0 && !(t->p && !(fire_get(&call->in[0], from) > 0))) sum[from] += fire_get(&call->in[1], fire_window_at(w.last, n, c, p, w.c, ends));
             }
     for (int64_t i = 0; i < count; i++) fire_put(&call->out[0], i, sum[i]);
+    for (int64_t c = 0; c < w.c && t->bias; c++) {
+        double all = 0;
+        for (int64_t n = 0; n < w.n; n++)
+            for (int64_t p = 0; p < places; p++) all += sum[fire_window_at(w.last, n, c, p, w.c, places)];
+        fire_put(&call->out[1], c, all);
+    }
 }
 
-/* Node i is a ReluGrad of what a MaxPoolGrad of the same numbers gives. */
+/* Node i is a ReluGrad of what a MaxPoolGrad of the same numbers gives; a convolution that wants the sum of it for its bias has it made here. */
 static bool max_pool_grad_fuse(fire_graph *g, int32_t i, const int32_t *uses) {
     fire_node *top = &g->node[i];
     if (strcmp(top->op->name, "ReluGrad")) return false;
@@ -109,17 +120,19 @@ static bool max_pool_grad_fuse(fire_graph *g, int32_t i, const int32_t *uses) {
     if (!t) return false;
     *t = *(const fire_window_attrs *)pool->attrs;
     t->p = 1;
-    *top = (fire_node){.op = &fire_op_max_pool_grad, .attrs = t, .n_in = 2, .n_out = 1, .in = {pool->in[0], pool->in[1]}, .out = {top->out[0]}, .layer = top->layer};
+    *top = (fire_node){.op = &fire_op_max_pool_grad, .attrs = t, .n_in = 2, .n_out = 2, .in = {pool->in[0], pool->in[1]}, .out = {top->out[0]}, .layer = top->layer};
+    if (t->channels_last) top->out[1] = fire_take_bias(g, i);
+    t->bias = top->out[1] != 0;
     return true;
 }
 
 const fire_op fire_op_max_pool_grad = {
     .name = "MaxPoolGrad", .domain = FIRE_DOMAIN, .help = "gradient of MaxPool, from its input and dy: dy goes to the first of the largest numbers of its window",
-    .min_in = 2, .max_in = 2, .n_out = 1, .attrs = attrs_of_max_pool_grad, .attr_size = sizeof(fire_window_attrs),
+    .min_in = 2, .max_in = 2, .n_out = 2, .attrs = attrs_of_max_pool_grad, .attr_size = sizeof(fire_window_attrs),
     .infer = max_pool_grad_infer, .run = max_pool_grad_run, .scratch = max_pool_grad_scratch, .flops = flops_of, .fuse = max_pool_grad_fuse,
     .examples = {"[2,3,6,8] [2,3,3,4] kernel_shape=[2,2] strides=[2,2]", "[2,6,8,3] [2,3,4,3] kernel_shape=[2,2] strides=[2,2] channels_last=1",
-                 "[2,7,9,20] [2,3,4,20] kernel_shape=[2,2] strides=[2,2] channels_last=1 relu=1", "[2,7,8,20] [2,4,4,20] kernel_shape=[3,3] strides=[2,2] auto_pad=SAME_UPPER channels_last=1",
+                 "[2,7,9,20] [2,3,4,20] kernel_shape=[2,2] strides=[2,2] channels_last=1 relu=1 bias=1", "[2,7,8,20] [2,4,4,20] kernel_shape=[3,3] strides=[2,2] auto_pad=SAME_UPPER channels_last=1",
                  "[2,3,7] [2,3,4] kernel_shape=[3] strides=[2] pads=[1,1]", "[2,7,3] [2,5,3] kernel_shape=[2] dilations=[2] channels_last=1 relu=1",
-                 "[2,4,5,4,3] [2,2,4,2,3] kernel_shape=[2,2,2] strides=[2,1,2] channels_last=1", "[2,5,5,3] [2,2,2,3] kernel_shape=[2,2] strides=[3,3] channels_last=1",
+                 "[2,4,5,4,3] [2,2,4,2,3] kernel_shape=[2,2,2] strides=[2,1,2] channels_last=1 bias=1", "[2,8,6,33] [2,4,3,33] kernel_shape=[2,2] strides=[2,2] channels_last=1 bias=1", "[2,5,5,3] [2,2,2,3] kernel_shape=[2,2] strides=[3,3] channels_last=1",
                  "[2,8,8,16] [2,4,4,16] kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1] channels_last=1"},
 };

@@ -3,16 +3,45 @@
 #include "vector.h"
 #include "window.h"
 
-enum { TAPS = 128, BLOCK = 64 }; /* numbers of a window; channels at a time */
+enum { TAPS = 128 }; /* numbers of a window at most */
 
-/* The taps of a window that lie in x: offsets in elements from the start of the row of n. Gives back how many. */
-static int taps_of(const fire_window *w, const int64_t y[3], int64_t channels, int64_t at[TAPS]) {
-    int n = 0;
-    int64_t k[3], from;
+/* A window after the other. rel: the taps of a window that lies in x as a whole, in places from its first. */
+typedef struct { int64_t at[3], rel[TAPS]; int taps; } walk;
+
+static walk walk_start(const fire_window *w) {
+    walk p = {0};
+    int64_t k[3];
     for (k[0] = 0; k[0] < w->k[0]; k[0]++)
         for (k[1] = 0; k[1] < w->k[1]; k[1]++)
             for (k[2] = 0; k[2] < w->k[2]; k[2]++)
-                if ((from = fire_window_tap(w, y, k)) >= 0) at[n++] = from * channels;
+                p.rel[p.taps++] = ((k[0] * w->dilation[0]) * w->x[1] + k[1] * w->dilation[1]) * w->x[2] + k[2] * w->dilation[2];
+    return p;
+}
+static void walk_next(const fire_window *w, walk *p) {
+    if (++p->at[2] < w->y[2]) return;
+    p->at[2] = 0;
+    if (++p->at[1] < w->y[1]) return;
+    p->at[1] = 0, p->at[0]++;
+}
+
+/* The taps of a window that lie in x, in elements from the start of the row of n. Gives back how many. */
+static int taps_of(const fire_window *w, const walk *p, int64_t channels, int64_t at[TAPS]) {
+    int64_t first = 0, k[3], from;
+    bool inside = true;
+    for (int d = 0; d < 3; d++) {
+        int64_t i = p->at[d] * w->stride[d] - w->low[d];
+        inside = inside && i >= 0 && i + (w->k[d] - 1) * w->dilation[d] < w->x[d];
+        first = first * w->x[d] + i;
+    }
+    int n = 0;
+    if (inside) {
+        for (; n < p->taps; n++) at[n] = (first + p->rel[n]) * channels;
+        return n;
+    }
+    for (k[0] = 0; k[0] < w->k[0]; k[0]++)
+        for (k[1] = 0; k[1] < w->k[1]; k[1]++)
+            for (k[2] = 0; k[2] < w->k[2]; k[2]++)
+                if ((from = fire_window_tap(w, p->at, k)) >= 0) at[n++] = from * channels;
     return n;
 }
 
@@ -40,7 +69,10 @@ static const char *decline(const fire_call *call, int x) {
     if (fire_pool_fit(t, &call->in[x].shape, &w, NULL) || w.k[0] > TAPS || w.k[1] > TAPS || w.k[2] > TAPS || fire_window_count(w.k) > TAPS) return "the window is large";
     return NULL;
 }
-static const char *decline_x(fire_context *ctx, const fire_call *call) { return decline(call, 0); }
+static const char *decline_x(fire_context *ctx, const fire_call *call) {
+    const fire_window_attrs *t = call->attrs;
+    return t->bias && !t->channels_last ? "sums are made with channels last" : decline(call, 0);
+}
 static const char *decline_second(fire_context *ctx, const fire_call *call) { return decline(call, 1); }
 
 static fire_window window_of(const fire_call *call, int x) {
@@ -53,8 +85,9 @@ static fire_window window_of(const fire_call *call, int x) {
 #define KERNEL(symbol, op_name, x, decline_)                                                                                                                          \
     static void symbol##_run(const fire_call *call) {                                                                                                                 \
         fire_window w = window_of(call, x);                                                                                                                           \
-        if (call->in[0].type == FIRE_F32) symbol##_f32(&w, call->attrs, call->in[0].data, call->in[1].data, call->out[0].data);                                       \
-        else symbol##_f64(&w, call->attrs, call->in[0].data, call->in[1].data, call->out[0].data);                                                                    \
+        void *sum = call->n_out > 1 && ((const fire_window_attrs *)call->attrs)->bias ? call->out[1].data : NULL;                                                     \
+        if (call->in[0].type == FIRE_F32) symbol##_f32(&w, call->attrs, call->in[0].data, call->in[1].data, call->out[0].data, sum);  \
+        else symbol##_f64(&w, call->attrs, call->in[0].data, call->in[1].data, call->out[0].data, sum);                              \
     }                                                                                                                                                                 \
     const fire_kernel FIRE_ISA_NAME(fire_kernel_native_##symbol) = {.name = "native." FIRE_ISA_TEXT ".pool", .op = op_name, .isa = FIRE_ISA_LEVEL, .decline = decline_, .run = symbol##_run}
 KERNEL(max_pool, "MaxPool", 0, decline_x);

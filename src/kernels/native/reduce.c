@@ -80,7 +80,8 @@ static const char *bias_decline(fire_context *ctx, const fire_call *call) {
     return t == FIRE_F32 || t == FIRE_F64 ? NULL : "the type is not a float";
 }
 static void bias_relu_grad_run(const fire_call *call) {
-    int64_t rows = call->in[0].shape.dim[0], m = call->in[0].shape.dim[1];
+    const fire_shape *s = &call->in[0].shape;
+    int64_t m = s->dim[s->rank - 1], rows = m ? fire_count(s) / m : 0;
     if (call->in[0].type == FIRE_F32) bias_relu_grad_f32(call->in[0].data, call->in[1].data, rows, m, call->out[0].data, call->out[1].data);
     else bias_relu_grad_f64(call->in[0].data, call->in[1].data, rows, m, call->out[0].data, call->out[1].data);
 }
