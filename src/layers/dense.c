@@ -1,5 +1,5 @@
 /* dense - y = activation(x w + b), with w [features, units] and b [units]; x may have more dimensions before the last. */
-#include "layer.h"
+#include "compose.h"
 #include <string.h>
 
 typedef struct {
@@ -37,13 +37,16 @@ static fire_value dense_build(fire_build *b, const void *attrs_, int n_in, const
     if (x.rank < 2) return fire_graph_fail(g, FIRE_E_SHAPE, "Dense '%s': needs rows of at least one number, [n, features]; the input is [n]", g->layer);
     fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}, true);
     fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}, true) : 0;
-    fire_value y;
-    if (c && x.rank == 2) y = fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w, c), NULL);
-    else {
-        y = fire_apply(g, "MatMul", 2, FIRE_IN(in[0], w), NULL);
-        if (c) y = fire_apply(g, "Add", 2, FIRE_IN(y, c), NULL);
-    }
-    return fire_activate(g, t->activation, y);
+    if (!c) return fire_activate(g, t->activation, fire_apply(g, "MatMul", 2, FIRE_IN(in[0], w), NULL));
+    if (x.rank == 2) return fire_activate(g, t->activation, fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w, c), NULL));
+    /* More dimensions are rows as well: one product with its bias, and the activations that the planner joins to it. */
+    fire_shape end = x;
+    end.dim[x.rank - 1] = t->units;
+    bool joined = !strcmp(t->activation, "relu") || !strcmp(t->activation, "tanh");
+    fire_value y = fire_apply(g, "Gemm", 3, FIRE_IN(fire_reshape(g, in[0], (fire_shape){2, {-1, x.dim[x.rank - 1]}}), w, c), NULL);
+    if (joined) y = fire_activate(g, t->activation, y);
+    y = fire_reshape(g, y, end);
+    return joined ? y : fire_activate(g, t->activation, y);
 }
 
 const fire_layer fire_layer_dense = {

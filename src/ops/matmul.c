@@ -71,6 +71,15 @@ static void matmul_grad(fire_graph *g, const fire_node *n, const fire_value *dy,
         dx[1] = fire_apply(g, "Gemm", 2, FIRE_IN(a, d), "transA=1");
         return;
     }
+    /* Rows of many dimensions times one matrix: their gradients are products of two matrices as well. */
+    fire_shape sb = fire_shape_of(g, b);
+    if (ra > 2 && rb == 2 && sb.dim[0] > 0 && sb.dim[1] > 0) {
+        fire_value rows = fire_apply(g, "Reshape", 2, FIRE_IN(a, fire_graph_const(g, FIRE_I64, (fire_shape){1, {2}}, (const int64_t[]){-1, sb.dim[0]})), NULL);
+        d = fire_apply(g, "Reshape", 2, FIRE_IN(d, fire_graph_const(g, FIRE_I64, (fire_shape){1, {2}}, (const int64_t[]){-1, sb.dim[1]})), NULL);
+        dx[0] = fire_apply(g, "ReshapeLike", 2, FIRE_IN(fire_apply(g, "Gemm", 2, FIRE_IN(d, b), "transB=1"), a), NULL);
+        dx[1] = fire_apply(g, "Gemm", 2, FIRE_IN(rows, d), "transA=1");
+        return;
+    }
     fire_value row = fire_graph_const(g, FIRE_I64, (fire_shape){1, {1}}, (const int64_t[]){-2});
     fire_value column = fire_graph_const(g, FIRE_I64, (fire_shape){1, {1}}, (const int64_t[]){-1});
     if (rb == 1) {

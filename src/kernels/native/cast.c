@@ -13,11 +13,19 @@ CAST(i32, int32_t, f32, float)
 CAST(i32, int32_t, f64, double)
 CAST(i64, int64_t, f32, float)
 CAST(i64, int64_t, f64, double)
+/* Whole numbers that come as floats. What does not fit is unspecified in ONNX; here 0. */
+#define CAST_WHOLE(from, from_type, to, to_type, limit)                                            \
+    static void from##_to_##to(const void *restrict x, void *restrict y, int64_t n) {              \
+        const from_type *a = x;                                                                    \
+        for (int64_t i = 0; i < n; i++) ((to_type *)y)[i] = a[i] == a[i] && a[i] < limit && a[i] >= -limit ? (to_type)a[i] : 0; \
+    }
+CAST_WHOLE(f32, float, i64, int64_t, 0x1p63f)
+CAST_WHOLE(f64, double, i64, int64_t, 0x1p63)
 
 static const struct { fire_type from, to; void (*run)(const void *restrict, void *restrict, int64_t); } casts[] = {
     {FIRE_F32, FIRE_F64, f32_to_f64}, {FIRE_F64, FIRE_F32, f64_to_f32}, {FIRE_U8, FIRE_F32, u8_to_f32}, {FIRE_U8, FIRE_F64, u8_to_f64},
     {FIRE_BOOL, FIRE_F32, u8_to_f32}, {FIRE_BOOL, FIRE_F64, u8_to_f64}, {FIRE_I32, FIRE_F32, i32_to_f32}, {FIRE_I32, FIRE_F64, i32_to_f64},
-    {FIRE_I64, FIRE_F32, i64_to_f32}, {FIRE_I64, FIRE_F64, i64_to_f64},
+    {FIRE_I64, FIRE_F32, i64_to_f32}, {FIRE_I64, FIRE_F64, i64_to_f64}, {FIRE_F32, FIRE_I64, f32_to_i64}, {FIRE_F64, FIRE_I64, f64_to_i64},
 };
 
 static int find(const fire_call *call) {
