@@ -1116,3 +1116,16 @@ class IntegerLookup(Layer):
         order = sorted(zip(counts[keep].tolist(), words[keep].tolist()), reverse=True)
         room = None if self._max_tokens is None else max(self._max_tokens - self._first(), 0)
         self.set_vocabulary([word for _, word in order[:room]])
+
+
+class Hashing(Layer):
+    """Whole numbers in bins, by a hash of their decimal text: the bins are Keras'."""
+
+    def __init__(self, num_bins: int, mask_value: int | None = None, salt: int | Sequence[int] | None = None, output_mode: str = "int",
+                 name: str | None = None) -> None:
+        super().__init__(name, num_bins=num_bins, mask_value=mask_value, salt=_ints(salt), output_mode=output_mode, use_mask_value=mask_value is not None)
+
+    @classmethod
+    def _from_attrs(cls, name: str | None, attrs: dict[str, Any]) -> Layer:
+        mask = attrs.get("mask_value", 0) if attrs.pop("use_mask_value", False) else None
+        return cls(**{**attrs, "mask_value": mask}, name=name)

@@ -68,6 +68,9 @@ def test_others_run_it(name, dtype, tmp_path):
     assert (back.predict(x, verbose=0) == found).all()
 
 
+UNSAVED = {"GRU", "Hashing", "LSTM", "SimpleRNN"}  # no standard operators for them yet
+
+
 def examples():
     """Each layer's own examples of one input: shape of a row, class, attributes."""
     for line in _core.catalog().splitlines():
@@ -83,6 +86,10 @@ def examples():
 def test_others_run_every_layer(kind, shape, attrs, dtype, tmp_path):
     model = fire.Sequential([fire.Input(shape), layers.Layer._restore(kind, None, attrs)], dtype=dtype)
     drawn(model)
+    if kind in UNSAVED or any(name in attrs for name in UNSAVED):
+        with pytest.raises(errors.FiresteelError, match="which ONNX does not have: it cannot be saved"):
+            model.save(tmp_path / "m.onnx")
+        return
     model.save(tmp_path / "m.onnx")
     x = np.random.default_rng(1).uniform(0.1, 3, size=(5, *shape)).astype(dtype)
     expected, found = judge(tmp_path / "m.onnx", x), model.predict(x, verbose=0)
