@@ -39,30 +39,30 @@ static fire_status norm_check(const void *attrs_, fire_error *err) {
     return s ? s : fire_init_check(t->variance_initializer, err);
 }
 
-static fire_value all_slices(fire_graph *g, fire_value v) { return fire_op_named("BatchSum") ? fire_one(g, "BatchSum", v) : v; }
+static fire_value all_slices(fire_graph *g, fire_value v, bool synchronized) { return fire_apply(g, "BatchSum", 1, &v, synchronized ? "synchronized=1" : ""); }
 
 /* The moments of x [..., c] over the batch; steps that the mask leaves out do not count. Weights are added in Keras' way, with 1e-7 below. */
-static void moments(fire_build *b, fire_value x, fire_value *mean, fire_value *variance) {
+static void moments(fire_build *b, fire_value x, bool joined, fire_value *mean, fire_value *variance) {
     fire_graph *g = b->g;
     int rank = fire_shape_of(g, x).rank;
     uint32_t others = (1u << (rank - 1)) - 1;
     if (b->mask[0]) {
         fire_value weight = fire_unsqueeze(g, fire_cast(g, b->mask[0], fire_type_of(g, x)), 1u << (rank - 1));
         fire_value ones = fire_two(g, "ExpandLike", weight, x);
-        fire_value total = fire_plus(g, all_slices(g, fire_over(g, "ReduceSum", ones, others, false)), 1e-7);
-        *mean = fire_two(g, "Div", all_slices(g, fire_over(g, "ReduceSum", fire_two(g, "Mul", x, weight), others, false)), total);
+        fire_value total = fire_plus(g, all_slices(g, fire_over(g, "ReduceSum", ones, others, false), joined), 1e-7);
+        *mean = fire_two(g, "Div", all_slices(g, fire_over(g, "ReduceSum", fire_two(g, "Mul", x, weight), others, false), joined), total);
         fire_value d = fire_two(g, "Sub", x, *mean);
-        *variance = fire_two(g, "Div", all_slices(g, fire_over(g, "ReduceSum", fire_two(g, "Mul", fire_two(g, "Mul", d, d), weight), others, false)), total);
+        *variance = fire_two(g, "Div", all_slices(g, fire_over(g, "ReduceSum", fire_two(g, "Mul", fire_two(g, "Mul", d, d), weight), others, false), joined), total);
         return;
     }
     fire_value part[FIRE_MAX_OUT];
     if (fire_apply_all(g, "ChannelMoments", 1, &x, NULL, part)) return;
-    fire_value own = fire_two(g, "CountLike", x, part[0]), count = all_slices(g, own);
-    *mean = fire_two(g, "Div", all_slices(g, part[0]), count);
+    fire_value own = fire_two(g, "CountLike", x, part[0]), count = all_slices(g, own, joined);
+    *mean = fire_two(g, "Div", all_slices(g, part[0], joined), count);
     /* A slice's squares are about its own mean: moved to the common one. */
     fire_value away = fire_two(g, "Sub", fire_two(g, "Div", part[0], own), *mean);
     fire_value squares = fire_two(g, "Add", part[1], fire_two(g, "Mul", fire_two(g, "Mul", away, away), own));
-    *variance = fire_two(g, "Div", all_slices(g, squares), count);
+    *variance = fire_two(g, "Div", all_slices(g, squares, joined), count);
 }
 
 static fire_value norm_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
@@ -87,7 +87,7 @@ static fire_value norm_build(fire_build *b, const void *attrs_, int n_in, const 
     x = fire_permute(g, x, perm);
     bool batch = b->training && b->net->layer[b->layer].trainable;
     if (batch) {
-        moments(b, x, &mean, &variance);
+        moments(b, x, t->synchronized, &mean, &variance);
         int first = t->scale + t->center;
         fire_update(b, first, fire_two(g, "Add", fire_times(g, moving_mean, t->momentum), fire_times(g, mean, 1 - t->momentum)));
         fire_update(b, first + 1, fire_two(g, "Add", fire_times(g, moving_variance, t->momentum), fire_times(g, variance, 1 - t->momentum)));
