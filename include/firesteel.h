@@ -370,7 +370,7 @@ FIRE_API fire_status fire_dataset_deal(fire_dataset *data, fire_comm *comm, int3
 
 typedef enum fire_event { FIRE_BATCH_END, FIRE_EPOCH_END } fire_event;
 
-#define FIRE_MAX_RESULTS 32
+#define FIRE_MAX_RESULTS 256
 
 typedef struct fire_progress {
     fire_event event;

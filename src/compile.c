@@ -58,9 +58,11 @@ static const fire_attr loss_table[] = {
      "how the values of a batch become one: sum_over_batch_size and mean divide by their number, mean_with_sample_weight by the sum of row weights"},
     {0},
 };
-typedef struct { int64_t output; } metric_common;
+typedef struct { int64_t output; char name[FIRE_ATTR_TEXT_SIZE]; bool weighted; } metric_common;
 static const fire_attr metric_table[] = {
     {"output", FIRE_ATTR_INT, offsetof(metric_common, output), 0, 0, FIRE_MAX_PARTS - 1, NULL, NULL, "number of the output that it looks at"},
+    {"name", FIRE_ATTR_TEXT, offsetof(metric_common, name), 0, 0, 0, "", NULL, "its name in the history, when another than the usual one"},
+    {"weighted", FIRE_ATTR_BOOL, offsetof(metric_common, weighted), 0, 0, 1, NULL, NULL, "rows count by their weights (Keras' weighted_metrics)"},
     {0},
 };
 enum { MAX_ATTRS = 48 };
@@ -145,12 +147,14 @@ static fire_status unknown(const char *what, const char *name, fire_near *near, 
 
 static bool is_accuracy(const char *name) { return fire_same_word(name, "accuracy") || fire_same_word(name, "acc"); }
 
-/* The class name as Keras names its objects: "MeanSquaredError" to "mean_squared_error". */
+static bool small(char c) { return c >= 'a' && c <= 'z'; }
+
+/* The class name as Keras names its objects: "MeanSquaredError" to "mean_squared_error", "R2Score" to "r2_score", "AUC" to "auc". */
 static void snake(const char *from, char to[64]) {
     size_t n = 0;
     for (const char *p = from; *p && n < 61; p++) {
         bool upper = *p >= 'A' && *p <= 'Z';
-        if (upper && p > from && p[-1] >= 'a' && p[-1] <= 'z') to[n++] = '_';
+        if (upper && p > from && (small(p[-1]) || small(p[1]))) to[n++] = '_';
         to[n++] = upper ? (char)(*p + 32) : *p;
     }
     to[n] = 0;
@@ -174,16 +178,36 @@ static fire_status read_metric(fire_context *ctx, const char *line, fire_compile
     size_t size = k ? k->attr_size : 0;
     fire_status s = read_attrs(ctx, k ? k->name : "accuracy", name, k ? k->attrs : NULL, size, metric_table, sizeof(metric_common), rest, &made.attrs, &made.text, err);
     if (s) return s;
-    made.output = (int32_t)((metric_common *)((char *)made.attrs + common_offset(size)))->output;
+    const metric_common *common = (const metric_common *)((char *)made.attrs + common_offset(size));
+    fire_error why = {0};
+    made.output = (int32_t)common->output;
+    made.weighted = common->weighted;
     if (k && !strcmp(name, k->name)) snake(name, history);
     else snprintf(history, sizeof history, "%s", name);
-    made.name = fire_copy_text(ctx, history, err);
+    if (k && !strcmp(name, k->name) && k->history) snprintf(history, sizeof history, "%s", k->history);
+    if (k && k->check && k->check(made.attrs, NULL, &why)) s = fire_fail(err, why.code, "metric %s: %s", k->name, why.message);
+    made.name = s ? NULL : fire_copy_text(ctx, *common->name ? common->name : history, err);
     if (!made.name) {
         fire_free(ctx, made.attrs);
         fire_free(ctx, made.text);
-        return FIRE_NOMEM;
+        return s ? s : FIRE_NOMEM;
     }
     *m = made;
+    return FIRE_OK;
+}
+
+/* A name that an earlier metric of the same output has gets a number behind it. */
+static fire_status tell_apart(fire_context *ctx, fire_compiled_metric *metric, int64_t n, fire_error *err) {
+    int64_t same = 0;
+    for (int64_t i = 0; i < n; i++) same += metric[i].output == metric[n].output && !strncmp(metric[i].name, metric[n].name, strlen(metric[n].name)) &&
+                                            strspn(metric[i].name + strlen(metric[n].name), "_0123456789") == strlen(metric[i].name) - strlen(metric[n].name);
+    if (!same) return FIRE_OK;
+    char text[FIRE_ATTR_TEXT_SIZE + 32];
+    snprintf(text, sizeof text, "%s_%lld", metric[n].name, (long long)same);
+    char *name = fire_copy_text(ctx, text, err);
+    if (!name) return FIRE_NOMEM;
+    fire_free(ctx, metric[n].name);
+    metric[n].name = name;
     return FIRE_OK;
 }
 
@@ -203,7 +227,7 @@ static fire_status read_metrics(fire_context *ctx, const char *metrics, fire_com
         if (*n == FIRE_MAX_RESULTS - 1) s = fire_fail(err, FIRE_E_UNSUPPORTED, "more than %d metrics", FIRE_MAX_RESULTS - 1);
         if (!s) s = fire_grow(ctx, &metric, &capacity, *n + 1, sizeof *metric, err);
         if (!s) s = read_metric(ctx, line, &metric[*n], err);
-        if (!s) ++*n;
+        if (!s) s = tell_apart(ctx, metric, (*n)++, err);
         fire_free(ctx, line);
     }
     size_t bytes = 1;
@@ -224,16 +248,34 @@ static fire_status read_metrics(fire_context *ctx, const char *metrics, fire_com
     return FIRE_OK;
 }
 
+/* How many results a metric has; 1 while that is not known. */
+static int64_t results_of(const fire_network *net, const fire_compiled_metric *m) {
+    fire_shape pred;
+    const char *name;
+    if (!net->built || !m->kind || !m->kind->results || m->output >= net->n_outputs) return 1;
+    fire_network_part(net, true, m->output, &pred, &name);
+    pred.rank--;
+    for (int d = 0; d < pred.rank; d++) pred.dim[d] = pred.dim[d + 1];
+    int64_t n = pred.rank > 0 ? m->kind->results(m->attrs, &pred) : 1;
+    return n > 0 ? n : 1;
+}
+
 /* The names of the results into to->result: "loss", "a_loss" for each of several outputs, metrics. */
 static fire_status name_results(const fire_network *net, fire_network *to, fire_error *err) {
-    int64_t outputs = net->n_outputs > 1 && net->built ? net->n_outputs : 0, n = 1 + outputs + to->n_metrics;
+    int64_t outputs = net->n_outputs > 1 && net->built ? net->n_outputs : 0, n = 1 + outputs;
+    for (int64_t i = 0; i < to->n_metrics; i++) n += results_of(net, &to->metric[i]);
     if (n > FIRE_MAX_RESULTS) return fire_fail(err, FIRE_E_UNSUPPORTED, "%lld losses and metrics, expected at most %d", (long long)n, FIRE_MAX_RESULTS);
-    char **name = fire_alloc(to->ctx, (size_t)n, sizeof *name, err), text[FIRE_ATTR_TEXT_SIZE + 80];
+    char **name = fire_alloc(to->ctx, (size_t)n, sizeof *name, err), text[2 * FIRE_ATTR_TEXT_SIZE + 80], number[32];
+    int64_t m = 0, k = 0; /* result k of metric m comes next */
     for (int64_t i = 0; name && i < n; i++) {
-        const char *output = "", *metric = i > outputs ? to->metric[i - outputs - 1].name : "loss";
+        const fire_compiled_metric *metric = i > outputs ? &to->metric[m] : NULL;
+        const char *output = "";
         fire_shape shape;
-        if (i && outputs) fire_network_part(net, true, i <= outputs ? (int32_t)i - 1 : to->metric[i - outputs - 1].output, &shape, &output);
-        snprintf(text, sizeof text, "%s%s%s", output, *output ? "_" : "", metric);
+        if (i && outputs) fire_network_part(net, true, metric ? metric->output : (int32_t)i - 1, &shape, &output);
+        number[0] = 0;
+        if (metric && results_of(net, metric) > 1) snprintf(number, sizeof number, "_%lld", (long long)k);
+        snprintf(text, sizeof text, "%s%s%s%s", output, *output ? "_" : "", metric ? metric->name : "loss", number);
+        if (metric && ++k == results_of(net, metric)) m++, k = 0;
         if ((name[i] = fire_copy_text(to->ctx, text, err))) continue;
         while (i--) fire_free(to->ctx, name[i]);
         fire_free(to->ctx, name);
@@ -360,11 +402,15 @@ static fire_status check_metric(fire_network *net, fire_compiled_metric *m, cons
         }
     }
     fire_shape fits = *pred;
-    if (m->kind->class_index) fits.rank--;
-    if (fire_same_shape(&fits, want) && m->kind->class_index == loss->class_index) return FIRE_OK;
-    return fire_fail(err, FIRE_E_SHAPE, "metric %s takes %s of shape %s, but the loss %s takes %s of shape %s; choose one that fits the loss", m->name,
-                     m->kind->class_index ? "class numbers" : "targets", fire_shape_text(&fits, a), loss->name,
-                     loss->class_index ? "class numbers" : "targets", fire_shape_text(want, b));
+    fire_error why = {0};
+    bool classes = fire_metric_takes_classes(m->kind, m->attrs);
+    if (!pred->rank) return fire_fail(err, FIRE_E_SHAPE, "metric %s: the network's output is [n], expected [n, units]", m->name);
+    if (classes) fits.rank--;
+    if (!fire_same_shape(&fits, want) || classes != loss->class_index)
+        return fire_fail(err, FIRE_E_SHAPE, "metric %s takes %s of shape %s, but the loss %s takes %s of shape %s; choose one that fits the loss", m->name,
+                         classes ? "class numbers" : "targets", fire_shape_text(&fits, a), loss->name, loss->class_index ? "class numbers" : "targets", fire_shape_text(want, b));
+    if (m->kind->check && m->kind->check(m->attrs, pred, &why)) return fire_fail(err, why.code, "metric %s: %s", m->name, why.message);
+    return FIRE_OK;
 }
 
 fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, fire_error *err) {

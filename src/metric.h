@@ -4,30 +4,63 @@
 #define FIRE_METRIC_H
 #include "op.h"
 
+/* Weights of rows: `row` [n, ...] those of the data, `mask` [n] or [n, steps], what counts at all; data NULL: everything counts alike. */
+typedef struct fire_weights { fire_tensor row, mask; } fire_weights;
+
 typedef struct fire_metric {
     const char *name;        /* Keras' class: "SparseCategoricalAccuracy" */
     const char *alias;       /* history and compile names, separated by '|': "mean_squared_error|mse" */
     const char *help;
+    const char *history;     /* name in the history where it is not the class in lower case with '_'; or NULL */
     const fire_attr *attrs;
     size_t attr_size;
     bool class_index;        /* y_true holds class numbers: the shape of y_pred without its last dimension; else shapes are equal */
+    bool (*takes_classes)(const void *attrs); /* the same where attributes decide; NULL: class_index does */
+    /* What the attribute table cannot say, and whether it can judge predictions of this shape (without batch; NULL: not known yet); NULL: nothing. */
+    fire_status (*check)(const void *attrs, const fire_shape *pred, fire_error *err);
     /* Number of sums for predictions of this shape (without batch). */
     int64_t (*sums)(const void *attrs, const fire_shape *pred);
-    /* Add rows: y_true as the loss takes it, y_pred [n, ...]; w [n], row weights, data NULL: all 1. */
-    void (*add)(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_tensor *w, double *sums);
-    double (*result)(const void *attrs, const double *sums);
+    /* Add rows: y_true as the loss takes it, y_pred [n, ...]. */
+    void (*add)(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums);
+    /* Number of results (name_0, name_1 ... in the history where there are several); NULL: 1. */
+    int64_t (*results)(const void *attrs, const fire_shape *pred);
+    void (*result)(const void *attrs, const fire_shape *pred, const double *sums, double *out);
 } fire_metric;
 extern const fire_metric *const fire_metrics[];
 /* fire_metric_find - by name or alias. "accuracy" (and "acc") becomes the binary, categorical or sparse one that fits the shapes of
 ** predictions and targets (without batch), as in Keras; NULL without shapes. */
 const fire_metric *fire_metric_find(const char *name, const fire_shape *pred, const fire_shape *target, bool class_index);
+static inline bool fire_metric_takes_classes(const fire_metric *m, const void *attrs) { return m->takes_classes ? m->takes_classes(attrs) : m->class_index; }
+static inline int64_t fire_metric_results(const fire_metric *m, const void *attrs, const fire_shape *pred) { return m->results ? m->results(attrs, pred) : 1; }
 
-/* Shared by metric files that are a mean: sums[0] holds weighted values, sums[1] weights. */
-int64_t fire_metric_two_sums(const void *attrs, const fire_shape *pred);
-double fire_metric_ratio(const void *attrs, const double *sums);
-/* Predictions [n, ..., width] as rows of `width`; the weight of such a row is that of its n. */
+/* Predictions [n, ..., width] as rows of `width`, and the weight of such a row: that of its n, 0 where its step is masked. */
 int64_t fire_metric_rows(const fire_tensor *y_pred, int64_t *width);
-double fire_metric_weight(const fire_tensor *w, const fire_tensor *y_pred, int64_t rows, int64_t row);
+double fire_metric_weight(const fire_weights *w, const fire_tensor *y_pred, int64_t rows, int64_t row);
+
+/* Shared by metrics that are the weighted mean of a value of each row: sums[0] holds weighted values, sums[1] weights. A row is what lies along an
+** axis (counted with the batch); class numbers have no such axis. */
+typedef struct fire_row {
+    const fire_tensor *y_true, *y_pred;
+    int64_t at, step, width; /* number k is at + k * step */
+    int64_t index;           /* of the row: where its class number stands */
+} fire_row;
+static inline double fire_true(const fire_row *r, int64_t k) { return fire_get(r->y_true, r->at + k * r->step); }
+static inline double fire_pred(const fire_row *r, int64_t k) { return fire_get(r->y_pred, r->at + k * r->step); }
+void fire_metric_mean(const void *attrs, int64_t axis, double (*value)(const void *attrs, const fire_row *r), const fire_tensor *y_true, const fire_tensor *y_pred,
+                      const fire_weights *w, double *sums);
+int64_t fire_metric_two_sums(const void *attrs, const fire_shape *pred);
+void fire_metric_ratio(const void *attrs, const fire_shape *pred, const double *sums, double *out);
+/* A metric file of that kind, along the last axis: value(attrs, row) is defined, and attrs of `table`, or none. */
+#define FIRE_MEAN_METRIC(value)                                                                                                                    \
+    static void mean_add(const void *attrs_, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums) {          \
+        fire_metric_mean(attrs_, -1, value, y_true, y_pred, w, sums);                                                                              \
+    }
+/* fire_metric_axis - whether predictions of this shape have the axis; for check. */
+fire_status fire_metric_axis(int64_t axis, const fire_shape *pred, fire_error *err);
+
+/* fire_ratio - a / b, 0 where b is. */
+static inline double fire_ratio(double a, double b) { return b != 0 ? a / b : 0; }
+
 /* fire_argmax - index of the largest of `width` numbers from t[first]; the first of equals. */
 static inline int64_t fire_argmax(const fire_tensor *t, int64_t first, int64_t width) {
     int64_t best = 0;
@@ -35,4 +68,22 @@ static inline int64_t fire_argmax(const fire_tensor *t, int64_t first, int64_t w
         if (fire_get(t, first + i) > fire_get(t, first + best)) best = i;
     return best;
 }
+
+/* Shared by metrics that count right and wrong predictions above thresholds (metric_counts.c). Sums are 4 for each threshold. */
+typedef enum fire_count_of { FIRE_TP, FIRE_FP, FIRE_TN, FIRE_FN } fire_count_of;
+typedef struct fire_counts_attrs { fire_floats thresholds; int64_t top_k, class_id; } fire_counts_attrs; /* top_k, class_id -1: not given */
+extern const fire_attr fire_thresholds_table[], fire_precision_table[]; /* thresholds alone; and top_k, class_id */
+fire_status fire_counts_check(const void *attrs, const fire_shape *pred, fire_error *err);
+int64_t fire_counts_thresholds(const void *attrs, const fire_shape *pred); /* how many */
+int64_t fire_counts_sums(const void *attrs, const fire_shape *pred);
+void fire_counts_add(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums);
+
+/* Shared by metrics over many thresholds, evenly spread from 0 to 1 (metric_curve.c): rows fall into bins, and the counts of threshold i are those
+** of the bins from i on. Sums of a curve: bins of positives, bins of negatives. */
+typedef struct fire_curve { int64_t n; const double *threshold; /* NULL: evenly spread */ bool all; /* the first threshold is below 0 */ } fire_curve;
+void fire_curve_add(const fire_curve *c, double y_true, double y_pred, bool narrow, double weight, double *sums); /* sums[2 n + 2] */
+/* Counts at threshold i. */
+typedef struct fire_counts { double tp, fp, tn, fn; } fire_counts;
+/* fire_curve_best - the largest `wanted` among thresholds at which `held` is at least `least`; 0 where none is. */
+double fire_curve_best(const fire_curve *c, const double *sums, double (*held)(const fire_counts *), double (*wanted)(const fire_counts *), double least);
 #endif

@@ -47,7 +47,7 @@ typedef struct fire_use {
 /* The loss of one output. common: what all losses have (compile.c). */
 typedef struct fire_compiled_loss { const fire_loss *kind; void *attrs; char *text; double weight; bool sum, by_weight; } fire_compiled_loss; /* sum: not divided by anything; by_weight: by the sum of row weights */
 /* kind NULL: "accuracy", until fire_network_check_compiled knows which one. name: in the history. */
-typedef struct fire_compiled_metric { const fire_metric *kind; void *attrs; char *name, *text; int32_t output; } fire_compiled_metric;
+typedef struct fire_compiled_metric { const fire_metric *kind; void *attrs; char *name, *text; int32_t output; bool weighted; } fire_compiled_metric; /* weighted: rows by their weights */
 
 struct fire_network {
     fire_context *ctx;

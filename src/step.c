@@ -316,6 +316,7 @@ int fire_step_wants(const fire_step *s, fire_value *outputs) {
         for (int64_t i = 0; i < s->net->n_metrics; i++) looked_at |= s->net->metric[i].output == k;
         if (!looked_at) continue;
         outputs[n++] = o->pred;
+        if (s->made.mask[k]) outputs[n++] = s->made.mask[k];
         if (o->y != s->y) outputs[n++] = o->y;
     }
     for (int64_t i = 0; i < s->net->n_weights; i++)
@@ -336,7 +337,7 @@ static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
         if (c->ready[k].used < r->used) r = &c->ready[k];
     }
     fire_network *net = s->net;
-    fire_value *outputs = fire_alloc(s->ctx, 2 * (size_t)net->n_weights + 4 * FIRE_MAX_PARTS + 3, sizeof *outputs, &c->error);
+    fire_value *outputs = fire_alloc(s->ctx, 2 * (size_t)net->n_weights + 5 * FIRE_MAX_PARTS + 3, sizeof *outputs, &c->error);
     if (!outputs) return NULL;
     int n_out = fire_step_wants(s, outputs);
     fire_plan *p = NULL;
@@ -415,9 +416,16 @@ static void take_sums(fire_step *s, fire_slice *c, int64_t n) {
         else if (s->n_outputs == 1) c->loss = sum * o->loss->weight / (double)o->values, c->values = values / (double)o->values;
     }
     if (s->n_outputs > 1) c->loss = weighted_sum(s, c, fire_plan_data(p, s->loss), n, 1), c->values = (double)n;
-    for (int64_t i = 0; i < net->n_metrics; i++) { /* Keras' `metrics` do not look at row weights */
+    for (int64_t i = 0; i < net->n_metrics; i++) { /* Keras' `metrics` do not look at row weights, but at masks */
         const fire_step_output *o = &s->output[net->metric[i].output];
-        fire_tensor y, none = {0}, pred = fire_plan_tensor(p, o->pred);
+        fire_tensor y, pred = fire_plan_tensor(p, o->pred);
+        fire_value mask = s->made.mask[net->metric[i].output];
+        fire_weights w = {0};
+        if (net->metric[i].weighted && s->weighted) w.row = (fire_tensor){.type = net->type, .shape = {2, {n, s->values}}, .data = c->w};
+        if (mask) {
+            w.mask = fire_plan_tensor(p, mask);
+            w.mask.data = fire_plan_data(p, mask);
+        }
         if (o->y == s->y) {
             y = (fire_tensor){.type = s->target_type, .shape = with_batch(&s->target), .data = c->y};
             y.shape.dim[0] = n;
@@ -426,7 +434,7 @@ static void take_sums(fire_step *s, fire_slice *c, int64_t n) {
             y.data = fire_plan_data(p, o->y);
         }
         pred.data = fire_plan_data(p, o->pred); /* an output that equals an input lies where that is bound */
-        net->metric[i].kind->add(net->metric[i].attrs, &y, &pred, &none, c->sums + s->sums_at[i]);
+        net->metric[i].kind->add(net->metric[i].attrs, &y, &pred, &w, c->sums + s->sums_at[i]);
     }
 }
 
@@ -542,7 +550,12 @@ int32_t fire_step_results(const fire_step *s, const double *sums, double *result
         results[0] += loss->weight * mean;
         if (s->n_outputs > 1) results[n++] = mean;
     }
-    for (int64_t i = 0; i < s->net->n_metrics; i++) results[n++] = s->net->metric[i].kind->result(s->net->metric[i].attrs, sums + s->sums_at[i]);
+    for (int64_t i = 0; i < s->net->n_metrics; i++) {
+        const fire_compiled_metric *m = &s->net->metric[i];
+        const fire_shape *pred = &s->output[m->output].pred_row;
+        m->kind->result(m->attrs, pred, sums + s->sums_at[i], results + n);
+        n += (int32_t)fire_metric_results(m->kind, m->attrs, pred);
+    }
     return n;
 }
 

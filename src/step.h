@@ -99,7 +99,7 @@ void fire_step_updates(const fire_step *s, const void *grad);
 ** Returns the largest finite feature before that. */
 double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const char **what);
 
-/* fire_step_wants - the values that a step's plan is made for, into outputs[2 * n_weights + 4 * FIRE_MAX_PARTS + 3]. Returns how many. */
+/* fire_step_wants - the values that a step's plan is made for, into outputs[2 * n_weights + 5 * FIRE_MAX_PARTS + 3]. Returns how many. */
 int fire_step_wants(const fire_step *s, fire_value *outputs);
 
 void fire_step_clear_sums(fire_step *s);

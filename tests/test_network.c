@@ -379,10 +379,11 @@ static void losses(void **state) {
 }
 
 static void metrics(void **state) {
-    double y[] = {0.1, 0.7, 0.2, 0.5, 0.3, 0.2}, t[] = {0, 1, 0, 0, 0, 1}, w[] = {1, 3}, sums[2];
+    double y[] = {0.1, 0.7, 0.2, 0.5, 0.3, 0.2}, t[] = {0, 1, 0, 0, 0, 1}, w[] = {1, 3}, sums[2], result;
     int64_t classes[] = {1, 2};
     fire_tensor pred = {FIRE_F64, {2, {2, 3}}, y}, target = {FIRE_F64, {2, {2, 3}}, t}, index = {FIRE_I64, {1, {2}}, classes};
-    fire_tensor weight = {FIRE_F64, {1, {2}}, w}, none = {0};
+    fire_weights weight = {.row = {FIRE_F64, {1, {2}}, w}}, none = {0};
+    fire_shape row = {1, {3}};
     static const struct { const char *name; bool index; double plain, weighted; } cases[] = {
         {"categorical_accuracy", false, 0.5, 0.25}, {"sparse_categorical_accuracy", true, 0.5, 0.25},
         {"binary_accuracy", false, (1 + 2 / 3.0) / 2, (1 + 3 * 2 / 3.0) / 4},
@@ -396,7 +397,8 @@ static void metrics(void **state) {
         for (int k = 0; k < 2; k++) {
             memset(sums, 0, sizeof sums);
             m->add(attrs, cases[i].index ? &index : &target, &pred, k ? &weight : &none, sums);
-            assert_true(fabs(m->result(attrs, sums) - (k ? cases[i].weighted : cases[i].plain)) < 1e-12);
+            m->result(attrs, &row, sums, &result);
+            assert_true(fabs(result - (k ? cases[i].weighted : cases[i].plain)) < 1e-12);
         }
         free(attrs);
     }

@@ -284,9 +284,10 @@ class Model:
 
     # ---- training
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, loss_weights: Any = None) -> None:
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, loss_weights: Any = None,
+                weighted_metrics: Any = None) -> None:
         """Choose optimizer, loss and metrics: names or instances. A model with several outputs takes a loss for each, as a list or as a dict
-        by output_names, and its metrics likewise. Forgets what the optimizer had gathered."""
+        by output_names, and its metrics likewise; weighted_metrics count rows by their weights. Forgets what the optimizer had gathered."""
         if loss is None:
             raise errors.make(1007, "compile: no loss; give one, for example loss='sparse_categorical_crossentropy'")
         names = self.output_names if self.built else [""]
@@ -294,7 +295,8 @@ class Model:
         if loss_weights is not None:
             factors = _per_output(loss_weights, names, "loss_weights")
             texts = [text if factor is None else f"{text} loss_weight={float(factor)!r}" for text, factor in zip(texts, factors)]
-        self._net.compile(text_of(optimizer, "optimizer"), "\n".join(texts), "\n".join(_metric_texts(metrics, names)) or None)
+        lines = [*_metric_texts(metrics, names), *(f"{line} weighted=true" for line in _metric_texts(weighted_metrics, names))]
+        self._net.compile(text_of(optimizer, "optimizer"), "\n".join(texts), "\n".join(lines) or None)
         self._after_compile(optimizer, loss)
 
     def _loss_text(self, loss: Any, output: int) -> str:

@@ -1,20 +1,18 @@
 /* mean_squared_error - mean of (y_true - y_pred)^2. */
 #include "metric.h"
+#include <math.h>
 
-static void error_add(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_tensor *w, double *sums) {
-    int64_t width, rows = fire_metric_rows(y_pred, &width);
-    for (int64_t r = 0; r < rows; r++) {
-        double sum = 0, weight = fire_metric_weight(w, y_pred, rows, r);
-        for (int64_t i = r * width; i < (r + 1) * width; i++) {
-            double d = fire_get(y_true, i) - fire_get(y_pred, i);
-            sum += d * d;
-        }
-        sums[0] += weight * sum / (double)width;
-        sums[1] += weight;
+static double value(const void *attrs_, const fire_row *r) {
+    double sum = 0;
+    for (int64_t k = 0; k < r->width; k++) {
+        double d = fire_true(r, k) - fire_pred(r, k);
+        sum += d * d;
     }
+    return sum / (double)r->width;
 }
+FIRE_MEAN_METRIC(value)
 
 const fire_metric fire_metric_mean_squared_error = {
     .name = "MeanSquaredError", .alias = "mean_squared_error|mse", .help = "mean of squared differences",
-    .sums = fire_metric_two_sums, .add = error_add, .result = fire_metric_ratio,
+    .sums = fire_metric_two_sums, .add = mean_add, .result = fire_metric_ratio,
 };

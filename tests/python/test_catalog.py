@@ -42,6 +42,8 @@ def test_signature(entry):
             default = "linear" if attr["name"] == "activation" else attr["default"] if nothing else ""
         if attr["type"] in ("ints", "floats") and isinstance(default, (int, float)):
             default = [default]
+        if isinstance(default, tuple):
+            default = list(default)
         assert default == attr["default"] and isinstance(default, bool) == (attr["type"] == "bool"), attr
     assert kind.__doc__ and entry["help"]
 

@@ -1,0 +1,12 @@
+/* false_negatives - how many (by their weights) are true but not predicted, at one or several thresholds. */
+#include "metric.h"
+
+static void result(const void *attrs, const fire_shape *pred, const double *sums, double *out) {
+    for (int64_t k = 0, n = fire_counts_thresholds(attrs, pred); k < n; k++) out[k] = sums[4 * k + FIRE_FN];
+}
+
+const fire_metric fire_metric_false_negatives = {
+    .name = "FalseNegatives", .alias = "false_negatives", .help = "how many are true but not predicted",
+    .attrs = fire_thresholds_table, .attr_size = sizeof(fire_counts_attrs), .check = fire_counts_check,
+    .sums = fire_counts_sums, .add = fire_counts_add, .results = fire_counts_thresholds, .result = result,
+};
