@@ -9,6 +9,7 @@
 ** Nothing is allocated once plans for the row counts that occur are made.
 */
 #include "denormal.h"
+#include "lbfgs.h"
 #include "order.h"
 #include "rng.h"
 #include "step.h"
@@ -20,6 +21,7 @@
 #define MIN_SLICE 32        /* rows; below, matrix products lose speed */
 #define REPRODUCIBLE 8      /* shards */
 #define TAIL 3              /* numbers that travel behind a gradient: the loss, how many values it has, and whether somebody wants to stop */
+#define BLOCK 256           /* rows that a slice computes at once where all rows make one step */
 #define SPLIT (1 << 15)     /* weights per piece of the update at least, where it is split over threads */
 
 typedef struct job { const int64_t *index; int64_t n; fire_status status; fire_tensor sum; } job; /* sum: where its plan has stopped */
@@ -45,6 +47,9 @@ typedef struct fit {
     int32_t part;               /* of the step: up to which of its sums over slices the jobs run */
     void *join;                 /* room for such a sum, one for each slice */
     fire_updater updater;
+    fire_lbfgs lbfgs;           /* where the optimizer takes all rows at once */
+    void *last;                 /* the summed gradient of the last look, where that was a step */
+    double *all;                /* [n_params + TAIL]: its sums over blocks of rows; NULL: it computes all rows as one step */
     node *tree;                 /* reproducible, several ranks: the subtrees that travel, left to right */
     int32_t n_tree, own_tree;   /* own_tree: index of this rank's first */
     int32_t own_tree_n;
@@ -101,7 +106,7 @@ static void *finish_tree(const fit *f, int32_t lo, int32_t hi, int32_t *next, in
     return a;
 }
 
-typedef struct pass { fit *f; bool sum, finish, last; int32_t pieces; double gscale; } pass; /* last: g is whole after it */
+typedef struct pass { fit *f; bool sum, finish, last, update; int32_t pieces; double gscale; } pass; /* last: g is whole after it */
 
 /* Piece i of the flat buffers: add the slices, finish the tree, update the weights, whatever this pass is to do. Blocks stay in the cache. */
 static void run_piece(void *user, int32_t i) {
@@ -125,7 +130,7 @@ static void run_piece(void *user, int32_t i) {
         }
         if (!p->last) continue;
         if (reproducible) plain_zeros(net->type, g, from, to);
-        if (f->updater.plain) fire_updater_piece(&f->updater, p->gscale, from, to, g);
+        if (p->update) fire_updater_piece(&f->updater, p->gscale, from, to, g);
     }
     fire_denormals_restore(denormals);
 }
@@ -276,6 +281,36 @@ static void fill_travel(fit *f) {
     }
 }
 
+/* What all slices of a step gave, summed over the workers. What is left to do with the gradient: add the slices, or finish the tree. */
+typedef struct total { double loss, values; void *g; bool add, finish; } total;
+
+static fire_status add_up(fit *f, total *t, fire_error *err) {
+    fire_network *net = f->net;
+    *t = (total){.g = f->step.slice[0].grad, .add = f->n_jobs > 1};
+    for (int32_t i = 0; i < f->n_jobs; i++) {
+        t->loss += f->step.slice[i].loss;
+        t->values += f->step.slice[i].values;
+    }
+    if (f->ranks > 1) {
+        int64_t n = f->travel ? f->n_tree * f->step.numbers : f->step.numbers;
+        if (f->travel) fill_travel(f), t->g = f->travel;
+        else if (t->add) over_weights(f, (pass){.sum = true});
+        t->add = false;
+        t->finish = f->travel != NULL;
+        fire_tensor tail = {.type = net->type, .data = number_at(f, t->g, n)};
+        fire_put(&tail, 0, t->loss);
+        fire_put(&tail, 1, t->values);
+        fire_put(&tail, 2, f->cancel);
+        fire_status st = fire_comm_sum(f->comm, net->type, t->g, n + TAIL, err);
+        if (st) return st;
+        t->loss = fire_get(&tail, 0);
+        t->values = fire_get(&tail, 1);
+        f->cancel = fire_get(&tail, 2) != 0;
+    }
+    if (net->loss->sum || !t->values) t->values = 1; /* a mask may leave nothing to count */
+    return FIRE_OK;
+}
+
 static fire_status one_step(fit *f, int32_t epoch, int64_t t, fire_error *err) {
     fire_network *net = f->net;
     int64_t first = t * f->o.batch_size, end = first + f->o.batch_size;
@@ -284,52 +319,114 @@ static fire_status one_step(fit *f, int32_t epoch, int64_t t, fire_error *err) {
     f->step.batch_rows = (double)(end - first);
     fire_status st = run_jobs(f, err);
     if (st) return st;
-    double loss = 0, values = 0;
-    for (int32_t i = 0; i < f->n_jobs; i++) {
-        loss += f->step.slice[i].loss;
-        values += f->step.slice[i].values;
-    }
-
-    bool sum = f->n_jobs > 1, finish = false;
-    void *g = f->step.slice[0].grad;
-    if (f->ranks > 1) {
-        int64_t n = f->travel ? f->n_tree * f->step.numbers : f->step.numbers;
-        if (f->travel) fill_travel(f), g = f->travel;
-        else if (sum) over_weights(f, (pass){.sum = true});
-        sum = false;
-        finish = f->travel != NULL;
-        fire_tensor tail = {.type = net->type, .data = number_at(f, g, n)};
-        fire_put(&tail, 0, loss);
-        fire_put(&tail, 1, values);
-        fire_put(&tail, 2, f->cancel);
-        if ((st = fire_comm_sum(f->comm, net->type, g, n + TAIL, err))) return st;
-        loss = fire_get(&tail, 0);
-        values = fire_get(&tail, 1);
-        f->cancel = fire_get(&tail, 2) != 0;
-    }
-    if (net->loss->sum || !values) values = 1; /* a mask may leave nothing to count */
-    double mean = loss / values, penalty = 0;
+    total sum;
+    if ((st = add_up(f, &sum, err))) return st;
+    double mean = sum.loss / sum.values, penalty = 0;
     fire_updater *u = &f->updater;
     if (!u->plain) {
-        if (sum || finish || f->o.reproducible) over_weights(f, (pass){.sum = sum, .finish = finish, .last = true});
-        penalty = fire_penalties_add(&u->penalties, net, values, g);
+        if (sum.add || sum.finish || f->o.reproducible) over_weights(f, (pass){.sum = sum.add, .finish = sum.finish, .last = true});
+        penalty = fire_penalties_add(&u->penalties, net, sum.values, sum.g);
     }
-    if (!isfinite(loss + penalty)) return diverged(f, loss + penalty, epoch, t, err);
+    if (!isfinite(sum.loss + penalty)) return diverged(f, sum.loss + penalty, epoch, t, err);
     if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped at epoch %d, step %lld", (int)epoch + 1, (long long)t);
-    f->loss_sum += loss;
-    f->values_sum += values;
+    f->loss_sum += sum.loss;
+    f->values_sum += sum.values;
     f->penalty_sum += penalty * (double)(end - first);
     f->last_loss = mean + penalty;
     f->rows_done = end;
 
     fire_updater_begin(u);
-    if (u->plain) over_weights(f, (pass){.sum = sum, .finish = finish, .last = true, .gscale = 1.0 / values});
+    if (u->plain) over_weights(f, (pass){.sum = sum.add, .finish = sum.finish, .last = true, .update = true, .gscale = 1.0 / sum.values});
     else {
         uint32_t denormals = fire_denormals_off();
-        fire_updater_run(u, 1.0 / values, g);
+        fire_updater_run(u, 1.0 / sum.values, sum.g);
         fire_denormals_restore(denormals);
     }
-    if (f->step.numbers > net->n_params) fire_step_updates(&f->step, g);
+    if (f->step.numbers > net->n_params) fire_step_updates(&f->step, sum.g);
+    return FIRE_OK;
+}
+
+/* ---- all rows at once ---- */
+
+/* Sums over all rows, block by block, into f->all, and over the workers. */
+static fire_status sum_blocks(fit *f, fire_error *err) {
+    fire_network *net = f->net;
+    int64_t n = net->n_params, rows = f->shards.start[f->shards.own];
+    memset(f->all, 0, (size_t)(n + TAIL) * sizeof *f->all);
+    for (int64_t at = 0; at < rows;) {
+        for (f->n_jobs = 0; f->n_jobs < f->step.n_slices && at < rows; f->n_jobs++) {
+            int64_t m = rows - at < f->step.capacity ? rows - at : f->step.capacity;
+            f->job[f->n_jobs] = (job){.index = f->order + at, .n = m};
+            at += m;
+        }
+        fire_status st = run_jobs(f, err);
+        if (st) return st;
+        for (int32_t k = 0; k < f->n_jobs; k++) {
+            const fire_slice *c = &f->step.slice[k];
+            if (net->type == FIRE_F32) for (int64_t i = 0; i < n; i++) f->all[i] += (double)((const float *)c->grad)[i];
+            else add(FIRE_F64, f->all, c->grad, 0, n);
+            f->all[n] += c->loss;
+            f->all[n + 1] += c->values;
+        }
+    }
+    return f->ranks > 1 ? fire_comm_sum(f->comm, FIRE_F64, f->all, n + TAIL, err) : FIRE_OK;
+}
+
+/* What L-BFGS makes smaller: the mean loss over all rows with penalties, and its gradient. The metrics are those of the last look. */
+static fire_status objective(void *user, void *g, double *loss, fire_error *err) {
+    fit *f = user;
+    fire_network *net = f->net;
+    fire_step_clear_sums(&f->step);
+    total sum = {0};
+    fire_tensor to = {.type = net->type, .data = g}, from = {.type = net->type};
+    if (f->all) {
+        fire_status st = sum_blocks(f, err);
+        if (st) return st;
+        sum.loss = f->all[net->n_params], sum.values = f->all[net->n_params + 1];
+        if (net->loss->sum || !sum.values) sum.values = 1;
+        from = (fire_tensor){.type = FIRE_F64, .data = f->all};
+    } else {
+        memset(f->at, 0, (size_t)f->shards.own * sizeof *f->at);
+        cut(f, f->shards.total);
+        f->step.batch_rows = (double)f->shards.total;
+        fire_status st = run_jobs(f, err);
+        if (!st) st = add_up(f, &sum, err);
+        if (!st && f->o.reproducible) { /* the line search looks at every bit of the loss */
+            double slot[2 * REPRODUCIBLE] = {0};
+            for (int32_t i = 0; i < f->n_jobs; i++) slot[2 * (f->shards.first + i)] = f->step.slice[i].loss, slot[2 * (f->shards.first + i) + 1] = f->step.slice[i].values;
+            st = fire_add_slots(f->comm, slot, REPRODUCIBLE, 2, err);
+            sum.loss = slot[0];
+            if (!net->loss->sum && slot[1]) sum.values = slot[1];
+        }
+        if (st) return st;
+        over_weights(f, (pass){.sum = sum.add, .finish = sum.finish, .last = true});
+        from.data = sum.g;
+        f->last = sum.g;
+    }
+    for (int64_t i = 0; i < net->n_params; i++) fire_put(&to, i, fire_get(&from, i) / sum.values);
+    double penalty = fire_penalties_add(&f->updater.penalties, net, 1, g);
+    f->penalty_sum = penalty * (double)f->shards.total;
+    f->loss_sum = sum.loss;
+    f->values_sum = sum.values;
+    *loss = sum.loss / sum.values + penalty;
+    return FIRE_OK;
+}
+
+/* One iteration, which is an epoch. */
+static fire_status one_iteration(fit *f, int32_t epoch, bool *done, fire_error *err) {
+    fire_network *net = f->net;
+    f->step.draw[0] = (int64_t)f->o.seed;
+    f->step.draw[1] = net->epoch;
+    if (f->step.made.draw) f->lbfgs.known = false; /* dropout and the like: the objective is another in each epoch */
+    f->updater.rate = fire_network_learning_rate(net);
+    uint32_t denormals = fire_denormals_off();
+    fire_status st = fire_lbfgs_step(&f->lbfgs, done, err);
+    fire_denormals_restore(denormals);
+    if (st) return st;
+    if (!isfinite(f->lbfgs.loss)) return diverged(f, f->lbfgs.loss, epoch, 0, err);
+    f->last_loss = f->lbfgs.loss;
+    f->rows_done = f->shards.total;
+    if (f->last && f->step.numbers > net->n_params) fire_step_updates(&f->step, f->last);
     return FIRE_OK;
 }
 
@@ -375,21 +472,22 @@ static fire_status epoch_results(fit *f, double *result, fire_error *err) {
     return FIRE_OK;
 }
 
-static fire_status one_epoch(fit *f, int32_t epoch, fire_progress *p, fire_error *err) {
+static fire_status one_epoch(fit *f, int32_t epoch, fire_progress *p, bool *enough, fire_error *err) {
     fire_network *net = f->net;
     bool told = f->o.progress != NULL;
     double began = told ? fire_seconds() : 0;
-    fire_order(&f->shards, f->o.seed, net->epoch, !f->o.no_shuffle, f->order);
-    fire_step_clear_sums(&f->step);
+    bool full = net->optim->full_batch;
+    *enough = false;
+    fire_order(&f->shards, f->o.seed, net->epoch, !f->o.no_shuffle && !full, f->order);
+    if (!full) fire_step_clear_sums(&f->step);
     memset(f->at, 0, (size_t)f->shards.own * sizeof *f->at);
     f->step.draw[0] = (int64_t)f->o.seed;
     f->step.draw[1] = net->epoch;
-    f->loss_sum = 0;
     f->rows_done = 0;
-    f->values_sum = f->penalty_sum = 0;
+    if (!full) f->loss_sum = f->values_sum = f->penalty_sum = 0;
     *p = (fire_progress){.n_results = (int32_t)net->n_results};
     for (int64_t t = 0; t < f->steps; t++) {
-        fire_status st = one_step(f, epoch, t, err);
+        fire_status st = full ? one_iteration(f, epoch, enough, err) : one_step(f, epoch, t, err);
         if (st) return st;
         if (!told || t + 1 == f->steps) continue;
         double now = fire_seconds();
@@ -573,12 +671,22 @@ static fire_status set_up(fit *f, fire_error *err) {
     if ((st = fire_adapt_layers(net, f->data, f->comm, false, err))) return st;
 
     if ((st = fire_shards_new(f->ctx, &f->shards, f->data, f->comm, f->o.reproducible ? REPRODUCIBLE : 0, err))) return st;
+    bool full = net->optim->full_batch;
+    if (full) f->o.batch_size = f->shards.total;
     f->steps = (f->shards.total - 1) / f->o.batch_size + 1;
     f->threads = f->ctx->threads;
     int32_t slices = f->o.reproducible ? (f->shards.own ? f->shards.own : 1) : f->threads; /* a rank beyond the eighth owns no shard */
     fire_step_options train = {.training = true, .gradient = true, .update = true, .class_weight = f->o.class_weight, .n_class_weight = f->o.n_class_weight,
                                .slices = slices, .capacity = slice_capacity(f)};
+    bool blocks = full && !f->o.reproducible && train.capacity > BLOCK;
+    if (blocks) train.capacity = BLOCK;
     if ((st = fire_step_new(&f->step, net, f->data, &train, err))) return st;
+    if (blocks && f->step.n_points) { /* moments of the batch are those of all rows: they are computed at once */
+        fire_step_free(&f->step);
+        train.capacity = slice_capacity(f);
+        blocks = false;
+        if ((st = fire_step_new(&f->step, net, f->data, &train, err))) return st;
+    }
     f->step.row_id = f->shards.id;
     if (f->facts.validation_rows) {
         fire_step_options check = {.slices = f->threads, .capacity = fire_block_rows(net)};
@@ -598,8 +706,14 @@ static fire_status set_up(fit *f, fire_error *err) {
     for (int32_t i = 0; i < f->step.n_points; i++)
         if (f->step.point[i].count > most) most = f->step.point[i].count;
     if (!(f->join = fire_alloc(f->ctx, (size_t)most * (size_t)(f->o.reproducible ? REPRODUCIBLE : f->threads), fire_type_size(net->type), err))) return FIRE_NOMEM;
+    if (full && (st = fire_lbfgs_new(&f->lbfgs, net, f, objective, err))) return st;
+    if (blocks && !(f->all = fire_alloc(f->ctx, (size_t)net->n_params + TAIL, sizeof *f->all, err))) return FIRE_NOMEM;
     if ((st = fire_updater_new(&f->updater, net, f->step.grad, err)) || (st = make_tree(f, err)) || (st = find_monitor(f, err))) return st;
     if (f->threads > 1 && (st = fire_pool_new(f->ctx, f->threads, &f->pool, err))) return st;
+    for (int64_t k = 0; full && k < f->updater.n_rules; k++)
+        if (f->updater.rule[k].constraint)
+            return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: weight %s has a constraint, which a line search would step over; take another optimizer", net->optim->name,
+                             net->weight[f->updater.rule[k].weight].name);
     f->good_epoch = -1;
     f->best_epoch = -1;
     f->last_loss = NAN;
@@ -628,7 +742,8 @@ static fire_status run(fit *f, fire_fit_report *report, fire_error *err) {
     bool enough = false;
     for (int32_t epoch = f->o.initial_epoch; epoch < f->o.epochs && !enough; epoch++) {
         fire_progress p;
-        if ((st = one_epoch(f, epoch, &p, err))) return st;
+        bool converged;
+        if ((st = one_epoch(f, epoch, &p, &converged, err))) return st;
         report->epochs_run++;
         report->steps += net->step - step;
         step = net->step;
@@ -636,6 +751,7 @@ static fire_status run(fit *f, fire_fit_report *report, fire_error *err) {
         if ((st = keep(f, &f->good_params, &f->good_fixed, err))) return st;
         f->good_epoch = epoch;
         if ((st = early(f, epoch, &p, &enough, err))) return st;
+        enough |= converged;
         if (f->o.checkpoint_dir && f->rank == 0 && (st = fire_save_checkpoint(net, f->o.checkpoint_dir, err))) return st;
         if ((st = same_mind(f, err))) return st;
         if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped after epoch %d", (int)epoch + 1);
@@ -649,8 +765,9 @@ static void clear(fit *f) {
     fire_step_free(&f->step);
     fire_step_free(&f->check);
     fire_updater_free(&f->updater);
+    fire_lbfgs_free(&f->lbfgs);
     fire_shards_free(&f->shards);
-    void *own[] = {f->order, f->at, f->batch, f->job, f->join, f->tree, f->travel, f->sums, f->good_params, f->good_fixed, f->best_params, f->best_fixed};
+    void *own[] = {f->order, f->at, f->batch, f->job, f->join, f->all, f->tree, f->travel, f->sums, f->good_params, f->good_fixed, f->best_params, f->best_fixed};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) fire_free(f->ctx, own[i]);
 }
 

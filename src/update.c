@@ -81,7 +81,7 @@ fire_status fire_updater_new(fire_updater *u, fire_network *net, const fire_valu
         const fire_weight_slot *w = &net->weight[i];
         if (!moved[i]) continue;
         int64_t end = w->offset + fire_count(&w->shape);
-        bool decays = c->weight_decay > 0 && !excluded(c->exclude_from_weight_decay, w->name);
+        bool decays = !net->optim->full_batch && c->weight_decay > 0 && !excluded(c->exclude_from_weight_decay, w->name);
         fire_range *last = u->n_ranges ? &u->range[u->n_ranges - 1] : NULL;
         if (last && last->decays == decays && (last->to + line - 1) / line * line == w->offset) last->to = end;
         else u->range[u->n_ranges++] = (fire_range){w->offset, end, decays};

@@ -595,6 +595,31 @@ static void workers_share_moments(void **state) {
     }
 }
 
+/* L-BFGS: the history of the objective is that of one worker, whatever the blocks; in reproducible mode to the bit. */
+static void lbfgs_workers(void **state) {
+    static const char *const layers[] = {"Dense units=8 activation=tanh kernel_regularizer=\"L2 l2=0.001\"", "Dense units=3 activation=softmax", NULL};
+    for (int mode = 0; mode < 3; mode++) {
+        told one = {0};
+        weights w;
+        for (int32_t size = 1; size <= 4; size++) {
+            job *j = new_job(mode == 1 ? FIRE_F32 : FIRE_F64, mode == 2 ? normed : layers, 64, 12);
+            j->optimizer = "lbfgs tol=0", j->reproducible = mode == 1, j->shards = mode == 1 ? 8 : 0;
+            run_job(j, size, size == 2 ? 2 : 1);
+            all_ok(j, size);
+            if (size == 1) one = j->told[0], w = j->w[0];
+            assert_int_equal(j->told[0].epochs, 12);
+            for (int e = 0; e < 12; e++) {
+                if (e) assert_true(j->told[0].loss[e] <= j->told[0].loss[e - 1]);
+                if (mode == 1) assert_true(j->told[0].loss[e] == one.loss[e]);
+                else assert_true(fabs(j->told[0].loss[e] - one.loss[e]) < 1e-9 * one.loss[e]);
+            }
+            if (mode == 1) assert_memory_equal(&w, &j->w[0], sizeof w);
+            assert_true(j->told[0].loss[11] < 0.5 * j->told[0].loss[0]);
+            free_job(j);
+        }
+    }
+}
+
 /* More shards than ranks outside of the reproducible mode, and ranks that train on rows of their own without a deal: full batches are the same. */
 static void other_shards(void **state) {
     static weights one;
@@ -620,17 +645,17 @@ static void other_shards(void **state) {
 }
 
 /* A checkpoint goes on where it was written: four epochs, or two, a load, and two more, give the same bits. */
-static void goes_on(const char *optimizer, fire_type type) {
+static void goes_on(const char *optimizer, fire_type type, const char *const *layers) {
     static weights whole, parts;
     char dir[] = "/tmp/fire-train-XXXXXX", command[64];
     assert_non_null(mkdtemp(dir));
     fixture f;
-    begin_with(&f, type, held, optimizer, SCCE, NULL);
+    begin_with(&f, type, layers, optimizer, SCCE, NULL);
     fire_fit_options o = options(4, 50);
     OK(fire_fit(f.net, f.data, &o, NULL, err_));
     read_weights(f.net, &whole);
     end(&f);
-    begin_with(&f, type, held, optimizer, SCCE, NULL);
+    begin_with(&f, type, layers, optimizer, SCCE, NULL);
     o.epochs = 2, o.checkpoint_dir = dir;
     OK(fire_fit(f.net, f.data, &o, NULL, err_));
     for (int k = 0; k < 2; k++) { /* the checkpoint of an epoch, and one of a fit that has ended */
@@ -652,8 +677,9 @@ static void goes_on_from_a_checkpoint(void **state) {
     static const char *const settings[] = {"SGD momentum=0.9 nesterov=1", "RMSprop centered=1 momentum=0.5", "Adam amsgrad=1 use_ema=1 ema_overwrite_frequency=5", "Adam use_ema=1 ema_momentum=0.5",
         "Nadam gradient_accumulation_steps=4 clipvalue=0.01", "SGD global_clipnorm=0.1 weight_decay=0.1 exclude_from_weight_decay=bias|gamma",
         "SGD momentum=0.9 learning_rate=\"OneCycleLR max_lr=0.1 total_steps=30\"", "Adam learning_rate=\"PiecewiseConstantDecay boundaries=[7,20] values=[0.01,0.02,0.001]\""};
-    for (const fire_optim *const *p = fire_optims; *p; p++) goes_on((*p)->name, FIRE_F32);
-    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) goes_on(settings[k], k % 2 ? FIRE_F32 : FIRE_F64);
+    for (const fire_optim *const *p = fire_optims; *p; p++) goes_on((*p)->name, FIRE_F32, (*p)->full_batch ? normed : held);
+    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) goes_on(settings[k], k % 2 ? FIRE_F32 : FIRE_F64, held);
+    goes_on("LBFGS history_size=3 tol=0", FIRE_F64, dropped);
 }
 
 /* Mini-batches: the same table and number of workers give the same bits, however rows arrive; every epoch counts each row once. */
@@ -763,7 +789,7 @@ static void allocation_failures(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(learns), cmocka_unit_test(loss_is_the_mean_over_rows), cmocka_unit_test(threads_and_kernels_agree), cmocka_unit_test(reproducible_threads), cmocka_unit_test(batch_moments), cmocka_unit_test(workers_share_moments),
+        cmocka_unit_test(learns), cmocka_unit_test(loss_is_the_mean_over_rows), cmocka_unit_test(threads_and_kernels_agree), cmocka_unit_test(reproducible_threads), cmocka_unit_test(batch_moments), cmocka_unit_test(workers_share_moments), cmocka_unit_test(lbfgs_workers),
         cmocka_unit_test(weighted), cmocka_unit_test(gradients_are_differences), cmocka_unit_test(stops_early), cmocka_unit_test(can_be_cancelled), cmocka_unit_test(divergence),
         cmocka_unit_test(bad_input), cmocka_unit_test(workers_equal_one), cmocka_unit_test(other_shards), cmocka_unit_test(goes_on_from_a_checkpoint), cmocka_unit_test(same_bits_twice), cmocka_unit_test(reproducible_workers),
         cmocka_unit_test(all_stop_together), cmocka_unit_test(allocation_failures),

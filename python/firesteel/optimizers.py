@@ -9,7 +9,7 @@ from . import _core, schedules
 from ._text import Named, object_of
 from .schedules import LearningRateSchedule
 
-__all__ = ["LARS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "Optimizer", "RAdam", "RMSprop", "Rprop", "schedules"]
+__all__ = ["LARS", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "Optimizer", "RAdam", "RMSprop", "Rprop", "schedules"]
 
 Rate = float | LearningRateSchedule
 
@@ -177,3 +177,12 @@ class Rprop(Optimizer):
     def __init__(self, learning_rate: Rate = 0.01, eta_minus: float = 0.5, eta_plus: float = 1.2, min_step: float = 1e-06, max_step: float = 50.0,
                  **common: Any) -> None:
         super().__init__(learning_rate=learning_rate, eta_minus=eta_minus, eta_plus=eta_plus, min_step=min_step, max_step=max_step, **common)
+
+
+class LBFGS(Optimizer):
+    """Limited-memory BFGS over all rows at once, with a line search under strong Wolfe conditions, over any number of workers. Each epoch is an
+    iteration; batch_size means nothing; fit ends when an iteration lowers the loss by less than `tol`. For small networks and tables that fit."""
+
+    def __init__(self, learning_rate: float = 1.0, history_size: int = 10, tol: float = 1e-06, max_evaluations: int = 25, name: str | None = None) -> None:
+        Named.__init__(self, learning_rate=learning_rate, history_size=history_size, tol=tol, max_evaluations=max_evaluations)
+        self.name = name or "LBFGS"
