@@ -36,8 +36,8 @@ static fire_value choose(random_graph *r, dice *d, const harness_input *x, fire_
             }
         if (n) return fit[roll(d, n)];
     }
-    if ((x->constant && t != FIRE_F32 && t != FIRE_F64) || (plain && roll(d, 3) == 0)) {
-        uint64_t room[2048];
+    if ((x->constant && (x->type || (t != FIRE_F32 && t != FIRE_F64))) || (plain && roll(d, 3) == 0)) {
+        uint64_t room[4096];
         fire_tensor c = {t, x->shape, room};
         harness_fill(x, 0, harness_random(&d->random), &c);
         return fire_graph_const(&r->g, t, x->shape, room);
