@@ -1,9 +1,11 @@
 """train - one rank of a training: read rows, meet the others, fit, and let rank 0 hand back the model."""
 from __future__ import annotations
 
+import itertools
 import json
 import queue
 import socket
+import struct
 import threading
 import time
 from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
@@ -18,6 +20,8 @@ from .report import Reporter
 # What comes back: ("beat", 0, padding), ("result", 0, JSON), ("model", i, i-th piece of the model file). Only rank 0 sends the last two.
 SCHEMA = pyarrow.schema([("kind", pyarrow.string()), ("part", pyarrow.int32()), ("data", pyarrow.binary())])
 PIECE = 8 << 20  # bytes of the model file in one row
+LENGTH = struct.Struct("=q")
+TELLING = 2.0    # seconds that a rank that cannot read its rows takes to tell its peers so
 BEAT = b"\0" * 70_000  # larger than the buffer between Python and Spark, so that a heartbeat is not held back in it
 
 
@@ -29,39 +33,81 @@ def train(batches: Iterable[pyarrow.RecordBatch], job: Job, all_gather: Callable
     wrong is raised as a TaskError whose text the driver can find; a loss that diverges is not raised but told in the result,
     because rank 0 then still hands back the last good weights."""
     began = time.monotonic()
-    comm = None
+    comm, done = None, threading.Event()
     try:
         if job.version != engine.version():
             raise TaskError("FS4009", f"the driver runs firesteel {job.version}, the worker on {host or 'this host'} has {engine.version()}; "
                             "ship the driver's wheel to the executors", rank, host)
-        data = engine.read(batches, job)
-        read_seconds = time.monotonic() - began
         comm, address = engine.listen(job, host)
-        said = [json.loads(text) for text in all_gather(json.dumps({
-            "rank": rank, "host": host or socket.gethostname(), "address": address, "read_seconds": round(read_seconds, 3), **engine.describe(data)}))]
-        peers = check_peers(said, job)
-        # From here the ranks talk over their own sockets: a failure on one reaches the others as an error that says why.
-        done: "queue.SimpleQueue[tuple[str, Any]]" = queue.SimpleQueue()
-        threading.Thread(target=_run, args=(data, comm, job, rank, peers, began, read_seconds, done), daemon=True, name="firesteel-fit").start()
-        while True:
-            try:
-                kind, value = done.get(timeout=job.heartbeat)
-            except queue.Empty:
-                yield _row("beat", 0, BEAT)
-                continue
-            if kind == "error":
-                raise value
-            break
-        result, model = value
+        work = Work(comm, job, rank, began, done)
+        threading.Thread(target=work.run, args=(all_gather, address), daemon=True, name="firesteel-fit").start()
+        try:
+            data = engine.read(itertools.takewhile(lambda _: not done.is_set(), batches), job)
+        except Exception as error:
+            work.rows.put(marked(error, rank, host))
+            done.wait(TELLING)
+            raise
+        work.rows.put((data, {"rank": rank, "host": host or socket.gethostname(), "read_seconds": round(time.monotonic() - began, 3), **engine.describe(data)}))
+        while not done.wait(job.heartbeat):
+            yield _row("beat", 0, BEAT)
+        if work.error is not None:
+            raise work.error
         if rank == 0:
-            yield _row("result", 0, json.dumps(result).encode("utf-8"))
-            for i, at in enumerate(range(0, len(model), PIECE)):
-                yield _row("model", i, model[at:at + PIECE])
+            yield _row("result", 0, json.dumps(work.result).encode("utf-8"))
+            for i, at in enumerate(range(0, len(work.model), PIECE)):
+                yield _row("model", i, work.model[at:at + PIECE])
     except Exception as error:
         failure = marked(error, rank, host)
-        if comm is not None:
+        if comm is not None and done.is_set():
             engine.tell_peers(comm, failure.record)
         raise failure from None
+
+
+class Work:
+    """What a rank does in a thread of its own, so that the generator is free to read rows and to tell Spark that it lives.
+
+    The ranks meet while rows are read, because Spark's own all_gather answers about a second late. From then on they talk over
+    their own sockets: a failure on one reaches the others as an error that says why."""
+
+    def __init__(self, comm: Any, job: Job, rank: int, began: float, done: threading.Event):
+        self.comm, self.job, self.rank, self.began, self.done = comm, job, rank, began, done
+        self.rows: "queue.SimpleQueue[Any]" = queue.SimpleQueue()  # (data, what to tell of it), or the TaskError of reading it; put once
+        self.result: dict[str, Any] = {}
+        self.model = b""
+        self.error: Optional[BaseException] = None
+
+    def run(self, all_gather: Callable[[str], Sequence[str]], address: str) -> None:
+        try:
+            engine.join(self.comm, self.rank, all_gather(address), self.job)
+            data, said = self.wait_for_rows()
+            peers = check_peers(said, self.job)
+            self.result, self.model = _fit(data, self.comm, self.job, self.rank, peers, self.began)
+        except BaseException as error:  # a thread has nobody else to tell
+            self.error = error
+        finally:
+            self.done.set()
+
+    def wait_for_rows(self) -> tuple[Any, list[dict[str, Any]]]:
+        """This rank's rows and what every rank tells of its own. Until all have read theirs, each says now and then that it still lives:
+        reading may take longer than peers may be silent."""
+        met = time.monotonic()
+        mine, text, lengths = None, b"", [0]
+        while not all(lengths):
+            try:
+                # At most a twentieth of the time that reading takes is lost by waiting.
+                pause = min(1.0, max(0.01, (time.monotonic() - met) / 20))
+                if mine is None:
+                    mine = self.rows.get(timeout=pause)
+                    if isinstance(mine, Exception):
+                        engine.tell_peers(self.comm, mine.record)
+                        raise mine
+                    text = json.dumps(mine[1]).encode("utf-8")
+                else:
+                    time.sleep(pause)
+            except queue.Empty:
+                pass
+            lengths = [LENGTH.unpack(b)[0] for b in self.comm.gather(LENGTH.pack(len(text)))]
+        return mine[0], [json.loads(b) for b in self.comm.gather(text.ljust(max(lengths)))]
 
 
 def check_peers(said: list[dict[str, Any]], job: Job) -> list[dict[str, Any]]:
@@ -92,17 +138,8 @@ def _width(shape: Sequence[int]) -> int:
     return n
 
 
-def _run(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]], began: float, read_seconds: float, done: Any) -> None:
-    """The thread that trains, so that the generator is free to tell Spark that it lives."""
-    try:
-        done.put(("result", _fit(data, comm, job, rank, peers, began, read_seconds)))
-    except BaseException as error:  # a thread has nobody else to tell
-        done.put(("error", error))
-
-
-def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]], began: float, read_seconds: float) -> tuple[dict[str, Any], bytes]:
+def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]], began: float) -> tuple[dict[str, Any], bytes]:
     met = time.monotonic()
-    engine.join(comm, rank, [p["address"] for p in peers], job)
     engine.deal(data, comm)
     reporter: Optional[Reporter] = None
     if rank == 0 and job.progress is not None:
@@ -136,11 +173,16 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         "history": history, "report": report, "error": error,
         "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers],
         "validation_rows": sum(p["validation_rows"] for p in peers), "skipped": sum(p["skipped"] for p in peers),
-        "seconds": {"read": round(max(p["read_seconds"] for p in peers), 3), "meet": round(met - began - read_seconds, 3),
+        "seconds": {"read": round(max(p["read_seconds"] for p in peers), 3), "meet": round(met - began - peers[rank]["read_seconds"], 3),
                     "deal": round(dealt - met, 3), "fit": round(ended - dealt, 3)},
     }
     return result, engine.save(net, job)
 
 
 def _row(kind: str, part: int, data: bytes) -> pyarrow.RecordBatch:
-    return pyarrow.RecordBatch.from_arrays([pyarrow.array([kind]), pyarrow.array([part], pyarrow.int32()), pyarrow.array([data], pyarrow.binary())], schema=SCHEMA)
+    # Of buffers, because pyarrow.array() imports pandas, which takes longer than many a training.
+    def text(type: pyarrow.DataType, value: bytes) -> pyarrow.Array:
+        return pyarrow.Array.from_buffers(type, 1, [None, pyarrow.py_buffer(struct.pack("=ii", 0, len(value))), pyarrow.py_buffer(value)])
+
+    number = pyarrow.Array.from_buffers(pyarrow.int32(), 1, [None, pyarrow.py_buffer(struct.pack("=i", part))])
+    return pyarrow.RecordBatch.from_arrays([text(pyarrow.string(), kind.encode("utf-8")), number, text(pyarrow.binary(), data)], schema=SCHEMA)
