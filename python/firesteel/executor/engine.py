@@ -42,9 +42,20 @@ def read(batches: Iterable[pyarrow.RecordBatch], job: Job) -> Any:
             continue
         if job.classes is not None:
             check_labels(batch.column(job.labels[0]), job)
-        schema, array = batch.__arrow_c_array__()
+        schema, array = join_vectors(batch, job.vectors).__arrow_c_array__()
         data.add_batch(dtype, schema, array, list(job.features), list(job.labels), job.weight, job.validation, INVALID[job.invalid])
     return data
+
+
+def join_vectors(batch: pyarrow.RecordBatch, vectors: Sequence[tuple[str, str, str]]) -> pyarrow.RecordBatch:
+    """ML vectors of their three columns: the list of values where all rows are dense, else Spark's struct of type, size, indices and values."""
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    for name, size_name, indices_name in vectors:
+        values, size, indices = columns[name], columns.pop(size_name), columns.pop(indices_name)
+        if size.null_count < len(size):
+            kind = size.is_null().cast(pyarrow.int8())
+            columns[name] = pyarrow.StructArray.from_arrays([kind, size, indices, values], names=["type", "size", "indices", "values"], mask=values.is_null())
+    return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 def check_labels(column: pyarrow.Array, job: Job) -> None:

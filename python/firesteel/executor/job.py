@@ -56,6 +56,7 @@ class Job:
     labels: tuple[str, ...]
     workers: int
     secret: bytes                     # 16 bytes, fresh for every attempt
+    vectors: tuple[tuple[str, str, str], ...] = ()  # features that arrive as three columns: values under the feature's name, size, indices
     weight: Optional[str] = None
     validation: Optional[str] = None  # name of a boolean column
     invalid: str = "error"            # error, skip, keep

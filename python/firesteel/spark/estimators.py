@@ -229,8 +229,8 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, _Readable):  # type: i
             net, head = self._short(dataset, label, loss)
             self._check(net, head, optimizer, loss, features)
         trained = fitting.run(
-            dataset, [*names, label.name, *[c for c in (weight, validation) if c is not None]], self.value("verbose"),
-            version=engine.version(), recipe=net.text, recipe_weights=net.weights, features=tuple(names), labels=(label.name,),
+            dataset, features, label.name, [c for c in (weight, validation) if c is not None], self.value("verbose"),
+            version=engine.version(), recipe=net.text, recipe_weights=net.weights,
             workers=self.value("numWorkers"), weight=weight, validation=validation, invalid=self.value("handleInvalid"),
             loss=loss or head.loss, optimizer=optimizer, metrics=self._metrics(net, head), learning_rate=self.value("learningRate"),
             epochs=self.value("epochs"), batch_size=self.value("batchSize"), seed=self.value("seed"),

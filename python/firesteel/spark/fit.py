@@ -7,9 +7,10 @@ import time
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
 
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, StructField
 
-from ..executor.job import Job
-from . import session
+from ..executor.job import Job, Recipe
+from . import schema, session
 from .errors import fail, translate
 from .progress import Listener, Screen
 from .schema import Label
@@ -109,7 +110,35 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def run(df: Any, columns: Sequence[str], verbose: int, **job_fields: Any) -> Trained:
+def features_sent(features: Sequence[StructField], plain: dict[str, str], dtype: str) -> tuple[list[Any], list[tuple[str, str, str]]]:
+    """The feature columns as they travel to the tasks, under their plain names, and which of them are vectors of three columns (Job.vectors).
+
+    Doubles travel as floats where the network computes in float32: half the bytes, and the same numbers, since each is rounded once either way.
+    Vectors travel as values, size and indices: Spark writes a column of many null lists, as the indices of dense vectors are, in quadratic time."""
+    columns: list[Any] = []
+    vectors: list[tuple[str, str, str]] = []
+    for i, f in enumerate(features):
+        c, kind = column(f.name), f.dataType
+        if schema.is_vector(kind):
+            size, indices = f"firesteel size {i}", f"firesteel indices {i}"
+            while {size, indices} & set(plain.values()):
+                size, indices = size + "_", indices + "_"
+            whole = F.unwrap_udt(c)
+            c, kind = whole["values"], ArrayType(DoubleType(), False)
+            vectors.append((plain[f.name], size, indices))
+            columns += [whole["size"].alias(size), F.coalesce(whole["indices"], F.array().cast("array<int>")).alias(indices)]
+        sent = kind if dtype == "float64" else narrow(kind)
+        columns.append((c if sent == kind else c.cast(sent)).alias(plain[f.name]))
+    return columns, vectors
+
+
+def narrow(kind: DataType) -> DataType:
+    if isinstance(kind, ArrayType):
+        return ArrayType(narrow(kind.elementType), kind.containsNull)
+    return FloatType() if isinstance(kind, DoubleType) else kind
+
+
+def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, **job_fields: Any) -> Trained:
     """Train on the columns of df as one attempt, and return the model file with what rank 0 reports."""
     spark = df.sparkSession
     workers = job_fields["workers"]
@@ -121,15 +150,17 @@ def run(df: Any, columns: Sequence[str], verbose: int, **job_fields: Any) -> Tra
             listener = Listener(host, session.setting(spark, "spark.driver.bindAddress", "") or "") if host else None
         except OSError:
             listener = None  # no port to be had: train without live progress
-    plain = dict(zip(columns, plain_names(columns)))
-    for part in ("features", "labels"):
-        job_fields[part] = tuple(plain[name] for name in job_fields[part])
+    names = [*(f.name for f in features), label, *others]
+    plain = dict(zip(names, plain_names(names)))
+    columns, vectors = features_sent(features, plain, Recipe.parse(job_fields["recipe"]).dtype)
+    columns += [column(c).alias(plain[c]) for c in (label, *others)]
     for part in ("weight", "validation"):
         job_fields[part] = plain.get(job_fields[part])
-    job = Job(secret=secrets.token_bytes(16), threads=session.task_cpus(spark), progress=listener.address if listener else None, **job_fields)
+    job = Job(secret=secrets.token_bytes(16), features=tuple(plain[f.name] for f in features), vectors=tuple(vectors), labels=(plain[label],),
+              threads=session.task_cpus(spark), progress=listener.address if listener else None, **job_fields)
     screen = Screen(verbose)
     try:
-        rows = _run_job(spark, df, plain, job, listener, screen)
+        rows = _run_job(spark, df.select(*columns), job, listener, screen)
         trained = _answer(rows, time.monotonic() - began)
         report = trained.result["report"]
         screen.close(listener, f"{report['epochs_run']} epochs on {workers} worker{'s' if workers > 1 else ''} in {trained.seconds:.1f}s: "
@@ -141,10 +172,10 @@ def run(df: Any, columns: Sequence[str], verbose: int, **job_fields: Any) -> Tra
             listener.close()
 
 
-def _run_job(spark: Any, df: Any, columns: dict[str, str], job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
+def _run_job(spark: Any, df: Any, job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
     # Spread by a number that Spark gives each row: plain repartition(n) would sort all rows first, so that a retry deals them alike,
     # and a barrier stage is never retried.
-    frame = (df.select(*[column(c).alias(plain) for c, plain in columns.items()]).repartition(job.workers, F.monotonically_increasing_id())
+    frame = (df.repartition(job.workers, F.monotonically_increasing_id())
              .mapInArrow(task(job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'"))
     stages = session.QuietStages(spark) if screen.live else None
     watch = _Watchdog(spark, job.workers) if session.is_connect(spark) else None
