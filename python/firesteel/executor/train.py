@@ -22,6 +22,8 @@ SCHEMA = pyarrow.schema([("kind", pyarrow.string()), ("part", pyarrow.int32()), 
 PIECE = 8 << 20  # bytes of the model file in one row
 LENGTH = struct.Struct("=q")
 TELLING = 2.0    # seconds that a rank that cannot read its rows takes to tell its peers so
+PEER_FAILED = "FS4006"
+AFTER_YOU = 1.0  # seconds that a rank holds back such an error, so that Spark hears the peer's own first
 BEAT = b"\0" * 70_000  # larger than the buffer between Python and Spark, so that a heartbeat is not held back in it
 
 
@@ -60,6 +62,8 @@ def train(batches: Iterable[pyarrow.RecordBatch], job: Job, all_gather: Callable
         failure = marked(error, rank, host)
         if comm is not None and done.is_set():
             engine.tell_peers(comm, failure.record)
+        if failure.record["code"] == PEER_FAILED:
+            time.sleep(AFTER_YOU)
         raise failure from None
 
 
