@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -192,6 +193,71 @@ def test_invalid_rows(value):
     assert caught.value.record["code"] in ("FS2003", "FS2004") and "f" in caught.value.record["message"]
     result, _ = run_ranks([batch], job(1, invalid="skip"))
     assert result["skipped"] == 1 and result["rows"] == [39]
+
+
+def three_columns(rows, plain=False):
+    """Rows of 4 numbers as a batch of values, size and indices, every second row sparse; None stays null."""
+    sparse = [r is not None and not plain and i % 2 == 1 for i, r in enumerate(rows)]
+    kept = [r if r is None or not s else [v for v in r if v] for r, s in zip(rows, sparse)]
+    return {"f": pa.array(kept, pa.list_(pa.float32())), "size": pa.array([4 if s else None for s in sparse], pa.int32()),
+            "indices": pa.array([[i for i, v in enumerate(r) if v] if s else [] for r, s in zip(rows, sparse)], pa.list_(pa.int32()))}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_vectors_arrive_as_three_columns(dtype):
+    x, y = table()
+    x = np.where(x > 0.5, 0, x).astype(np.float32)
+    runs = []
+    for plain in (True, False, None):
+        columns = {"f": pa.array(x.tolist(), pa.list_(pa.float32()))} if plain is None else three_columns(x.tolist(), plain)
+        batch = pa.RecordBatch.from_pydict({**columns, "label": pa.array(y)})
+        parts = [[batch.slice(0, 31), batch.slice(31, 1)], [batch.slice(32)]]
+        result, model = run_ranks(parts, job(2, recipe(dtype), vectors=() if plain is None else (("f", "size", "indices"),)))
+        assert result["report"]["rows"] == 3 * len(x)
+        runs.append([w.tobytes() for w in weights(model)])
+    assert runs[0] == runs[1] == runs[2]
+
+
+def test_null_vectors():
+    x, y = table()
+    rows = x.tolist()
+    rows[3] = rows[8] = None
+    batch = pa.RecordBatch.from_pydict({**three_columns(rows), "label": pa.array(y)})
+    vectors = (("f", "size", "indices"),)
+    with pytest.raises(failure.TaskError, match="FS2003.*column 'f', row 3 holds a null"):
+        run_ranks([[batch]], job(1, vectors=vectors))
+    result, _ = run_ranks([[batch]], job(1, vectors=vectors, invalid="skip"))
+    assert result["skipped"] == 2 and result["rows"] == [len(x) - 2]
+
+
+def test_reading_may_take_longer_than_silence():
+    x, y = table()
+
+    def slowly():
+        yield from batches(x[:40], y[:40])
+        time.sleep(2.5)
+        yield from batches(x[40:60], y[40:60])
+
+    result, _ = run_ranks([slowly(), batches(x[60:], y[60:])], job(2, deadline=1.0))
+    assert sum(result["rows"]) == len(x)
+
+
+def test_a_rank_that_cannot_read_stops_the_others():
+    x, y = table()
+    told = []
+
+    def endless():
+        while True:
+            yield from batches(x, y)
+            told.append(time.monotonic())
+            time.sleep(0.05)
+
+    began = time.monotonic()
+    bad = x.copy()
+    bad[5, 1] = np.nan
+    with pytest.raises(failure.TaskError, match="FS2004"):
+        run_ranks([batches(bad, y), endless()], job(2))
+    assert told[-1] - began < 10
 
 
 def test_ragged_rows():

@@ -95,14 +95,15 @@ class Work:
         """This rank's rows and what every rank tells of its own. Until all have read theirs, each says now and then that it still lives:
         reading may take longer than peers may be silent."""
         met = time.monotonic()
-        mine, text, lengths = None, b"", [0]
+        mine: Any = None
+        text, lengths = b"", [0]
         while not all(lengths):
             try:
                 # At most a twentieth of the time that reading takes is lost by waiting.
                 pause = min(1.0, max(0.01, (time.monotonic() - met) / 20))
                 if mine is None:
                     mine = self.rows.get(timeout=pause)
-                    if isinstance(mine, Exception):
+                    if isinstance(mine, TaskError):
                         engine.tell_peers(self.comm, mine.record)
                         raise mine
                     text = json.dumps(mine[1]).encode("utf-8")
