@@ -1,104 +1,177 @@
 """golden_engine - `run(case, arrays)`: compute a golden case with firesteel; NotImplementedError for what it does not have.
 
-A case is a manifest entry of goldens made with Keras: kind, op and attrs; arrays hold its inputs. Everything goes through the public API
-in float64. A layer's gradient for an upstream dy comes from a mean squared error whose target is y - dy * n / 2; an optimizer's quadratic
-w'Aw/2 - b'w is the squared error of a Dense layer on rows of A's Cholesky factor.
+A case is a manifest entry of goldens made with Keras or torch: framework, kind, op and attrs; arrays hold its inputs. Everything goes through the
+public API in float64. The gradient for an upstream dy comes from a mean squared error whose target is y - dy * n / 2; an optimizer's quadratic
+w'Aw/2 - b'w is the squared error of a Dense layer on rows of A's Cholesky factor. torch's cases are in golden_torch.
 """
 from __future__ import annotations
 
-import inspect
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import firesteel as fire
 import numpy as np
-from firesteel.errors import FiresteelError, UnsupportedError
+from firesteel import layers as L
+from firesteel.errors import FiresteelError
+from keras_config import make, plain
 
 Arrays = dict[str, np.ndarray]
+Build = Callable[[list[Any]], Any]
 
 
-def _make(module: Any, op: str, attrs: dict[str, Any], skip: dict[str, Any]) -> Any:
-    """An instance of module.op; attributes that it lacks must have a value that means nothing."""
-    kind = getattr(module, op, None)
-    if kind is None:
-        raise NotImplementedError(op)
-    known = inspect.signature(kind).parameters
-    for name, value in attrs.items():
-        if name not in known and value not in (None, False) and value != skip.get(name):
-            raise NotImplementedError(f"{op}({name}={value!r})")
+def flat(value: Any) -> list[Any]:
+    return [one for part in value for one in flat(part)] if isinstance(value, (list, tuple)) else [value]
+
+
+def model_of(build: Build, shapes: Sequence[Sequence[int]], n_out: int, out_shapes: Sequence[Sequence[int]] | None = None, add: bool = False) -> fire.Model:
+    """What build makes of Inputs, as a model with a mean squared error on each output. A Reshape keeps masks from the loss; `add`: to output
+    k an input of the same shape is added, whose gradient tells the output."""
     try:
-        return kind(**{name: value for name, value in attrs.items() if name in known and value is not None})
-    except FiresteelError as problem:
-        raise NotImplementedError(str(problem)) from problem
-
-
-def _model(*layers: Any, loss: Any = "mean_squared_error", optimizer: Any = "sgd", metrics: Any = None) -> fire.Sequential:
-    try:
-        model = fire.Sequential(layers, dtype="float64")
-        model.compile(optimizer, loss, metrics)
+        inputs = [fire.Input(tuple(shape)) for shape in shapes]
+        outputs = flat(build(inputs))[:n_out]
+        if out_shapes is not None:
+            outputs = [L.Reshape(tuple(shape))(y) if shape else y for y, shape in zip(outputs, out_shapes)]
+        if add:
+            more = [fire.Input(tuple(shape)) for shape in out_shapes or []]
+            outputs = [L.Add()([y, z]) for y, z in zip(outputs, more)]
+            inputs = [*inputs, *more]
+        model = fire.Model(inputs, outputs if len(outputs) > 1 else outputs[0], dtype="float64")
+        model.compile("sgd", ["mse"] * len(outputs) if len(outputs) > 1 else "mse")
         return model
-    except UnsupportedError as problem:
-        raise NotImplementedError(str(problem)) from problem
     except FiresteelError as problem:
-        if problem.code in ("FS1003", "FS1004"):  # an unknown name, or a value that an attribute does not take
+        if problem.code in ("FS1003", "FS1004", "FS1005"):  # an unknown name, a value that an attribute does not take, not supported
             raise NotImplementedError(str(problem)) from problem
         raise
 
 
+def forward_backward(build: Build, xs: Sequence[np.ndarray], values: Sequence[np.ndarray], dys: Sequence[np.ndarray], training: bool = False) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+    """(outputs, gradients by weight, gradients by input, weights after a training step) of what build makes, for upstream gradients dys.
+    Weights after the step matter only where no gradient moves them: moving averages."""
+    xs = [np.ascontiguousarray(x, np.float64) for x in xs]
+    shapes, out_shapes = [x.shape[1:] for x in xs], [dy.shape[1:] for dy in dys]
+    one = lambda parts: parts if len(parts) > 1 else parts[0]
+    if training:  # predict does not train: outputs come as the gradients by what is added to them
+        model = model_of(build, shapes, len(dys), out_shapes, add=True)
+        model.set_weights(values)
+        zeros = [np.zeros(dy.shape) for dy in dys]
+        found = model.gradients([*xs, *zeros], one(zeros), training=True)
+        ys = [by * (by.size / 2) for by in found[-len(dys):]]
+    model = model_of(build, shapes, len(dys), out_shapes)
+    model.set_weights(values)
+    if not training:
+        ys = flat(model.predict(one(xs)))
+    targets = one([y - dy * (dy.size / 2) for y, dy in zip(ys, dys)])
+    _, *found = model.gradients(one(xs), targets, training=training)
+    if training:
+        model.fit(one(xs), targets, batch_size=len(xs[0]), epochs=1, shuffle=False, verbose=0)
+    return ys, found[:len(values)], found[len(values):], model.get_weights()
+
+
+def masked(build: Build, mask: np.ndarray | None, xs: list[np.ndarray]) -> tuple[Build, list[np.ndarray]]:
+    """build behind a Masking of the first input, whose steps outside of `mask` get a value of their own."""
+    if mask is None:
+        return build, xs
+    marker = 12345.0
+    return lambda ins: build([L.Masking(marker)(ins[0]), *ins[1:]]), [np.where(mask[..., None], xs[0], marker), *xs[1:]]
+
+
+def numbered(arrays: Arrays, letter: str) -> list[str]:
+    """Names x, or x0, x1 ..."""
+    return sorted((name for name in arrays if re.fullmatch(rf"{letter}\d*", name)), key=lambda name: (len(name), name))
+
+
+def named(prefix: str, names: Sequence[str], values: Sequence[np.ndarray]) -> Arrays:
+    return dict(zip((name.replace(prefix[-1], prefix, 1) for name in names), values))
+
+
 def _layer(case: dict[str, Any], a: Arrays) -> Arrays:
-    if case["framework"].startswith("torch") or "mask" in a or "x" not in a:
-        raise NotImplementedError(case["op"])
-    x, dy = a["x"], a["dy"]
-    model = _model(fire.Input(x.shape[1:]), _make(fire.layers, case["op"], case["attrs"], {}))
-    names = [name for name in a if name.startswith("p_")]
-    if names:
-        model.set_weights([a[name] for name in names])
-    y = model.predict(x)
-    _, *by_weight, dx = model.gradients(x, y - dy * (dy.size / 2))
-    return {"y": y, "dx": dx, **{"d" + name: g for name, g in zip(names, by_weight)}}
+    op, attrs = case["op"], dict(case["attrs"])
+    training = bool(attrs.pop("training", False))
+    x_names, dy_names, names = numbered(a, "x"), numbered(a, "dy"), sorted((name for name in a if name.startswith("p_")), key=lambda name: int(name.split("_")[1]))
+    if op == "MW":  # a merging layer, named in the note, of the inputs
+        kind = {"concat": "Concatenate"}.get(case["note"], case["note"].title())
+        build: Build = lambda ins: make(L, kind, {})(ins)
+    elif op == "W":  # a recurrent layer of units, return_sequences, called with its initial state
+        cell = next(name for name in names if name.endswith("recurrent_kernel"))
+        kind = next(kind for kind in ("SimpleRNN", "LSTM", "GRU") if re.search(rf"_{kind.lower()}", cell.replace("simple_rnn", "simplernn")))
+        config = {"units": a[cell].shape[0], "return_sequences": a[dy_names[0]].ndim == 3}
+        build = lambda ins: make(L, kind, config)(ins[0], initial_state=ins[1:])
+    else:
+        build = lambda ins: make(L, op, attrs)(*ins)
+    build, xs = masked(build, a.get("mask"), [a[name] for name in x_names])
+    ys, by_weight, by_x, after = forward_backward(build, xs, [a[name] for name in names], [a[name] for name in dy_names], training)
+    return {**named("y", [name[1:] for name in dy_names], ys), **named("dx", x_names, by_x), **{"d" + name: g for name, g in zip(names, by_weight)},
+            **{"new_" + name: w for name, w in zip(names, after if training else [a[name] for name in names])}}
+
+
+def loss_of(loss: Any, pred: np.ndarray, true: np.ndarray, weight: np.ndarray | None = None) -> Arrays:
+    """The loss of predictions and its gradient."""
+    pred = np.ascontiguousarray(pred, np.float64)
+    model = fire.Sequential([fire.Input(pred.shape[1:]), L.Activation("linear")], dtype="float64")
+    model.compile("sgd", loss)
+    value, by = model.gradients(pred, true, weight)
+    return {"loss": np.asarray(value), "dpred": by}
 
 
 def _loss(case: dict[str, Any], a: Arrays) -> Arrays:
-    if case["framework"].startswith("torch"):
-        raise NotImplementedError(case["op"])
-    loss = _make(fire.losses, case["op"], case["attrs"], {"reduction": "sum_over_batch_size", "axis": -1})
-    model = _model(fire.Input(a["y_pred"].shape[1:]), fire.layers.Activation("linear"), loss=loss)
-    value, dpred = model.gradients(a["y_pred"], a["y_true"], a.get("sample_weight"))
-    return {"loss": np.asarray(value), "dpred": dpred}
+    return loss_of(make(fire.losses, case["op"], case["attrs"]), a["y_pred"], a["y_true"], a.get("sample_weight"))
 
 
 def _metric(case: dict[str, Any], a: Arrays) -> Arrays:
-    metric = _make(fire.metrics, case["op"], case["attrs"], {})
-    model = _model(fire.Input(a["y_pred"].shape[1:]), fire.layers.Activation("linear"), metrics=[metric])
-    return {"value": np.asarray(model.evaluate(a["y_pred"], a["y_true"], verbose=0)[1])}
-
-
-def _optimizer(case: dict[str, Any], a: Arrays) -> Arrays:
-    if case["framework"].startswith("torch") or "w1_0" in a:
-        raise NotImplementedError(case["op"])
     attrs = dict(case["attrs"])
-    rate = attrs.get("learning_rate")
-    if isinstance(rate, dict):  # a schedule: only 1 / (1 + decay * step) is there
-        config = rate["config"]
-        if rate["class_name"] != "InverseTimeDecay" or config["decay_steps"] != 1 or config["staircase"] or case["op"] != "SGD":
-            raise NotImplementedError(rate["class_name"])
-        attrs.update(learning_rate=config["initial_learning_rate"], decay=config["decay_rate"])
-    optimizer = _make(fire.optimizers, case["op"], attrs, {"ema_momentum": 0.99})
+    for name, pattern in (("k", r"top(\d+)"), ("num_thresholds", r"auc_(\d+)")):  # the manifest has them in the case's name alone
+        found = re.search(pattern, case["name"])
+        if found and name not in attrs:
+            attrs[name] = int(found[1])
+    pred, true = (v[:, None] if v.ndim == 1 else v for v in (a["y_pred"], a["y_true"]))
+    if case["op"].startswith("Sparse"):
+        true = a["y_true"]
+    model = fire.Sequential([fire.Input(pred.shape[1:]), L.Activation("linear")], dtype="float64")
+    model.compile("sgd", "mse" if true.shape == pred.shape else fire.losses.SparseCategoricalCrossentropy(from_logits=True), [make(fire.metrics, case["op"], attrs)])
+    return {"value": np.asarray(model.evaluate(pred.astype(np.float64), true, verbose=0)[1])}
+
+
+def _regularizer(case: dict[str, Any], a: Arrays) -> Arrays:
+    layer = L.Dense(a["w"].shape[1], use_bias=False, kernel_regularizer=make(fire.regularizers, case["op"], case["attrs"]))
+    model = fire.Sequential([fire.Input(a["w"].shape[:1]), layer], dtype="float64")
+    model.compile("sgd", "mse")
+    model.set_weights([a["w"]])
+    value, by, _ = model.gradients(np.zeros((1, len(a["w"]))), np.zeros((1, a["w"].shape[1])))  # no data: the loss is the penalty
+    return {"value": np.asarray(value), "dw": by}
+
+
+def descend(optimizer: Any, a: Arrays, before_step: Callable[[int, Any], None] | None = None, **dense: Any) -> Arrays:
+    """Ten steps on w'Aw/2 - b'w, of each start w0, w1_0 ... by itself."""
+    starts = [a[name] for name in ("w0", "w1_0") if name in a]
     n = len(a["w0"])
     factor = np.linalg.cholesky(a["A"])
     scale = np.sqrt(n / 2)  # the mean of n squares has gradient 2 / n
     x, y = factor.T * scale, np.linalg.solve(factor, a["b"]) * scale
-    model = _model(fire.Input((n,)), fire.layers.Dense(1, use_bias=False), optimizer=optimizer)
-    model.set_weights([a["w0"][:, None]])
-    path = [a["w0"]]
-    for _ in range(10):
-        model.fit(x, y[:, None], batch_size=n, epochs=1, verbose=0, shuffle=False)
-        path.append(model.get_weights()[0][:, 0])
-    return {"traj": np.stack(path)}
+    inputs = [fire.Input((n,)) for _ in starts]
+    outputs = [L.Dense(1, use_bias=False, **dense)(one) for one in inputs]
+    model = fire.Model(inputs, outputs if len(outputs) > 1 else outputs[0], dtype="float64")
+    model.compile(optimizer, ["mse"] * len(outputs) if len(outputs) > 1 else "mse")
+    model.set_weights([w[:, None] for w in starts])
+    path = [starts]
+    for step in range(10):
+        if before_step:
+            before_step(step, model)
+        model.fit([x] * len(starts) if len(starts) > 1 else x, [y[:, None]] * len(starts) if len(starts) > 1 else y[:, None], batch_size=n, epochs=1, verbose=0, shuffle=False)
+        path.append([w[:, 0] for w in model.get_weights()])
+    return {("traj", "traj1")[k]: np.stack([step[k] for step in path]) for k in range(len(starts))}
+
+
+def _optimizer(case: dict[str, Any], a: Arrays) -> Arrays:
+    return descend(make(fire.optimizers, case["op"], {name: plain(value) for name, value in case["attrs"].items()}), a)
 
 
 def run(case: dict[str, Any], arrays: Arrays) -> Arrays:
     """Outputs of a golden case by their golden names."""
-    kinds = {"layer": _layer, "loss": _loss, "metric": _metric, "optimizer": _optimizer}
+    kinds: dict[str, Callable[[dict[str, Any], Arrays], Arrays]] = {"layer": _layer, "loss": _loss, "metric": _metric, "optimizer": _optimizer, "regularizer": _regularizer}
+    if case["framework"].startswith("torch"):
+        import golden_torch
+        return golden_torch.run(case, arrays)
     if case["kind"] not in kinds:
         raise NotImplementedError(case["kind"])
     return kinds[case["kind"]](case, arrays)

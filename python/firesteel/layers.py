@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from . import _core, _graph as graph, _weights, errors, ops
-from ._text import Named, attrs_text, parse_attrs, text_of
+from ._text import Named, attrs_text, parse_attrs, split_name, text_of
 from .constraints import Constraint
 from .initializers import Initializer
 from .regularizers import Regularizer
@@ -122,7 +122,13 @@ class Layer(Named):
 
     def _outputs(self) -> int:
         """Number of tensors that a call gives."""
-        return int(self.__dict__.get("_n_out", 1))
+        if "_n_out" in self.__dict__:
+            return int(self._n_out)
+        if self._attrs.get("return_attention_scores"):
+            return 2
+        if not self._attrs.get("return_state"):
+            return 1
+        return 3 if self.kind == "LSTM" else 2
 
     def __call__(self, *inputs: Any, initial_state: Any = None) -> Any:
         """Call the layer on a tensor, or on several as its kind takes them; calling it again shares its weights. Gives a tensor, or a list."""
@@ -667,6 +673,13 @@ class Bidirectional(Layer):
     def __init__(self, layer: str | Layer, merge_mode: str | None = "concat", backward_layer: str | Layer | None = None, name: str | None = None,
                  trainable: bool = True) -> None:
         super().__init__(name, trainable, layer=layer, merge_mode="none" if merge_mode is None else merge_mode, backward_layer=backward_layer)
+
+    def _outputs(self) -> int:
+        inner = self._attrs["layer"]
+        if not isinstance(inner, Layer):
+            kind, attrs = split_name(str(inner))
+            inner = Layer.kinds.get(kind, Layer)._restore(kind, "", attrs)
+        return (2 if self._attrs["merge_mode"] == "none" else 1) + 2 * (inner._outputs() - 1)
 
 
 class TimeDistributed(Layer):
