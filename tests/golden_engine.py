@@ -141,8 +141,8 @@ def _regularizer(case: dict[str, Any], a: Arrays) -> Arrays:
     return {"value": np.asarray(value), "dw": by}
 
 
-def descend(optimizer: Any, a: Arrays, before_step: Callable[[int, Any], None] | None = None, **dense: Any) -> Arrays:
-    """Ten steps on w'Aw/2 - b'w, of each start w0, w1_0 ... by itself."""
+def descend(optimizer: Any, a: Arrays, **dense: Any) -> Arrays:
+    """Ten steps on w'Aw/2 - b'w, of each start w0, w1_0 by itself."""
     starts = [a[name] for name in ("w0", "w1_0") if name in a]
     n = len(a["w0"])
     factor = np.linalg.cholesky(a["A"])
@@ -154,11 +154,9 @@ def descend(optimizer: Any, a: Arrays, before_step: Callable[[int, Any], None] |
     model.compile(optimizer, ["mse"] * len(outputs) if len(outputs) > 1 else "mse")
     model.set_weights([w[:, None] for w in starts])
     path = [starts]
-    for step in range(10):
-        if before_step:
-            before_step(step, model)
-        model.fit([x] * len(starts) if len(starts) > 1 else x, [y[:, None]] * len(starts) if len(starts) > 1 else y[:, None], batch_size=n, epochs=1, verbose=0, shuffle=False)
-        path.append([w[:, 0] for w in model.get_weights()])
+    look = fire.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: path.append([w[:, 0] for w in model.get_weights()]))
+    n_fit = len(starts)  # one fit: an average of weights is taken over when it ends
+    model.fit([x] * n_fit if n_fit > 1 else x, [y[:, None]] * n_fit if n_fit > 1 else y[:, None], batch_size=n, epochs=10, verbose=0, shuffle=False, callbacks=[look])
     return {("traj", "traj1")[k]: np.stack([step[k] for step in path]) for k in range(len(starts))}
 
 
