@@ -122,8 +122,9 @@ class Layer(Named):
 
     def _outputs(self) -> int:
         """Number of tensors that a call gives."""
-        if "_n_out" in self.__dict__:
-            return int(self._n_out)
+        written = self.__dict__.get("_n_out")
+        if written is not None:
+            return int(written)
         if self._attrs.get("return_attention_scores"):
             return 2
         if not self._attrs.get("return_state"):
@@ -678,7 +679,7 @@ class Bidirectional(Layer):
         inner = self._attrs["layer"]
         if not isinstance(inner, Layer):
             kind, attrs = split_name(str(inner))
-            inner = Layer.kinds.get(kind, Layer)._restore(kind, "", attrs)
+            inner = Layer._restore(kind, "", attrs)
         return (2 if self._attrs["merge_mode"] == "none" else 1) + 2 * (inner._outputs() - 1)
 
 
