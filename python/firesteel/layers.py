@@ -676,11 +676,11 @@ class Bidirectional(Layer):
         super().__init__(name, trainable, layer=layer, merge_mode="none" if merge_mode is None else merge_mode, backward_layer=backward_layer)
 
     def _outputs(self) -> int:
-        inner = self._attrs["layer"]
+        inner: Any = self._attrs["layer"]
         if not isinstance(inner, Layer):
             kind, attrs = split_name(str(inner))
             inner = Layer._restore(kind, "", attrs)
-        return (2 if self._attrs["merge_mode"] == "none" else 1) + 2 * (inner._outputs() - 1)
+        return int((2 if self._attrs["merge_mode"] == "none" else 1) + 2 * (inner._outputs() - 1))
 
 
 class TimeDistributed(Layer):
