@@ -209,7 +209,7 @@ class Layer(Named):
 
     @classmethod
     def _from_attrs(cls, name: str | None, attrs: dict[str, Any]) -> Layer:
-        return cls(**attrs, name=name)  # type: ignore[call-arg]
+        return cls(**attrs, name=name)
 
     def _set_values(self, values: list[np.ndarray]) -> None:
         """Weights now, or as soon as it has a model."""
@@ -1094,7 +1094,7 @@ class IntegerLookup(Layer):
         return layer
 
     def _first(self) -> int:
-        return self._attrs["num_oov_indices"] + (self._attrs["mask_token"] is not None and self._attrs["output_mode"] == "int")
+        return int(self._attrs["num_oov_indices"]) + (self._attrs["mask_token"] is not None and self._attrs["output_mode"] == "int")
 
     def set_vocabulary(self, vocabulary: Sequence[int]) -> None:
         """The numbers of the vocabulary in the order of their places, without or with mask and oov tokens in front."""

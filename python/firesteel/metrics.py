@@ -13,7 +13,7 @@ from ._text import Named
 
 def _floats(value: float | Sequence[float] | None) -> tuple[float, ...]:
     """One number or several, or none, as a list of the engine."""
-    return () if value is None else (float(value),) if hasattr(value, "__float__") else tuple(float(v) for v in value)  # type: ignore[arg-type, union-attr]
+    return () if value is None else (float(value),) if hasattr(value, "__float__") else tuple(float(v) for v in value)
 
 
 class Metric(Named):
