@@ -1,8 +1,9 @@
-"""utils - seeds."""
+"""utils - seeds; windows over time series."""
 from __future__ import annotations
 
 import os
 from hashlib import blake2b
+from typing import Any
 
 _seed: int | None = None
 _drawn = 0
@@ -21,3 +22,30 @@ def next_seed() -> int:
         return int.from_bytes(os.urandom(8), "little")
     _drawn += 1
     return int.from_bytes(blake2b(f"{_seed} {_drawn}".encode(), digest_size=8).digest(), "little")
+
+
+def timeseries_dataset_from_array(data: Any, targets: Any, sequence_length: int, sequence_stride: int = 1, sampling_rate: int = 1,
+                                  start_index: int | None = None, end_index: int | None = None) -> Any:
+    """Windows over a series [steps] or [steps, features], as Keras cuts them: window i begins at step i * sequence_stride and takes every
+    sampling_rate-th step, sequence_length of them; targets[i * sequence_stride] belongs to it.
+
+    Returns (windows [n, sequence_length, ...], targets [n, ...]), or the windows alone when targets is None: arrays for fit, whose
+    batch_size and shuffle stand for Keras' arguments of that name. data and targets are cut to [start_index, end_index) first.
+    """
+    import numpy as np
+
+    from . import errors
+    series = np.asarray(data)
+    begin, end = start_index or 0, len(series) if end_index is None else end_index
+    for name, value, least, most in (("start_index", begin, 0, len(series) - 1), ("end_index", end, begin + 1, len(series)), ("sequence_length", sequence_length, 1, None),
+                                     ("sequence_stride", sequence_stride, 1, None), ("sampling_rate", sampling_rate, 1, None)):
+        if value < least or (most is not None and value > most):
+            raise errors.make(1001, f"timeseries_dataset_from_array: {name}={value}; expected {least} {'or more' if most is None else f'to {most}'}")
+    count = end - begin - (sequence_length - 1) * sampling_rate
+    if targets is not None:
+        count = min(count, len(targets))
+    if count < 1:
+        raise errors.make(1001, f"timeseries_dataset_from_array: {end - begin} steps have no window of {sequence_length} steps, each {sampling_rate} after the one before")
+    starts = np.arange(0, count, sequence_stride)
+    windows = series[begin:end][starts[:, None] + np.arange(0, sequence_length * sampling_rate, sampling_rate)]
+    return windows if targets is None else (windows, np.asarray(targets)[begin:end][starts])
