@@ -235,7 +235,17 @@ static PyObject *core_function_shapes(PyObject *module, PyObject *args) {
     return list;
 }
 
+/* fingerprint - FarmHash's 64 bits of some bytes. */
+static PyObject *core_fingerprint(PyObject *module, PyObject *args) {
+    (void)module;
+    const char *text;
+    Py_ssize_t length;
+    if (!PyArg_ParseTuple(args, "y#:fingerprint", &text, &length)) return NULL;
+    return PyLong_FromUnsignedLongLong(fire_fingerprint(text, (size_t)length));
+}
+
 static PyMethodDef core_methods[] = {
+    {"fingerprint", core_fingerprint, METH_VARARGS, NULL},
     {"function_shapes", core_function_shapes, METH_VARARGS, NULL},
     {"version", core_version, METH_NOARGS, NULL},
     {"explain", core_explain, METH_VARARGS, NULL},

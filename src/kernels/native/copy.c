@@ -54,6 +54,7 @@ const fire_kernel FIRE_ISA_NAME(fire_kernel_native_transpose) = {
 #define COPY(symbol, op_name)                                                                     \
     const fire_kernel FIRE_ISA_NAME(fire_kernel_native_##symbol) = {                              \
         .name = "native." FIRE_ISA_TEXT ".copy", .op = op_name, .isa = FIRE_ISA_LEVEL, .run = fire_run_copy};
+COPY(batch_sum, "BatchSum")
 COPY(identity, "Identity")
 COPY(flatten, "Flatten")
 COPY(reshape, "Reshape")
