@@ -1,5 +1,6 @@
 /* _core.c - the module, its context, errors and buffers. */
 #include "_core.h"
+#include "hash.h"
 
 /* ---- errors ---------------------------------------------------------------- */
 

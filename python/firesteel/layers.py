@@ -16,6 +16,7 @@ from . import _core, _graph as graph, _weights, errors, ops
 from ._text import Named, attrs_text, parse_attrs, split_name, text_of
 from .constraints import Constraint
 from .initializers import Initializer
+from .text import StringLookup, TextVectorization  # noqa: F401  (Keras has them here)
 from .regularizers import Regularizer
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_o
 from .callbacks import Callback, EarlyStopping
 from .history import History
 from .layers import Input, Layer
+from .text import TextLayer
 from .utils import next_seed
 
 if TYPE_CHECKING:
@@ -329,10 +330,31 @@ class Model:
 
     def _dataset(self, x: Any, y: Any, w: Any, columns: rows.Columns) -> _core.Dataset:
         made = _core.Dataset(context())
-        x, y = self._join(x, y)
+        x, y = self._join(self._worded(x), y)
         if rows.add(made, x, y, w, columns):
             self._columns = columns
         return made
+
+    @property
+    def preprocessing(self) -> TextLayer | None:
+        """What turns strings into the numbers that the network takes: a StringLookup or TextVectorization; None: it takes numbers."""
+        if "_preprocessing" not in self.__dict__:
+            note = self._net.note("preprocessing")
+            self._preprocessing: TextLayer | None = TextLayer._of_note(note) if note else None
+        return self._preprocessing
+
+    @preprocessing.setter
+    def preprocessing(self, layer: TextLayer | None) -> None:
+        if layer is not None and not isinstance(layer, TextLayer):
+            raise errors.make(1001, f"preprocessing: {layer!r} is neither a StringLookup nor a TextVectorization")
+        self._preprocessing = layer
+
+    def _worded(self, x: Any) -> Any:
+        """Strings as numbers, by the model's preprocessing; anything else as it is."""
+        if self.preprocessing is None or not (isinstance(x, (list, tuple)) or hasattr(x, "dtype")):
+            return x
+        array = np.asarray(x)
+        return self.preprocessing(array).astype(np.float32) if array.dtype.kind in "USO" else x
 
     def _join(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Arrays of several inputs or outputs side by side, as the engine takes them."""
@@ -507,6 +529,8 @@ class Model:
         """The output of one row, given without a batch: the fast way for serving. Agrees with predict to 1e-6."""
         info = self._net.info()
         kind = weights.NUMPY[info["type"]]
+        if self.preprocessing is not None and np.asarray(x).dtype.kind in "USO":
+            x = self.preprocessing(np.asarray(x).reshape(1, -1) if np.ndim(x) else np.asarray([x]))[0]
         row = np.ascontiguousarray(x, kind)
         self._ready(row.shape)
         info = info if info["built"] else self._net.info()
@@ -537,17 +561,23 @@ class Model:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write an ONNX file for inference that fire.load makes a trainable model of again. Not the optimizer's state: see save_checkpoint."""
-        self._ready()
+        self._written_ready()
         self._net.save(fspath(path))
+
+    def _written_ready(self) -> None:
+        """Ready, and with the vocabulary as it is now among its notes."""
+        self._ready()
+        if "_preprocessing" in self.__dict__:
+            self._net.set_note("preprocessing", self._preprocessing._note() if self._preprocessing is not None else "")
 
     def save_checkpoint(self, folder: str | PathLike[str]) -> None:
         """Write model, optimizer state and position into a folder; a crash leaves the old checkpoint or the new one."""
-        self._ready()
+        self._written_ready()
         self._net.save_checkpoint(fspath(folder))
 
     def to_bytes(self) -> bytes:
         """What save writes, as bytes."""
-        self._ready()
+        self._written_ready()
         return self._net.save_bytes()
 
     @staticmethod
@@ -655,7 +685,12 @@ class Sequential(Model):
             self.add(layer)
 
     def add(self, layer: Layer) -> None:
-        """Append a layer."""
+        """Append a layer. One that takes strings comes first, and becomes the model's preprocessing."""
+        if isinstance(layer, TextLayer):
+            if self._all or self._net.layers():
+                raise errors.make(1001, f"add: {type(layer).__name__} takes strings, and must be the first layer")
+            self.preprocessing = layer
+            return
         if not isinstance(layer, Layer):
             raise errors.make(1001, f"add: {layer!r} is not a layer of firesteel.layers")
         if layer._net is not None:

@@ -253,4 +253,6 @@ class TextVectorization(TextLayer):
             made = np.zeros((len(rows), length), np.int64)
             for line, row in zip(made, rows):
                 line[:len(row)] = row[:length]
+            if self._split is None and self._ngrams is None and self._length is None:
+                made = made.reshape(array.shape)  # a word each
         return made[0] if array.ndim == 0 else made

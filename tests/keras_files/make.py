@@ -79,6 +79,38 @@ CASES = {
 WHOLE = {"CategoryEncoding", "Hashing", "IntegerLookup"}
 
 
+TEXTS = ["The cat sat on the mat.", "A dog, a cat & THE bird!", "", "the  dog\tsat", "Ein Vogel: \u00dcber den W\u00e4ldern"]
+NEW = ["the bird saw a zebra", "cat-dog", "  ", "\u00dcber the mat mat mat a b c d e f g"]
+TEXT_CASES = {
+    "vectorization": ("TextVectorization", {}),
+    "length": ("TextVectorization", {"output_sequence_length": 4, "max_tokens": 6}),
+    "characters": ("TextVectorization", {"split": "character", "standardize": "lower", "output_sequence_length": 6}),
+    "bigrams": ("TextVectorization", {"ngrams": 2, "standardize": None}),
+    "ngrams": ("TextVectorization", {"ngrams": (1, 3), "output_mode": "count"}),
+    "multi_hot": ("TextVectorization", {"output_mode": "multi_hot", "max_tokens": 20, "pad_to_max_tokens": True}),
+    "tf_idf": ("TextVectorization", {"output_mode": "tf_idf"}),
+    "unsplit": ("TextVectorization", {"split": None, "standardize": "strip_punctuation"}),
+    "lookup": ("StringLookup", {}),
+    "lookup_mask": ("StringLookup", {"mask_token": "", "num_oov_indices": 3}),
+    "lookup_count": ("StringLookup", {"output_mode": "count"}),
+    "lookup_one_hot": ("StringLookup", {"output_mode": "one_hot", "max_tokens": 4}),
+}
+
+
+def texts():
+    """Vocabularies learnt from TEXTS and what becomes of NEW (StringLookup: of their words, two a row)."""
+    out = {"texts": TEXTS, "new": NEW, "cases": {}}
+    words, pairs = " ".join(TEXTS).split(" "), [["the", "zebra"], ["", "dog"], ["cat", "cat"], ["sat", "Vogel:"]]
+    out["words"], out["pairs"] = words, pairs
+    for name, (kind, attrs) in TEXT_CASES.items():
+        layer = getattr(keras.layers, kind)(**attrs)
+        lookup = kind == "StringLookup"
+        layer.adapt(words if lookup else TEXTS)
+        y = np.asarray(layer(tf.constant(pairs if lookup else NEW)))
+        out["cases"][name] = {"kind": kind, "attrs": attrs, "vocabulary": [str(w) for w in layer.get_vocabulary()], "y": y.tolist()}
+    return out
+
+
 def case(name, kind, attrs, shapes, masked=(), call=None, training=False):
     seed = sum(map(ord, name))
     rng = np.random.default_rng(seed)
@@ -131,6 +163,7 @@ def main(folder):
         arrays = case(name, kind, attrs, shapes, masked, call, training)
         arrays["case"] = np.array(json.dumps({"kind": kind, "attrs": attrs, "masked": list(masked), "call": call, "training": training}))
         np.savez_compressed(folder / f"{name}.npz", **arrays)
+    (folder / "texts.json").write_text(json.dumps(texts(), indent=1) + "\n")
     print(len(CASES), "cases; keras", keras.__version__, "tensorflow", tf.__version__)
 
 
