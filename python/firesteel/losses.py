@@ -5,7 +5,7 @@
 """
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ._text import Named
@@ -13,7 +13,7 @@ from ._text import Named
 
 def _floats(value: float | Sequence[float] | None) -> tuple[float, ...]:
     """One number or several, or none, as a list of the engine."""
-    return () if value is None else (float(value),) if hasattr(value, "__float__") else tuple(float(v) for v in value)
+    return () if value is None else tuple(float(v) for v in value) if isinstance(value, Iterable) else (float(value),)
 
 
 class Loss(Named):
