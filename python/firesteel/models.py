@@ -15,7 +15,7 @@ from . import _core, _graph as graph, _weights as weights, data as rows, errors,
 from ._progress import Progress
 from ._graph import Node, SymbolicTensor
 from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_of, value_text
-from .callbacks import Callback, EarlyStopping
+from .callbacks import Callback, EarlyStopping, TerminateOnNaN
 from .history import History
 from .layers import Input, Layer
 from .text import TextLayer
@@ -442,31 +442,40 @@ class Model:
         bar = Progress(verbose, names)
         history = History()
         self.stop_training = False
-        began, per_epoch = -1, 0
+        per_epoch = 0
+
+        def begin(epoch: int) -> None:
+            for callback in callbacks:
+                callback.on_epoch_begin(epoch, {})
 
         def report(ended: bool, epoch: int, epochs: int, step: int, steps: int, n: int, seconds: float, results: list[float],
                    validation: list[float] | None, rate: float) -> bool:
-            nonlocal began, per_epoch
+            nonlocal per_epoch
             per_epoch = steps
-            if began < epoch:
-                began = epoch
-                for callback in callbacks:
-                    callback.on_epoch_begin(epoch, {})
             bar.update(ended, epoch, epochs, step, steps, n, seconds, results, validation)
             if ended:
                 logs = dict(zip(names, results))
                 if validation is not None:
                     logs.update((f"val_{name}", value) for name, value in zip(names, validation))
-                history.add(epoch, logs)
                 for callback in callbacks:
                     callback.on_epoch_end(epoch, logs)
+                history.add(epoch, logs)
+                if epoch + 1 < epochs and not self.stop_training:
+                    begin(epoch + 1)
             return self.stop_training
 
         for callback in callbacks:
             callback.set_model(self)
             callback.on_train_begin({})
+        best, stopped, n, seconds = -1, False, 0, 0.0
         try:
+            if options["initial_epoch"] < options["epochs"]:
+                begin(options["initial_epoch"])
             _, best, stopped, _, n, seconds, _ = self._net.fit(made, progress=report, **options)
+        except errors.DivergedError as problem:
+            if not any(isinstance(callback, TerminateOnNaN) and not callback.raise_error for callback in callbacks):
+                raise
+            bar.say(f"fit has ended: {problem.message}")
         finally:
             bar.close()
         history.params = {"epochs": options["epochs"], "batch_size": options["batch_size"], "steps": per_epoch, "seed": options["seed"]}
@@ -550,6 +559,19 @@ class Model:
         loss = self._net.gradients(made, bool(training), by_weight, by_input)
         parts = self._split(by_input, False)
         return loss, *by_weight, *(parts if isinstance(parts, list) else [parts])
+
+    def gradient_norms(self, x: Any, y: Any, sample_weight: Any = None, training: bool = True, by: str = "layer") -> dict[str, float]:
+        """The norm of the gradient of each layer that learns (by="weight": of each weight), from the first to the last: numbers that fall towards the
+        first layers by orders of magnitude tell of vanishing gradients, numbers that grow of exploding ones."""
+        if by not in ("layer", "weight"):
+            raise errors.make(1001, f"gradient_norms: by='{by}'; expected 'layer' or 'weight'")
+        _, *grads = self.gradients(x, y, sample_weight, training)
+        squares: dict[str, float] = {}
+        for (name, _, learns, *_), grad in zip(self._net.weights(), grads):
+            if learns:
+                key = name if by == "weight" else name.partition("/")[0]
+                squares[key] = squares.get(key, 0.0) + float(np.sum(np.square(grad, dtype=np.float64)))
+        return {key: float(np.sqrt(square)) for key, square in squares.items()}
 
     def adapt(self, x: Any, *, features: str | Sequence[str] | None = None) -> None:
         """Let Normalization layers learn from the data. fit does this by itself for those that nobody adapted."""

@@ -72,6 +72,10 @@ class Optimizer(Named):
     def __getstate__(self) -> dict[str, Any]:
         return {"_attrs": self._attrs, "name": self.name}
 
+    def __repr__(self) -> str:
+        plain = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._attrs.items() if k == 'learning_rate' or v != plain.get(k))})"
+
 
 class SGD(Optimizer):
     """Gradient descent, with momentum, Nesterov's look-ahead, and a rate that falls as 1 / (1 + decay * step). dampening is torch's."""

@@ -1,0 +1,184 @@
+"""Optimizers, schedules, constraints and regularizers go where Keras' own go (tests/data/optimizers), and what is around them: resuming, callbacks."""
+import json
+import math
+from pathlib import Path
+
+import firesteel as fire
+import numpy as np
+import pytest
+from firesteel import _core, errors
+
+GOLDEN = json.loads((Path(__file__).resolve().parents[1] / "data" / "optimizers" / "paths.json").read_text())
+OPTIMIZERS = [entry["name"] for entry in map(json.loads, _core.catalog().splitlines()) if entry["kind"] == "optimizer"]
+schedules = fire.optimizers.schedules
+
+
+def made(kinds, given):
+    return getattr(kinds, given[0])(**given[1])
+
+
+@pytest.mark.parametrize("name, attrs, expected", GOLDEN["cases"], ids=lambda value: value if isinstance(value, str) else "")
+def test_path_is_that_of_keras(name, attrs, expected):
+    attrs = dict(attrs)
+    held = attrs.pop("constraint", None)
+    if isinstance(attrs["learning_rate"], list):
+        attrs["learning_rate"] = made(schedules, attrs["learning_rate"])
+    factor, b = np.linalg.cholesky(GOLDEN["A"]), np.array(GOLDEN["b"])
+    n = len(b)
+    x, y = factor.T * math.sqrt(n / 2), np.linalg.solve(factor, b) * math.sqrt(n / 2)  # the mean of n squares has gradient 2 / n
+    layer = fire.layers.Dense(1, use_bias=False, kernel_constraint=made(fire.constraints, held) if held else None)
+    model = fire.Sequential([fire.Input((n,)), layer], dtype="float64")
+    model.compile(getattr(fire.optimizers, name)(**attrs), "mse")
+    model.set_weights([np.array(GOLDEN["w0"])[:, None]])
+    path = [model.get_weights()[0][:, 0]]
+    note = fire.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: path.append(model.get_weights()[0][:, 0]))
+    model.fit(x, y[:, None], batch_size=n, epochs=len(expected) - 1, shuffle=False, verbose=0, callbacks=[note])
+    np.testing.assert_allclose(path, expected, rtol=1e-5, atol=1e-5)
+    if attrs.get("use_ema") and "gradient_accumulation_steps" not in attrs:  # fit ends with the average
+        assert not np.array_equal(model.get_weights()[0][:, 0], path[-1])
+
+
+@pytest.mark.parametrize("name, attrs, value, gradient", GOLDEN["penalties"])
+def test_penalty_is_that_of_keras(name, attrs, value, gradient):
+    layer = fire.layers.Dense(4, use_bias=False, kernel_regularizer=made(fire.regularizers, (name, attrs)))
+    model = fire.Sequential([fire.Input((5,)), layer], dtype="float64")
+    model.compile("sgd", "mse")
+    model.set_weights([np.array(GOLDEN["W"])])
+    x, y = np.zeros((3, 5)), np.zeros((3, 4))
+    loss, found, _ = model.gradients(x, y)
+    assert math.isclose(loss, value, rel_tol=1e-12) and math.isclose(model.evaluate(x, y, verbose=0), value, rel_tol=1e-12)
+    np.testing.assert_allclose(found, gradient, rtol=1e-12, atol=1e-15)
+    assert math.isclose(model.fit(x, y, verbose=0).history["loss"][0], value, rel_tol=1e-12)
+    layer.trainable = False  # Keras leaves out the penalties of what does not learn
+    model.compile("sgd", "mse")
+    assert model.evaluate(x, y, verbose=0) == 0
+
+
+def table(n=90):
+    random = np.random.default_rng(3)
+    x = random.normal(size=(n, 5)).astype("float32")
+    return x, (x[:, 0] > 0).astype("int32")
+
+
+def network(optimizer, loss="sparse_categorical_crossentropy", **kernel):
+    model = fire.Sequential([fire.Input((5,)), fire.layers.Dense(8, "relu", **kernel), fire.layers.Dense(2, "softmax")])
+    model.compile(optimizer, loss)
+    return model
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_goes_on_from_a_checkpoint(name, tmp_path):
+    x, y = table()
+    whole, parts = network(name.lower()), network(name.lower())
+    expected = whole.fit(x, y, epochs=4, batch_size=16, seed=2, verbose=0).history["loss"]
+    parts.fit(x, y, epochs=2, batch_size=16, seed=2, verbose=0)
+    parts.save_checkpoint(tmp_path)
+    again = fire.load(tmp_path)
+    history = again.fit(x, y, epochs=4, initial_epoch=2, batch_size=16, seed=2, verbose=0).history["loss"]
+    assert history == expected[2:]
+    assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), again.get_weights()))
+
+
+def test_what_optimizers_take():
+    for text, words in (("adam clipnorm=1 clipvalue=1", "expected one at most"), ("adam gradient_accumulation_steps=1", "expected at least 2"),
+                        ("adam learning_rate=CosineDekay", "did you mean 'CosineDecay'?"), ('adam learning_rate="ExponentialDecay decay_steps=0"', "decay_steps is 0"),
+                        ('sgd learning_rate="PiecewiseConstantDecay boundaries=[1,2] values=[1]"', "one value more"), ("adam learning_rate=-1", "expected 0 to"),
+                        ("adam loss_scale_factor=2", "no attribute")):
+        with pytest.raises(errors.UsageError, match=words):
+            network(text)
+    for attrs, words in (({"kernel_regularizer": "l3"}, "no regularizer named 'l3'; did you mean"), ({"kernel_constraint": "MaxNorm max_value=-1"}, "max_value is -1"),
+                         ({"kernel_constraint": "MinMaxNorm min_value=2"}, "above max_value")):
+        with pytest.raises(errors.UsageError, match=words):
+            network("sgd", **attrs)
+    with pytest.raises(errors.UsageError, match="axis"):
+        network("sgd", kernel_constraint=fire.constraints.UnitNorm(axis=5)).fit(*table(), verbose=0)
+    with pytest.raises(errors.UnsupportedError, match="constraint"):
+        network("lbfgs", kernel_constraint="NonNeg").fit(*table(), verbose=0)
+    model = network(fire.optimizers.SGD(schedules.StepLR(0.5, 2, 0.1)))
+    assert model.optimizer.learning_rate == 0.5
+    model.fit(*table(), batch_size=30, verbose=0)
+    assert math.isclose(model.optimizer.learning_rate, 0.05) and model.optimizer.iterations == 3
+    with pytest.raises(errors.UsageError, match="follows StepLR"):
+        model.optimizer.learning_rate = 0.1
+    again = fire.Sequential.from_bytes(model.to_bytes()).optimizer
+    assert isinstance(again.get_config()["learning_rate"], schedules.StepLR) and again.text() == model.optimizer.text()
+
+
+def test_weight_decay_leaves_out_what_it_is_told_to():
+    optimizer = fire.optimizers.SGD(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay(["dense_1"])
+    model = fire.Sequential([fire.Input((3,)), fire.layers.Dense(2, use_bias=False), fire.layers.Dense(2, use_bias=False)], dtype="float64")
+    model.compile(optimizer, "mse")
+    before = model.get_weights()
+    model.fit(np.zeros((4, 3)), np.zeros((4, 2)), batch_size=4, verbose=0)  # no gradient: decay alone
+    np.testing.assert_allclose(model.get_weights()[0], before[0] * 0.95, rtol=1e-14)
+    assert np.array_equal(model.get_weights()[1], before[1])
+
+
+def test_lbfgs_finds_the_minimum():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(700, 4))
+    y = x @ random.normal(size=(4, 1)) + 1.5
+    model = fire.Sequential([fire.Input((4,)), fire.layers.Dense(1, kernel_regularizer=fire.regularizers.L2(0.01))], dtype="float64")
+    model.compile(fire.optimizers.LBFGS(tol=1e-14), "mse")
+    history = model.fit(x, y, epochs=100, verbose=0)
+    assert len(history.epoch) < 30  # it has converged
+    wide = np.hstack([x, np.ones((len(x), 1))])
+    expected = np.linalg.solve(wide.T @ wide / len(x) + np.diag([0.01] * 4 + [0]), wide.T @ y / len(x))
+    np.testing.assert_allclose(np.vstack([model.get_weights()[0], model.get_weights()[1][None]]), expected, atol=1e-6)
+    assert all(b <= a for a, b in zip(history.history["loss"], history.history["loss"][1:]))
+
+
+def test_callbacks(tmp_path):
+    x, y = table(200)
+    calls = fire.callbacks
+    model = network(fire.optimizers.Adam(0.1))
+    norms = calls.GradientNorms(x, y)
+    seen = []
+    history = model.fit(x, y, epochs=6, verbose=0, validation_split=0.2, seed=1, callbacks=[
+        calls.ReduceLROnPlateau("val_loss", factor=0.5, patience=1, min_delta=10), calls.ModelCheckpoint(tmp_path / "best-{epoch:02d}.onnx", save_best_only=True),
+        calls.ModelCheckpoint(tmp_path / "all" / "{epoch}"), norms, calls.CSVLogger(tmp_path / "log.csv"),
+        calls.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append((epoch, model.optimizer.learning_rate)))])
+    assert history.history["learning_rate"] == [0.1, 0.1, 0.05, 0.025, 0.0125, 0.00625]  # nothing is better by 10: the first epoch waits, each after it halves
+    assert seen == list(enumerate([0.1, 0.1, 0.05, 0.025, 0.0125, 0.00625]))
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert len(lines) == 7 and lines[0].startswith("epoch,gradient_norm/dense,") and float(lines[-1].split(",")[lines[0].split(",").index("val_loss")]) == history.history["val_loss"][-1]
+    best = sorted(tmp_path.glob("best-*.onnx"))
+    losses = history.history["val_loss"]
+    assert [int(path.stem[5:]) - 1 for path in best] == [i for i in range(6) if losses[i] == min(losses[:i + 1])]
+    assert fire.load(tmp_path / "all" / "3").optimizer.iterations == 15
+    assert list(norms.norms[0]) == ["dense", "dense_1"] and history.history["gradient_norm/dense"] == [n["dense"] for n in norms.norms]
+    _, *grads, _ = model.gradients(x, y)
+    assert math.isclose(norms.norms[-1]["dense"], math.sqrt(sum(np.sum(np.square(g, dtype=float)) for g in grads[:2])), rel_tol=1e-6)
+
+    network("sgd").fit(x, y, epochs=2, verbose=0, callbacks=[calls.CSVLogger(tmp_path / "log.csv", append=True)])
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 9
+    model = network("sgd")
+    history = model.fit(x, y, epochs=3, verbose=0, callbacks=[calls.LearningRateScheduler(lambda epoch, rate: rate if epoch else 0.5), calls.LearningRateScheduler(lambda epoch: 1 / (epoch + 1))])
+    assert history.history["learning_rate"] == [1.0, 0.5, 1 / 3]
+
+
+def test_not_a_number():
+    x, y = table()
+    x[7, 2] = np.inf
+    for calls in ([], [fire.callbacks.TerminateOnNaN(raise_error=True)]):
+        with pytest.raises(errors.DivergedError):
+            network("sgd").fit(x, y, verbose=0, callbacks=calls)
+    model = network("sgd")
+    history = model.fit(x, y, epochs=3, verbose=0, seed=0, callbacks=[fire.callbacks.TerminateOnNaN()])
+    assert history.epoch == [] and all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_callbacks_say_what_is_wrong(tmp_path):
+    calls = fire.callbacks
+    for make in (lambda: calls.ReduceLROnPlateau(factor=1.5), lambda: calls.ModelCheckpoint("a", mode="best"), lambda: calls.ModelCheckpoint("a", save_freq=10),
+                 lambda: calls.ModelCheckpoint("a", save_weights_only=True)):
+        with pytest.raises(errors.UsageError):
+            make()
+    x, y = table()
+    with pytest.raises(errors.UsageError, match="val_loss"):
+        network("sgd").fit(x, y, verbose=0, callbacks=[calls.ModelCheckpoint(tmp_path / "{val_loss}.onnx")])
+    with pytest.warns(UserWarning, match="reports loss"):
+        network("sgd").fit(x, y, verbose=0, callbacks=[calls.ReduceLROnPlateau()])
+    with pytest.raises(errors.UsageError, match="expected a number"):
+        network("sgd").fit(x, y, verbose=0, callbacks=[calls.LearningRateScheduler(lambda epoch, rate: None)])
