@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 net, peer, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
-rows, batch, shape = {"mnist": (1024, 128, (28, 28, 1)), "resnet18": (64, 64, (32, 32, 3))}[net]
+rows, batch, shape = {"mnist": (1024, 128, (28, 28, 1)), "resnet18": (192, 64, (32, 32, 3))}[net]
 rng = np.random.default_rng(0)
 x = rng.random((rows, *shape), dtype=np.float32)
 y = rng.integers(0, 10, rows)
