@@ -110,15 +110,28 @@ static fire_status build_loss(fire_step *s, int32_t k, fire_error *err) {
     return fire_graph_check(g, err);
 }
 
+/* What brings the losses of an output of which not all values count to their mean, when all is divided by the number of rows in the end: rows over values that
+** count, both of the whole batch. */
+static fire_value rows_by_count(fire_step *s, fire_value row, fire_value count) {
+    fire_graph *g = &s->g;
+    fire_value rows = fire_apply(g, "CountLike", 2, FIRE_IN(row, fire_graph_scalar(g, s->net->type, 0)), NULL);
+    rows = fire_apply(g, "BatchSum", 1, &rows, "synchronized=1");
+    count = fire_apply(g, "BatchSum", 1, &count, "synchronized=1");
+    count = fire_apply(g, "Add", 2, FIRE_IN(count, fire_graph_scalar(g, s->net->type, 1e-7)), NULL); /* as Keras: there may be none */
+    return fire_apply(g, "Div", 2, FIRE_IN(rows, count), NULL);
+}
+
 /* The losses of all outputs as one of each row, [n]: each divided by its values of a row, by its weight. */
-static fire_value join_losses(fire_step *s) {
+static fire_value join_losses(fire_step *s, bool differentiated) {
     fire_graph *g = &s->g;
     fire_value total = 0;
     for (int32_t k = 0; k < s->n_outputs; k++) {
         const fire_step_output *o = &s->output[k];
         int rank = fire_shape_of(g, o->each).rank;
         fire_value row = rank == 1 ? o->each : fire_apply(g, "ReduceSum", 2, FIRE_IN(o->each, axes_from(g, 1, rank)), "keepdims=0");
-        double factor = o->loss->weight / (double)o->values;
+        bool some = o->count && s->n_outputs > 1 && differentiated;
+        double factor = some ? o->loss->weight : o->loss->weight / (double)o->values;
+        if (some) row = fire_apply(g, "Mul", 2, FIRE_IN(row, rows_by_count(s, row, o->count)), NULL);
         if (factor != 1) row = fire_apply(g, "Mul", 2, FIRE_IN(row, fire_graph_scalar(g, s->net->type, factor)), NULL);
         total = total ? fire_apply(g, "Add", 2, FIRE_IN(total, row), NULL) : row;
     }
@@ -151,10 +164,8 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
     s->y = fire_graph_input(g, "y_true", s->target_type, with_batch(&s->target));
     for (int32_t k = 0; k < s->n_outputs; k++) {
         if ((st = build_loss(s, k, err))) return st;
-        if (s->output[k].count && s->n_outputs > 1)
-            return fire_fail(err, FIRE_E_UNSUPPORTED, "an output with a mask, an ignored class or weights of classes beside other outputs cannot be trained yet; give the network one output");
     }
-    s->loss = s->n_outputs == 1 && s->output[0].loss->weight == 1 ? s->output[0].each : join_losses(s);
+    s->loss = s->n_outputs == 1 && s->output[0].loss->weight == 1 ? s->output[0].each : join_losses(s, o->gradient || o->input_gradient);
     if ((st = fire_graph_check(g, err))) return st;
     fire_shape loss = fire_shape_of(g, s->loss), each = without_batch(&loss);
     s->values = fire_count(&each);

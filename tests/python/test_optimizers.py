@@ -182,3 +182,43 @@ def test_callbacks_say_what_is_wrong(tmp_path):
         network("sgd").fit(x, y, verbose=0, callbacks=[calls.ReduceLROnPlateau()])
     with pytest.raises(errors.UsageError, match="expected a number"):
         network("sgd").fit(x, y, verbose=0, callbacks=[calls.LearningRateScheduler(lambda epoch, rate: None)])
+
+
+def test_masked_outputs_have_denominators_of_their_own():
+    """Two branches over sequences of different length: each is trained as it would be alone, whatever the threads."""
+    random = np.random.default_rng(5)
+    parts, loss_weights = [(6, 0.7), (4, 1.0)], [0.7, 1.0]
+    x = [random.normal(size=(80, steps, 2)) for steps, _ in parts]
+    for values in x:
+        values[random.random(values.shape[:2]) < 0.4] = 0  # left out by Masking
+    y = [random.normal(size=(80, steps, 1)) for steps, _ in parts]
+
+    def branch(steps):
+        given = fire.Input((steps, 2))
+        return given, fire.layers.Dense(1)(fire.layers.Masking()(given))
+
+    both = [branch(steps) for steps, _ in parts]
+    model = fire.Model([given for given, _ in both], [out for _, out in both], dtype="float64")
+    model.compile("sgd", ["mse", "mse"], loss_weights=loss_weights)
+    start = model.get_weights()
+    loss, *grads = model.gradients(x, y)
+    total = 0.0
+    for k, (steps, weight) in enumerate(parts):
+        given, out = branch(steps)
+        alone = fire.Model(given, out, dtype="float64")
+        alone.compile("sgd", "mse")
+        alone.set_weights(start[2 * k:2 * k + 2])
+        one, *expected = alone.gradients(x[k], y[k])
+        total += weight * one
+        for found, of in zip(grads[2 * k:2 * k + 2], expected):
+            np.testing.assert_allclose(found, weight * of, rtol=1e-6)
+    assert math.isclose(loss, total, rel_tol=1e-6)
+    ends = []
+    for threads in (1, 3):
+        fire.set_threads(threads)
+        model.set_weights(start)
+        model.compile("sgd", ["mse", "mse"], loss_weights=loss_weights)
+        model.fit(x, y, epochs=2, batch_size=80, verbose=0)
+        ends.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    fire.set_threads(1)
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-9)
