@@ -76,3 +76,30 @@ def test_integer_lookup_learns_a_vocabulary(tmp_path):
         layers.IntegerLookup(vocabulary=[1, 2, 1])
     with pytest.raises(errors.FiresteelError, match="vocabulary_size is missing"):
         fire.Sequential([fire.Input((4,)), layers.IntegerLookup()])
+
+
+def test_batch_moments_do_not_depend_on_slices():
+    """Several threads each take a slice of the batch; its moments are those of all of it."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(512, 6, 5)), rng.integers(0, 3, 512)
+    found = []
+    try:
+        for threads in (1, 2, 4):
+            fire.set_threads(threads)
+            model = fire.Sequential([fire.Input((6, 5)), layers.Dense(8), layers.BatchNormalization(), layers.ReLU(), layers.Flatten(), layers.Dense(3, "softmax")], dtype="float64")
+            model.compile(fire.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+            model.fit(x, y, batch_size=256, epochs=2, verbose=0, shuffle=False, seed=3)
+            found.append(model.get_weights())
+    finally:
+        fire.set_threads(1)
+    for other in found[1:]:
+        for a, b in zip(found[0], other):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_attention_gives_its_weights():
+    x = fire.Input((3, 4))
+    y, scores = layers.MultiHeadAttention(2, 3, return_attention_scores=True)(x, x)
+    made = fire.Model(x, [y, scores]).predict(np.random.default_rng(0).normal(size=(5, 3, 4)), verbose=0)
+    assert [part.shape for part in made] == [(5, 3, 4), (5, 2, 3, 3)]
+    np.testing.assert_allclose(made[1].sum(-1), 1, rtol=1e-5)

@@ -72,28 +72,29 @@ const fire_kernel FIRE_ISA_NAME(fire_kernel_native_fused_gemm) = {
     .name = "native." FIRE_ISA_TEXT ".gemm", .op = "FusedGemm", .isa = FIRE_ISA_LEVEL, .decline = fused_decline, .prepare = product_prepare, .run = fused_run,
 };
 
-/* ---- MatMul: by one matrix, all rows of a at once; or a matrix of b for each of a ---- */
+/* ---- MatMul: by one matrix, all rows of a at once; or matrix by matrix, some of which may be read more than once ---- */
 
 static const char *matmul_decline(fire_context *ctx, const fire_call *call) {
-    const fire_shape *a = &call->in[0].shape, *b = &call->in[1].shape;
-    if (b->rank != 2 && b->rank != a->rank) return "matrices are repeated";
-    for (int d = 0; d + 2 < b->rank; d++)
-        if (a->dim[d] != b->dim[d]) return "matrices are repeated";
-    return b->rank < 2 ? "the right operand is not a matrix" : decline_type(call);
+    return call->in[0].shape.rank < 2 || call->in[1].shape.rank < 2 ? "an operand is a vector" : decline_type(call);
 }
 
 static void matmul_run(const fire_call *call) {
-    const fire_shape *a = &call->in[0].shape, *b = &call->in[1].shape;
-    int64_t times = 1;
-    fire_product g = {.k = b->dim[b->rank - 2], .n = b->dim[b->rank - 1], .m = 1, .a = call->in[0].data, .b = call->in[1].data,
+    fire_shape a = call->in[0].shape, b = call->in[1].shape, stack = call->out[0].shape;
+    fire_product g = {.m = a.dim[a.rank - 2], .k = b.dim[b.rank - 2], .n = b.dim[b.rank - 1], .a = call->in[0].data, .b = call->in[1].data,
                       .y = call->out[0].data, .b_col = 1, .a_col = 1, .scratch = call->scratch};
-    for (int d = 0; d < a->rank - 1; d++) *(d < b->rank - 2 ? &times : &g.m) *= a->dim[d];
     g.a_row = g.k, g.b_row = g.y_row = g.n;
-    size_t width = fire_type_size(call->in[0].type);
-    for (int64_t i = 0; i < times; i++) {
+    if (b.rank == 2) {
+        for (int d = 0; d < a.rank - 2; d++) g.m *= a.dim[d];
         product_run(call, &g);
-        g.a = (const char *)g.a + (size_t)(g.m * g.k) * width;
-        g.b = (const char *)g.b + (size_t)(g.k * g.n) * width;
+        return;
+    }
+    a.rank -= 2, b.rank -= 2, stack.rank -= 2;
+    size_t width = fire_type_size(call->in[0].type);
+    fire_walk w = fire_walk_start(&stack, 2, (const fire_tensor[]){{.shape = a}, {.shape = b}});
+    for (int64_t i = 0, times = fire_count(&stack); i < times; i++, fire_walk_next(&w)) {
+        g.a = (const char *)call->in[0].data + (size_t)(w.i[0] * g.m * g.k) * width;
+        g.b = (const char *)call->in[1].data + (size_t)(w.i[1] * g.k * g.n) * width;
+        product_run(call, &g);
         g.y = (char *)g.y + (size_t)(g.m * g.n) * width;
     }
 }
