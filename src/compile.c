@@ -439,6 +439,8 @@ fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, f
             fire_status s = m->output == k ? check_metric(net, m, &pred, &want, loss->kind, err) : FIRE_OK;
             if (s) return s;
         }
+        for (int d = 0; d < want.rank && net->n_outputs > 1; d++)
+            if (want.dim[d] < 0) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s takes targets of any width and needs a network with one output; this one has %d", loss->kind->name, (int)net->n_outputs);
         total += fire_count(&want);
     }
     fire_status s = name_results(net, net, err);

@@ -18,6 +18,13 @@ static fire_shape with_batch(const fire_shape *s) {
     return r;
 }
 
+/* A loss may take targets as wide as the data has them, dimension -1; of a rank without rows it is 1. */
+static fire_shape wide_target(fire_shape target, const fire_dataset *data) {
+    for (int d = 0; d < target.rank; d++)
+        if (target.dim[d] < 0) target.dim[d] = data->has_shape && data->has_y ? fire_count(&data->y) : 1;
+    return target;
+}
+
 fire_status fire_step_check_labels(const fire_network *net, const fire_dataset *data, fire_error *err) {
     int64_t from = 0;
     fire_status s = FIRE_OK;
@@ -28,6 +35,7 @@ fire_status fire_step_check_labels(const fire_network *net, const fire_dataset *
         fire_network_part(net, true, k, &output, &name);
         pred = without_batch(&output);
         if ((s = loss->kind->target_shape(loss->attrs, &pred, &target, err))) return s;
+        target = wide_target(target, data);
         int64_t width = fire_count(&target);
         int64_t ignored;
         bool ignores = loss->kind->ignores && loss->kind->ignores(loss->attrs, &ignored);
@@ -47,7 +55,8 @@ fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool ha
                          fire_shape_text(&net->input, b));
     }
     if (!has_y) return fire_fail(err, FIRE_E_USAGE, "the data has no labels, which the loss %s needs", net->loss->kind->name);
-    if (fire_count(y) != fire_count(target))
+    bool any = target->rank == 1 && target->dim[0] < 0; /* as wide as the data */
+    if (any ? fire_count(y) < 1 : fire_count(y) != fire_count(target))
         return fire_fail(err, FIRE_E_SHAPE, "the labels have shape %s, the loss %s takes %s for outputs of shape %s", fire_shape_text(&batch, a), net->loss->kind->name,
                          fire_shape_text(&want, b), fire_shape_text(&net->output, (char[FIRE_SHAPE_TEXT]){0}));
     return FIRE_OK;
@@ -257,6 +266,7 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
     size_t number = fire_type_size(net->type);
     fire_status st = fire_network_check_compiled(net, &s->target, err);
     if (st) return st;
+    s->target = wide_target(s->target, s->data);
     s->n_outputs = net->n_outputs;
     for (int32_t k = 0; k < s->n_outputs; k++) {
         fire_step_output *out = &s->output[k];
@@ -266,6 +276,7 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
         fire_network_part(net, true, k, &output, &name);
         out->pred_row = without_batch(&output);
         if ((st = out->loss->kind->target_shape(out->loss->attrs, &out->pred_row, &out->target, err))) return st;
+        out->target = wide_target(out->target, s->data);
         out->y_from = s->y_width;
         out->y_width = fire_count(&out->target);
         s->y_width += out->y_width;

@@ -154,6 +154,13 @@ class CategoricalHinge(Loss):
         super().__init__(reduction)
 
 
+class CTC(Loss):
+    """Connectionist temporal classification: y_pred [steps, classes] before the softmax, y_true class numbers with 0, the blank, behind them."""
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size") -> None:
+        super().__init__(reduction)
+
+
 class KLDivLoss(Loss):
     """torch's: sum of y_true (log y_true - y_pred), y_pred being logarithms; the mean over rows is torch's reduction='batchmean'."""
 

@@ -3,6 +3,7 @@ is added without a formula here is a failure."""
 from __future__ import annotations
 
 import json
+from itertools import product
 from math import erf
 
 import firesteel as fire
@@ -164,7 +165,7 @@ WEIGHT = rng.random(N) + 0.5
 
 
 def test_all_losses_are_there():
-    assert {case[0] for case in LOSSES} == {entry["name"] for entry in CATALOG if entry["kind"] == "loss"} - {"Function"}
+    assert {case[0] for case in LOSSES} == {entry["name"] for entry in CATALOG if entry["kind"] == "loss"} - {"Function", "CTC"}
 
 
 @pytest.mark.parametrize("reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"])
@@ -193,6 +194,27 @@ def test_classes_weighed_and_ignored():
         weighed.gradients(SCORES, labels)
     with pytest.raises(FiresteelError, match="weight has 2 numbers"):
         one(fire.layers.Activation("linear"), (5,), fire.losses.SparseCategoricalCrossentropy(weight=[1, 2]))
+
+
+def spelled(path):
+    """Classes of a path, repeats merged and blanks dropped."""
+    return tuple(c for i, c in enumerate(path) if c and (i == 0 or path[i - 1] != c))
+
+
+def test_ctc():
+    z, labels = rng.standard_normal((4, 5, 3)), np.array([[1, 2, 0], [1, 1, 0], [2, 0, 0], [0, 0, 0]])
+    p = softmax(z)
+    each = [-log(sum(np.prod([p[r, t, c] for t, c in enumerate(path)]) for path in product(range(3), repeat=5) if spelled(path) == tuple(label[label > 0])))
+            for r, label in enumerate(labels)]
+    model = one(fire.layers.Activation("linear"), (5, 3), "ctc")
+    assert model.gradients(z, labels * 1.0, WEIGHT[:4])[0] == pytest.approx((each * WEIGHT[:4]).mean())
+    assert model.evaluate(z, labels * 1.0, verbose=0) == pytest.approx(np.mean(each))
+    slope_fits(model, z, labels * 1.0)
+    with pytest.raises(FiresteelError, match="expected a whole number"):
+        model.gradients(z, labels + 2.0)
+    assert model.gradients(z[:1, :1].repeat(5, 1), np.array([[1, 2, 1, 2, 1, 2.0]]))[0] == np.inf  # six labels do not fit into five steps
+    with pytest.raises(FiresteelError, match="steps, classes"):
+        one(fire.layers.Activation("linear"), (5,), "ctc")
 
 
 @pytest.mark.parametrize(("loss", "words"), [
