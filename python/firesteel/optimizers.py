@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import _core, schedules
-from ._text import Named, object_of
+from ._text import Named
 from .schedules import LearningRateSchedule
 
 __all__ = ["LARS", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "Optimizer", "RAdam", "RMSprop", "Rprop", "schedules"]
@@ -29,7 +29,7 @@ class Optimizer(Named):
                  global_clipnorm: float | None = None, use_ema: bool = False, ema_momentum: float = 0.99, ema_overwrite_frequency: int | None = None,
                  gradient_accumulation_steps: int | None = None, exclude_from_weight_decay: str | Sequence[str] = "", name: str | None = None, **attrs: Any) -> None:
         if isinstance(attrs.get("learning_rate"), str):
-            attrs["learning_rate"] = object_of(attrs["learning_rate"], schedules.kinds()) or attrs["learning_rate"]
+            attrs["learning_rate"] = schedules.of_text(attrs["learning_rate"]) or attrs["learning_rate"]
         words = exclude_from_weight_decay if isinstance(exclude_from_weight_decay, str) else "|".join(exclude_from_weight_decay)
         common = {"weight_decay": weight_decay, "clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm, "use_ema": use_ema,
                   "ema_momentum": ema_momentum, "ema_overwrite_frequency": ema_overwrite_frequency,

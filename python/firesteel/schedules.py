@@ -5,10 +5,12 @@ the first rate of an epoch's worth of updates and so on is a matter of `decay_st
 """
 from __future__ import annotations
 
+import inspect
+import json
 from collections.abc import Sequence
 
 from . import _core
-from ._text import Named
+from ._text import Named, parse_attrs, split_name
 
 
 class LearningRateSchedule(Named):
@@ -92,6 +94,12 @@ class StepLR(LearningRateSchedule):
         super().__init__(initial_learning_rate=initial_learning_rate, step_size=step_size, gamma=gamma)
 
 
-def kinds() -> dict[str, type[Named]]:
-    """All schedules by name."""
-    return {kind.__name__: kind for kind in LearningRateSchedule.__subclasses__()}
+def of_text(text: str) -> LearningRateSchedule | None:
+    """The schedule that a text describes; what it leaves out has the engine's defaults. None for a name that is none."""
+    name, rest = split_name(text)
+    kind = {kind.__name__: kind for kind in LearningRateSchedule.__subclasses__()}.get(name)
+    if kind is None:
+        return None
+    known = next(entry for entry in map(json.loads, _core.catalog().splitlines()) if entry["kind"] == "schedule" and entry["name"] == name)
+    required = {p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty}
+    return kind(**{attr["name"]: attr["default"] for attr in known["attrs"] if attr["name"] in required} | parse_attrs(rest))

@@ -100,6 +100,8 @@ def test_what_optimizers_take():
     assert math.isclose(model.optimizer.learning_rate, 0.05) and model.optimizer.iterations == 3
     with pytest.raises(errors.UsageError, match="follows StepLR"):
         model.optimizer.learning_rate = 0.1
+    assert network("sgd learning_rate=InverseTimeDecay").optimizer.get_config()["learning_rate"].get_config() == {
+        "initial_learning_rate": 0.001, "decay_steps": 1, "decay_rate": 0.5}
     again = fire.Sequential.from_bytes(model.to_bytes()).optimizer
     assert isinstance(again.get_config()["learning_rate"], schedules.StepLR) and again.text() == model.optimizer.text()
 
