@@ -103,6 +103,9 @@ def add_arrays(data: _core.Dataset, x: Any, y: Any = None, w: Any = None) -> Non
             raise errors.make(1002, f"x has {len(ax)} rows and {name} has {len(a)}; they need one entry per row each")
     if aw is not None and aw.ndim != 1:
         raise errors.make(1002, f"sample_weight has shape {list(aw.shape)}; expected [{len(ax)}], one weight per row")
+    for name, a in (("x", ax), ("y", ay), ("sample_weight", aw)):
+        if a is not None and a.ndim > 8:
+            raise errors.make(1002, f"{name}: {a.ndim} dimensions; at most 8")
     data.add(ax, ay, aw)
 
 
