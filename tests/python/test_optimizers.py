@@ -101,7 +101,7 @@ def test_what_optimizers_take():
     with pytest.raises(errors.UsageError, match="follows StepLR"):
         model.optimizer.learning_rate = 0.1
     assert network("sgd learning_rate=InverseTimeDecay").optimizer.get_config()["learning_rate"].get_config() == {
-        "initial_learning_rate": 0.001, "decay_steps": 1, "decay_rate": 0.5}
+        "initial_learning_rate": 0.001, "decay_steps": 1, "decay_rate": 0.5, "staircase": False}
     again = fire.Sequential.from_bytes(model.to_bytes()).optimizer
     assert isinstance(again.get_config()["learning_rate"], schedules.StepLR) and again.text() == model.optimizer.text()
 
