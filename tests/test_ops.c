@@ -517,7 +517,9 @@ static void print_example(fire_context *ctx, const fire_op *op, const char *exam
         fill(&o, value);
         harness_run(&o.g, value);
         fire_attrs_write(op->attrs, o.g.node[0].attrs, true, text, sizeof text);
-        printf("{\"op\": \"%s\", \"attrs\": \"%s\", \"inputs\": [", op->name, text);
+        printf("{\"op\": \"%s\", \"attrs\": \"", op->name);
+        for (const char *c = text; *c; c++) printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+        printf("\", \"inputs\": [");
         for (int i = 0; i < o.e.n_in; i++) {
             printf(i ? ", " : "");
             if (o.in[i]) print_tensor(&value[o.in[i]]);
