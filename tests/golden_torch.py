@@ -475,8 +475,11 @@ def function(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
         raise NotImplementedError("a function that the manifest does not name")
     before = a["x"].shape[2:]
     size = [n * w["scale_factor"] for n in before] if "scale_factor" in w else pair(w["size"], len(before))
-    if w.get("align_corners") or w["mode"] not in ("nearest", "bilinear") or any(n % m for n, m in zip(size, before)):
-        raise NotImplementedError(f"interpolate({dict(w)}): UpSampling2D takes whole factors, nearest or bilinear without align_corners, as Keras")
+    if w["mode"] == "bilinear":
+        config = {"height": int(size[0]), "width": int(size[1]), "align_corners": bool(w.get("align_corners")), "data_format": "channels_first"}
+        return Torch(lambda ins: make(L, "Resizing", config)(ins[0]))
+    if w["mode"] not in ("nearest",) or any(n % m for n, m in zip(size, before)):
+        raise NotImplementedError(f"interpolate({dict(w)}): UpSampling2D repeats numbers a whole number of times, as Keras")
     config = {"size": [int(n // m) for n, m in zip(size, before)], "interpolation": w["mode"], "data_format": "channels_first"}
     return Torch(lambda ins: make(L, "UpSampling2D", config)(ins[0]))
 

@@ -1144,3 +1144,42 @@ class Hashing(Layer):
     def _from_attrs(cls, name: str | None, attrs: dict[str, Any]) -> Layer:
         mask = attrs.get("mask_value", 0) if attrs.pop("use_mask_value", False) else None
         return cls(**{**attrs, "mask_value": mask}, name=name)
+
+
+class LPPooling1D(Layer):
+    """The p-norm of each window over steps; torch's LPPool1d."""
+
+    def __init__(self, norm_type: int = 2, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None,
+                 padding: str | int | Sequence[Any] = "valid", data_format: str = "channels_last", ceil_mode: bool = False, name: str | None = None) -> None:
+        super().__init__(name, norm_type=norm_type, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format, ceil_mode=ceil_mode)
+
+
+class LPPooling2D(Layer):
+    """The p-norm of each window over rows and columns; torch's LPPool2d."""
+
+    def __init__(self, norm_type: int = 2, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None,
+                 padding: str | int | Sequence[Any] = "valid", data_format: str = "channels_last", ceil_mode: bool = False, name: str | None = None) -> None:
+        super().__init__(name, norm_type=norm_type, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format, ceil_mode=ceil_mode)
+
+
+class LPPooling3D(Layer):
+    """The p-norm of each window over planes, rows and columns; torch's LPPool3d."""
+
+    def __init__(self, norm_type: int = 2, pool_size: int | Sequence[int] = 2, strides: int | Sequence[int] | None = None,
+                 padding: str | int | Sequence[Any] = "valid", data_format: str = "channels_last", ceil_mode: bool = False, name: str | None = None) -> None:
+        super().__init__(name, norm_type=norm_type, pool_size=_ints(pool_size), strides=_ints(strides), padding=_padding(padding), data_format=data_format, ceil_mode=ceil_mode)
+
+
+class LocalResponseNormalization(Layer):
+    """Divides each number by a power of the squares of neighbouring channels; torch's LocalResponseNorm."""
+
+    def __init__(self, size: int = 5, alpha: float = 0.0001, beta: float = 0.75, bias: float = 1.0, data_format: str = "channels_last", name: str | None = None) -> None:
+        super().__init__(name, size=size, alpha=alpha, beta=beta, bias=bias, data_format=data_format)
+
+
+class Resizing(Layer):
+    """Images of another size."""
+
+    def __init__(self, height: int, width: int, interpolation: str = "bilinear", data_format: str = "channels_last", align_corners: bool = False,
+                 name: str | None = None) -> None:
+        super().__init__(name, height=height, width=width, interpolation=interpolation, data_format=data_format, align_corners=align_corners)
