@@ -68,7 +68,7 @@ def test_others_run_it(name, dtype, tmp_path):
     assert (back.predict(x, verbose=0) == found).all()
 
 
-UNSAVED = {"GRU", "Hashing", "LSTM", "SimpleRNN"}  # no standard operators for them yet
+UNSAVED = {"Hashing"}  # no standard operators for it
 
 
 def examples():
@@ -94,7 +94,11 @@ def test_others_run_every_layer(kind, shape, attrs, dtype, tmp_path):
     if kind == "LocalResponseNormalization" and dtype == "float64":
         return  # onnx.reference confuses rows and channels in LRN
     x = np.random.default_rng(1).uniform(0.1, 3, size=(5, *shape)).astype(dtype)
-    expected, found = judge(tmp_path / "m.onnx", x), model.predict(x, verbose=0)
+    try:
+        expected, found = judge(tmp_path / "m.onnx", x), model.predict(x, verbose=0)
+    except RuntimeError as lacks:
+        assert dtype == "float64" and "Unknown activation function" in str(lacks), lacks
+        pytest.skip("onnx.reference, the judge of float64, lacks this activation of recurrent operators; float32 is judged")
     # An attribute of an operator is a float32 in the file: epsilon is rounded to 24 bits there. The judge's Erf is float32.
     near = 1e-5 if dtype == "float32" else 1e-6 if "gelu" in attrs else 1e-8 if "epsilon" in attrs or "LayerNorm" in kind or "GroupNorm" in kind else 1e-12
     np.testing.assert_allclose(found, expected, rtol=near, atol=near)
