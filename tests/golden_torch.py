@@ -422,14 +422,36 @@ def activation(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
 
 @module("LPPool2d")
 def lp_pool(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
-    config = {"norm_type": w["norm_type"], "pool_size": pair(w["kernel_size"], 2), "data_format": "channels_first", "ceil_mode": bool(w.get("ceil_mode", False))}
-    return Torch(lambda ins: make(L, "LPPooling2D", config)(ins[0]))
+    power, kernel = float(w["norm_type"]), pair(w["kernel_size"], 2)
+    config = {"pool_size": kernel, "strides": pair(w.get("stride") or kernel, 2), "data_format": "channels_first", "ceil_mode": bool(w.get("ceil_mode", False))}
+
+    def build(ins: list[Any]) -> Any:  # the sum of powers of each window is their mean times its size
+        mean = make(L, "AveragePooling2D", config)(Power(power)(ins[0]))
+        return Power(1 / power)(L.Rescaling(float(np.prod(kernel)))(mean))
+    return Torch(build)
+
+
+class Power(L.Layer):
+    """x to a fixed power."""
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__()
+        self.exponent = exponent
+
+    def call(self, x: Any) -> Any:
+        return fire.ops.power(x, self.exponent)
 
 
 @module("LocalResponseNorm")
 def lrn(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
-    config = {"size": w[0], "alpha": w.get("alpha", 1e-4), "beta": w.get("beta", 0.75), "bias": w.get("k", 1.0), "data_format": "channels_first"}
-    return Torch(lambda ins: make(L, "LocalResponseNormalization", config)(ins[0]))
+    size, alpha, beta, k = w[0], w.get("alpha", 1e-4), w.get("beta", 0.75), w.get("k", 1.0)
+    shape = a["x"].shape[1:]
+
+    def build(ins: list[Any]) -> Any:  # the mean of squares of neighbouring channels
+        squares = L.Reshape((shape[0], int(np.prod(shape[1:]))))(Power(2.0)(ins[0]))
+        near = L.AveragePooling1D(size, strides=1, padding=[size // 2, (size - 1) // 2], count_include_pad=True)(squares)
+        return L.Multiply()([ins[0], L.Reshape(shape)(Power(-beta)(L.Rescaling(alpha, k)(near)))])
+    return Torch(build)
 
 
 @module("ReflectionPad1d", "ReflectionPad2d", "ReplicationPad1d", "ReplicationPad2d", "CircularPad1d", "CircularPad2d", "ZeroPad1d", "ZeroPad2d")
@@ -530,7 +552,14 @@ def _loss(case: dict[str, Any], a: Arrays) -> Arrays:
         found = loss_of(loss, moved, true)
         return {"loss": found["loss"], "dpred": found["dpred"].transpose(np.argsort(to_last))}
     if op == "CTCLoss":
-        return loss_of(make(losses, "CTC", {}), pred.swapaxes(0, 1), true)
+        n, loss, by = true.shape[0], 0.0, np.zeros(pred.shape)  # [steps, n, classes]
+        if w.get("blank", 0) or reduction != "mean":
+            raise NotImplementedError(f"CTCLoss({dict(w)})")
+        for i, (steps, words) in enumerate(zip(a["target1"], a["target2"])):  # each row has a length of its own; torch divides by that of its target
+            one = loss_of(make(losses, "CTC", {}), pred[None, :steps, i], true[None, i, :words])
+            loss += one["loss"] / max(words, 1) / n
+            by[:steps, i] = one["dpred"][0] / max(words, 1) / n
+        return {"loss": np.asarray(loss), "dpred": by}
     kinds: dict[str, tuple[str, dict[str, Any]]] = {
         "MSELoss": ("MeanSquaredError", {}), "L1Loss": ("MeanAbsoluteError", {}), "SmoothL1Loss": ("SmoothL1Loss", {"beta": w.get("beta", 1.0)}),
         "HuberLoss": ("Huber", {"delta": w.get("delta", 1.0)}), "BCELoss": ("BinaryCrossentropy", {}),

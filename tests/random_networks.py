@@ -22,7 +22,9 @@ KINDS = sorted(set(LAYERS) - {"Input", "Function"})
 
 def whole(r: random.Random, attr: dict[str, Any]) -> int:
     if r.random() < 0.05:
-        return r.choice([*WILD, int(min(attr.get("max", 9), 2**62)), int(attr.get("min", 0)) - 1])
+        low, high = attr.get("min", -2**63), attr.get("max", 2**63)
+        # Legal but huge is a matter of memory alone.
+        return r.choice([n for n in [*WILD, int(min(high, 2**62)) + 1, int(low) - 1] if not (low <= n <= high and n > 1000)])
     return r.randint(int(max(attr.get("min", -3), -3)), 4)
 
 
