@@ -31,3 +31,29 @@ def test_softmax_regression(fashion, seed):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_two_hidden_layers_nesterov(fashion, seed):
     assert max(run(fashion, [512, 256], fire.optimizers.SGD(0.05, momentum=0.9, nesterov=True), 128, 10, seed)[-3:]) >= 0.865
+
+
+def run_layers(fashion, shape, network, optimizer, epochs):
+    """Validation accuracy after each epoch; batch 128."""
+    (x, y), (tx, ty) = fashion
+    fire.utils.set_random_seed(1)
+    model = fire.Sequential([fire.Input(shape), *network, layers.Dense(10, "softmax")])
+    model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
+    return model.fit(x.reshape(-1, *shape), y, batch_size=128, epochs=epochs, verbose=0, validation_data=(tx.reshape(-1, *shape), ty)).history["val_accuracy"]
+
+
+def test_convolutions(fashion):
+    network = [layers.Conv2D(16, 3, activation="relu"), layers.MaxPooling2D(2), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten()]
+    assert run_layers(fashion, (28, 28, 1), network, "adam", 5)[-1] >= 0.885
+
+
+def test_rows_as_a_sequence(fashion):
+    assert run_layers(fashion, (28, 28), [layers.LSTM(64)], "adam", 5)[-1] >= 0.84
+
+
+def test_sigmoid_and_large_steps(fashion):
+    assert run_layers(fashion, (784,), [layers.Dense(100, "sigmoid")], fire.optimizers.SGD(0.5), 10)[-1] >= 0.855
+
+
+def test_two_hidden_layers_adam(fashion):
+    assert run_layers(fashion, (784,), [layers.Dense(512, "relu"), layers.Dense(256, "relu")], "adam", 10)[-1] >= 0.870
