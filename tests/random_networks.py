@@ -122,7 +122,7 @@ def attempt(seed: int) -> str:
         if big > 20000:
             return "big"
         loss = r.choice(sorted(set(LOSSES) - {"Function"})) if r.random() < 0.3 else "mse"
-        n_out = len(tensors)
+        n_out, said = len(tensors), f"{said} {loss}"
         model.compile(r.choice(["sgd", "adam"]), [loss] * n_out if n_out > 1 else loss)
         n = r.randint(1, 4)
         xs = [rng.integers(0, 3, (n, *shape)).astype(float) if kinds[0] in WHOLE or (kinds[0], i) in SWITCHES else rng.normal(size=(n, *shape)) for i, shape in enumerate(shapes)]
