@@ -17,8 +17,9 @@ def follow(kind: str, path: Path, text: str) -> None:
         assert not path.exists()
         path.write_text(text)
     elif kind == "list":
-        head, *lines = path.read_text().splitlines()
-        path.write_text("\n".join([head, *sorted([*lines, text.strip()])]) + "\n")
+        lines = path.read_text().splitlines()
+        at = next((i for i, line in enumerate(lines) if i and line > text.strip()), len(lines))
+        path.write_text("\n".join([*lines[:at], text.strip(), *lines[at:]]) + "\n")
     else:
         path.write_text(path.read_text().rstrip() + "\n\n\n" + text)
 
