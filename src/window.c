@@ -8,10 +8,10 @@ static fire_status fit_list(const fire_ints *list, const char *name, int expecte
     return fire_fail(err, FIRE_E_ATTRIBUTE, "%s has %d numbers, expected %d for %d spatial dimensions", name, (int)list->n, expected, rank);
 }
 
-/* Output size and padding of dimension d. */
+/* Output size and padding of dimension d; messages count spatial dimensions from 0. */
 static fire_status fit_dimension(const fire_window_attrs *t, fire_window *w, int d, fire_error *err) {
     int64_t reach, size = w->x[d], total;
-    if (w->k[d] < 1) return fire_fail(err, FIRE_E_SHAPE, "the kernel has size %lld in dimension %d, expected at least 1", (long long)w->k[d], d);
+    if (w->k[d] < 1) return fire_fail(err, FIRE_E_SHAPE, "the kernel has size %lld in dimension %d, expected at least 1", (long long)w->k[d], d - 3 + w->rank);
     if (!fire_mul(w->k[d] - 1, w->dilation[d], &reach) || reach > (int64_t)1 << 60) return fire_fail(err, FIRE_E_SHAPE, "the kernel with its dilation is too large");
     reach++;
     bool lower = !strcmp(t->auto_pad, "SAME_LOWER");
@@ -26,7 +26,7 @@ static fire_status fit_dimension(const fire_window_attrs *t, fire_window *w, int
     total = size + w->low[d] + w->high[d] - reach; /* each far below 2^62 */
     if (total < 0)
         return fire_fail(err, FIRE_E_SHAPE, "a kernel of size %lld%s is larger than the input, %lld%s, in dimension %d", (long long)reach, w->dilation[d] > 1 ? " (dilated)" : "",
-                         (long long)(size + w->low[d] + w->high[d]), w->low[d] + w->high[d] ? " with its padding" : "", d);
+                         (long long)(size + w->low[d] + w->high[d]), w->low[d] + w->high[d] ? " with its padding" : "", d - 3 + w->rank);
     w->y[d] = total / w->stride[d] + 1;
     /* One more window where the last one would leave something out, unless it would begin in the padding behind. */
     if (t->ceil_mode && total % w->stride[d] && w->y[d] * w->stride[d] < size + w->low[d]) w->y[d]++;
