@@ -193,7 +193,8 @@ static void default_name(const fire_network *net, const char *kind, char name[FI
     size_t n = 0;
     for (const char *p = kind; *p && n < sizeof base - 2; p++) {
         bool upper = *p >= 'A' && *p <= 'Z', after_lower = p > kind && p[-1] >= 'a' && p[-1] <= 'z';
-        if (upper && after_lower) base[n++] = '_';
+        bool begins = p > kind && ((p[1] >= 'a' && p[1] <= 'z') || (p[1] >= '0' && p[1] <= '9')); /* a word: Conv2D|Transpose, RMS|Normalization */
+        if (upper && (after_lower || begins)) base[n++] = '_';
         base[n++] = upper ? (char)(*p + 32) : *p;
     }
     base[n] = 0;

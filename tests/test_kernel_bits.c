@@ -67,6 +67,8 @@ static void tolerance(const char *op, const fire_call *call, double eps, double 
     static const char *const few[] = {"Exp", "Log", "Sigmoid", "Tanh", "SigmoidGrad", "TanhGrad", "Pow", "RowDropout", "Erf", "Softplus", "Softsign", "HardSigmoid", "HardSwish"};
     static const char *const activations[] = {"Elu", "Selu", "Mish", "Swish", "Gelu"};
     static const char *const sums[] = {"SumLike", "ReduceSum", "ReduceMean", "BiasReluGrad", "Gemm", "MatMul", "FusedGemm"};
+    /* Sums over windows, and over the steps of a sequence whose gates are the results of such sums. */
+    static const char *const long_sums[] = {"Conv", "LSTM", "GRU", "RNN"};
     *rel = eps;
     *abs = 0;
     for (size_t i = 0; i < sizeof few / sizeof *few; i++)
@@ -79,6 +81,16 @@ static void tolerance(const char *op, const fire_call *call, double eps, double 
         const fire_shape *x = &call->in[0].shape;
         *rel = 10 * eps;
         *abs = (10 + (x->rank ? (double)x->dim[x->rank - 1] / 4 : 0)) * eps;
+    }
+    for (size_t i = 0; i < sizeof long_sums / sizeof *long_sums; i++) {
+        if (!strstr(op, long_sums[i])) continue;
+        int64_t n = 0; /* no sum has more terms than an input has numbers */
+        for (int k = 0; k < call->n_in; k++) {
+            int64_t m = fire_count(&call->in[k].shape);
+            n = m > n ? m : n;
+        }
+        *abs = (16 + (double)n / 4) * eps;
+        *rel = 16 * eps;
     }
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
         if (strcmp(op, sums[i])) continue;
