@@ -1,7 +1,6 @@
 """callbacks - what fit calls at the ends of an epoch, with Keras' names; early stopping is done by the engine itself."""
 from __future__ import annotations
 
-import csv
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -247,6 +246,7 @@ class CSVLogger(Callback):
         if self._file is None:
             return
         logs = logs or {}
+        import csv
         writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
         if self._keys is None:
             self._keys = sorted(logs)

@@ -7,7 +7,6 @@ engine reads: float32, float64, bool, int8 to int64, uint8, uint16. Others are c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -19,15 +18,11 @@ _KEEP = {np.dtype(t) for t in ("f4", "f8", "?", "i1", "i2", "i4", "i8", "u1", "u
 _INVALID = {"error": 0, "skip": 1, "keep": 2}
 
 
-@dataclass
 class Columns:
     """Which columns of a table play which part. features None: all that have no other part."""
 
-    features: Sequence[str] | None = None
-    label: Sequence[str] = field(default_factory=list)
-    weight: str | None = None
-    validation: str | None = None
-    invalid: int = 0
+    def __init__(self, features: Sequence[str] | None = None, label: Sequence[str] = (), weight: str | None = None, validation: str | None = None, invalid: int = 0) -> None:
+        self.features, self.label, self.weight, self.validation, self.invalid = features, label, weight, validation, invalid
 
     @staticmethod
     def of(features: str | Sequence[str] | None = None, label: str | Sequence[str] | None = None, weight: str | None = None,

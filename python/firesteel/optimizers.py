@@ -1,7 +1,6 @@
 """optimizers - Keras' optimizers: names, defaults and formulas; torch's own under torch's names. Their schedules are in `schedules`."""
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,18 @@ __all__ = ["LARS", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adam
 Rate = float | LearningRateSchedule
 
 
+class _Signature:
+    """An optimizer's signature with the common parameters in it, for help(); made when somebody asks, since inspect is slow to import."""
+
+    def __get__(self, instance: Any, cls: type[Optimizer]) -> Any:
+        import inspect
+        own = inspect.signature(cls.__init__).parameters
+        common = [p for p in inspect.signature(Optimizer.__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
+        mine = [p for name, p in own.items() if name != "self" and p.kind is not p.VAR_KEYWORD]
+        takes_common = any(p.kind is p.VAR_KEYWORD for p in own.values())
+        return inspect.Signature(mine + [p for p in common if takes_common and p.name not in {q.name for q in mine}])
+
+
 class Optimizer(Named):
     """Base class. `learning_rate` is a number or a schedule; once its model is compiled, it reads the rate in use and sets a number.
 
@@ -23,6 +34,7 @@ class Optimizer(Named):
     batches); and exclude_from_weight_decay, parts of names of weights joined by "|".
     """
 
+    __signature__ = _Signature()
     _net: _core.Network | None = None
 
     def __init__(self, *, weight_decay: float | None = None, clipnorm: float | None = None, clipvalue: float | None = None,
@@ -37,14 +49,6 @@ class Optimizer(Named):
         super().__init__(**attrs, **common)
         self.name = name or type(self).__name__
 
-    def __init_subclass__(cls) -> None:
-        """The common parameters are part of every signature."""
-        own = inspect.signature(cls.__init__).parameters
-        if any(p.kind is p.VAR_KEYWORD for p in own.values()):
-            common = [p for p in inspect.signature(Optimizer.__init__).parameters.values() if p.kind is p.KEYWORD_ONLY]
-            mine = [p for name, p in own.items() if name != "self" and p.kind is not p.VAR_KEYWORD]
-            named = {p.name for p in mine}
-            cls.__signature__ = inspect.Signature(mine + [p for p in common if p.name not in named])  # type: ignore[attr-defined]
 
     @property
     def learning_rate(self) -> Any:
@@ -73,6 +77,7 @@ class Optimizer(Named):
         return {"_attrs": self._attrs, "name": self.name}
 
     def __repr__(self) -> str:
+        import inspect
         plain = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self._attrs.items() if k == 'learning_rate' or v != plain.get(k))})"
 

@@ -5,7 +5,6 @@ the first rate of an epoch's worth of updates and so on is a matter of `decay_st
 """
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Sequence
 
@@ -101,5 +100,6 @@ def of_text(text: str) -> LearningRateSchedule | None:
     if kind is None:
         return None
     known = next(entry for entry in map(json.loads, _core.catalog().splitlines()) if entry["kind"] == "schedule" and entry["name"] == name)
+    import inspect
     required = {p.name for p in inspect.signature(kind).parameters.values() if p.default is p.empty}
     return kind(**{attr["name"]: attr["default"] for attr in known["attrs"] if attr["name"] in required} | parse_attrs(rest))

@@ -146,9 +146,13 @@ class TextLayer:
                     line[at] += 1
         if self._mode == "multi_hot":
             out = np.minimum(out, 1)
-        if self._mode == "tf_idf":
-            out[:, :len(self._idf)] *= self._idf  # type: ignore[arg-type]
+        if self._mode == "tf_idf" and self._idf is not None:
+            out[..., :len(self._idf)] *= self._idf
         return out
+
+    def __call__(self, data: Any) -> np.ndarray:
+        """What the layer makes of an array of strings."""
+        raise NotImplementedError
 
     # ---- in a model file
 
@@ -161,8 +165,11 @@ class TextLayer:
 
     @staticmethod
     def _of_note(text: str) -> TextLayer:
-        known = json.loads(text)
-        return TextLayer.kinds[known["class"]](**known["config"])  # type: ignore[call-arg]
+        try:
+            known = json.loads(text)
+            return TextLayer.kinds[known["class"]](**known["config"])
+        except (ValueError, KeyError, TypeError) as problem:
+            raise errors.make(5004, f"the model's note on its texts cannot be read: {problem!r}") from problem
 
 
 class StringLookup(TextLayer):
@@ -191,11 +198,12 @@ class StringLookup(TextLayer):
         if self._mode == "int":
             return index
         if self._mode == "one_hot":
-            shape = index.shape[:-1] if index.ndim > 1 and index.shape[-1] == 1 else index.shape
+            sizes: list[int] = list(index.shape)
+            shape = sizes[:-1] if len(sizes) > 1 and sizes[-1] == 1 else sizes
             return self._counted(index.reshape(-1, 1).tolist()).reshape(*shape, -1)
-        rows = index.reshape(-1, index.shape[-1]) if index.ndim > 1 else index.reshape(1, -1)
-        made = self._counted(rows.tolist())
-        return made.reshape(*index.shape[:-1], -1)
+        sizes = list(index.shape)
+        made = self._counted(index.reshape(-1, sizes[-1]).tolist())
+        return made.reshape(*sizes[:-1], -1)
 
 
 class TextVectorization(TextLayer):

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-from hashlib import blake2b
 from typing import Any
 
 _seed: int | None = None
@@ -21,6 +20,7 @@ def next_seed() -> int:
     if _seed is None:
         return int.from_bytes(os.urandom(8), "little")
     _drawn += 1
+    from hashlib import blake2b
     return int.from_bytes(blake2b(f"{_seed} {_drawn}".encode(), digest_size=8).digest(), "little")
 
 
