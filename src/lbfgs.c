@@ -114,7 +114,7 @@ static double between(point a, point b) {
 /* Algorithms 3.5 and 3.6: first steps grow until they enclose what is looked for, then the enclosure shrinks. *end is where the weights are in
 ** the end, its t 0 when no better place was found. */
 static fire_status search(fire_lbfgs *l, const fire_lbfgs_attrs *a, double t, point start, point *end, fire_error *err) {
-    point last = start, low = start, high = {0}, p;
+    point last = start, low = start, high = {0}, p = start;
     bool enclosed = false;
     fire_status st;
     for (int64_t i = 0; i < a->max_evaluations; i++) {

@@ -67,8 +67,9 @@ static void tolerance(const char *op, const fire_call *call, double eps, double 
     static const char *const few[] = {"Exp", "Log", "Sigmoid", "Tanh", "SigmoidGrad", "TanhGrad", "Pow", "RowDropout", "Erf", "Softplus", "Softsign", "HardSigmoid", "HardSwish"};
     static const char *const activations[] = {"Elu", "Selu", "Mish", "Swish", "Gelu"};
     static const char *const sums[] = {"SumLike", "ReduceSum", "ReduceMean", "BiasReluGrad", "Gemm", "MatMul", "FusedGemm"};
-    /* Sums over windows, and over the steps of a sequence whose gates are the results of such sums. */
-    static const char *const long_sums[] = {"Conv", "LSTM", "GRU", "RNN"};
+    /* Sums over windows, rows that are normalised by their own moments, equal places in a table, and the steps of a sequence whose gates are
+    ** the results of such sums. */
+    static const char *const long_sums[] = {"Conv", "Pool", "Channel", "LayerNormalization", "GatherGrad", "LSTM", "GRU", "RNN"};
     *rel = eps;
     *abs = 0;
     for (size_t i = 0; i < sizeof few / sizeof *few; i++)
