@@ -80,7 +80,7 @@ static int put(char *to, int at, const char *name, int n, const int64_t *v) {
 
 /* At most 15 numbers of ten digits: it fits. */
 const char *fire_spatial_window(const fire_spatial_attrs *t, int rank, const int64_t *kernel, bool name_kernel, const fire_ints *strides, char to[FIRE_SPATIAL_WINDOW]) {
-    int64_t stride[3], dilation[3], pads[6] = {0};
+    int64_t stride[3] = {1, 1, 1}, dilation[3] = {1, 1, 1}, pads[6] = {0};
     fire_ints list;
     for (int i = 0; i < rank; i++) {
         stride[i] = fire_spatial_number(strides, i, 1);

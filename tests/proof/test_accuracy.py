@@ -33,10 +33,10 @@ def test_two_hidden_layers_nesterov(fashion, seed):
     assert max(run(fashion, [512, 256], fire.optimizers.SGD(0.05, momentum=0.9, nesterov=True), 128, 10, seed)[-3:]) >= 0.865
 
 
-def run_layers(fashion, shape, network, optimizer, epochs):
+def run_layers(fashion, shape, network, optimizer, epochs, seed=1):
     """Validation accuracy after each epoch; batch 128."""
     (x, y), (tx, ty) = fashion
-    fire.utils.set_random_seed(1)
+    fire.utils.set_random_seed(seed)
     model = fire.Sequential([fire.Input(shape), *network, layers.Dense(10, "softmax")])
     model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
     return model.fit(x.reshape(-1, *shape), y, batch_size=128, epochs=epochs, verbose=0, validation_data=(tx.reshape(-1, *shape), ty)).history["val_accuracy"]
@@ -52,8 +52,9 @@ def test_rows_as_a_sequence(fashion):
 
 
 def test_sigmoid_and_large_steps(fashion):
-    # Steps this large make it swing by a point from epoch to epoch: 0.857, 0.846, 0.862, 0.855.
-    assert max(run_layers(fashion, (784,), [layers.Dense(100, "sigmoid")], fire.optimizers.SGD(0.5), 10)[-3:]) >= 0.855
+    # Steps this large make it swing by a point from epoch to epoch, in Keras too: the middle one of three seeds counts.
+    ends = sorted(run_layers(fashion, (784,), [layers.Dense(100, "sigmoid")], fire.optimizers.SGD(0.5), 10, seed)[-1] for seed in (1, 2, 3))
+    assert ends[1] >= 0.855
 
 
 def test_two_hidden_layers_adam(fashion):
