@@ -244,7 +244,8 @@ def test_reading_may_take_longer_than_silence():
 
 def test_a_rank_that_cannot_read_stops_the_others():
     x, y = table()
-    told = []
+    began = time.monotonic()
+    told = [began]
 
     def endless():
         while True:
@@ -252,7 +253,6 @@ def test_a_rank_that_cannot_read_stops_the_others():
             told.append(time.monotonic())
             time.sleep(0.05)
 
-    began = time.monotonic()
     bad = x.copy()
     bad[5, 1] = np.nan
     with pytest.raises(failure.TaskError, match="FS2004"):
