@@ -138,7 +138,8 @@ static fire_status score_block(score *s, int64_t n, fire_error *err) {
     fire_dataset *data;
     fire_status st = fire_dataset_new(s->ctx, &data, err);
     if (st) return st;
-    st = fire_dataset_add(data, &x, NULL, NULL, err);
+    st = fire_dataset_pad(data, s->net, err);
+    if (!st) st = fire_dataset_add(data, &x, NULL, NULL, err);
     if (!st) st = fire_predict(s->net, data, s->y, s->logits, err);
     fire_dataset_free(data);
     if (st) return st;
@@ -155,6 +156,12 @@ static void look_at_output(score *s) {
     if (n == 0 || !s->info.has_logits) return;
     s->sigmoid = last.attrs && strstr(last.attrs, "sigmoid");
     s->softmax = !s->sigmoid && s->width > 1;
+}
+
+/* Whether the model's input takes rows of any length: then the dataset says what is wrong with them. */
+static bool pads(const score *s) {
+    fire_layer_info first;
+    return fire_network_layers(s->net) > 0 && !fire_network_layer(s->net, 0, &first, NULL) && !strcmp(first.kind, "Input") && first.attrs && strstr(first.attrs, "padding=");
 }
 
 static fire_status prepare(score *s, const char *path, fire_error *err) {
@@ -174,7 +181,7 @@ static fire_status prepare(score *s, const char *path, fire_error *err) {
         fire_free(s->ctx, names);
     } else if (s->o->features) st = cli_table_pick(&s->in, s->o->features, NULL, err);
     if (st) return st;
-    if (want > 0 && s->in.width != want) {
+    if (want > 0 && s->in.width != want && !pads(s)) {
         char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
         fire_shape rows = {.rank = s->in.row.rank + 1, .dim = {-1}};
         for (int i = 0; i < s->in.row.rank; i++) rows.dim[i + 1] = s->in.row.dim[i];

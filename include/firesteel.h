@@ -296,6 +296,11 @@ FIRE_API fire_status fire_dataset_add(fire_dataset *data, const fire_tensor *x, 
 FIRE_API fire_status fire_dataset_add_arrow(fire_dataset *data, const struct ArrowSchema *schema,
                                             struct ArrowArray *batch, const fire_columns *columns, fire_error *err);
 
+/* fire_dataset_pad - before rows are added: bring lists to the length of the
+** network's inputs where an Input asks for it (padding=pre or post). Column i is
+** for input i; tables with another number of feature columns are left as they are. */
+FIRE_API fire_status fire_dataset_pad(fire_dataset *data, const struct fire_network *net, fire_error *err);
+
 /* fire_dataset_pack - like fire_dataset_add_arrow, but convert the rows to `type`
 ** at once and release the batch, so that memory holds each row once. */
 FIRE_API fire_status fire_dataset_pack(fire_dataset *data, fire_type type, const struct ArrowSchema *schema,

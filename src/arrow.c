@@ -134,14 +134,16 @@ static bool descend(const fire_level *l, int64_t *lo, int64_t *hi) {
     return whole_range;
 }
 
-static void fill_nan(fire_type type, void *to, int64_t n) {
+static void fill(fire_type type, void *to, int64_t n, double v) {
     for (int64_t i = 0; i < n; i++) switch (type) {
-        case FIRE_F32: ((float *)to)[i] = NAN; break;
-        case FIRE_F64: ((double *)to)[i] = NAN; break;
-        case FIRE_I32: ((int32_t *)to)[i] = INT32_MIN; break;
-        default: ((int64_t *)to)[i] = INT64_MIN; break;
+        case FIRE_F32: ((float *)to)[i] = (float)v; break;
+        case FIRE_F64: ((double *)to)[i] = v; break;
+        case FIRE_I32: ((int32_t *)to)[i] = whole32(v); break;
+        default: ((int64_t *)to)[i] = whole(v); break;
         }
 }
+
+static void fill_nan(fire_type type, void *to, int64_t n) { fill(type, to, n, NAN); }
 
 static size_t out_size(fire_type type) { return type == FIRE_F64 || type == FIRE_I64 ? 8 : 4; }
 
@@ -153,11 +155,20 @@ static void leaf_read_nulls(const fire_leaf *leaf, int64_t from, int64_t n, fire
             if (!bit(leaf->valid, from + i)) fill_nan(type, (char *)to + (size_t)i * out_size(type), 1);
 }
 
+/* n numbers from `from` on (physical), cut or padded to the width of a row. Both are whole steps. */
+static void read_padded(const fire_view *v, int64_t from, int64_t n, fire_type type, void *to) {
+    if (n >= v->width) { leaf_read_nulls(&v->leaf, v->pad.cut_after ? from : from + n - v->width, v->width, type, to); return; }
+    char *rest = (char *)to + (size_t)(v->pad.after ? n : 0) * out_size(type), *own = (char *)to + (size_t)(v->pad.after ? 0 : v->width - n) * out_size(type);
+    leaf_read_nulls(&v->leaf, from, n, type, own);
+    fill(type, rest, v->width - n, v->pad.value);
+}
+
 void fire_view_read(const fire_view *v, int64_t row, fire_type type, void *to) {
     if (v->uniform) { leaf_read(&v->leaf, v->start + row * v->width, v->width, type, to); return; }
     int64_t lo = row, hi = row + 1;
     for (int i = 0; i < v->n_levels; i++)
         if (!descend(&v->level[i], &lo, &hi)) { fill_nan(type, to, v->width); return; }
+    if (v->pad.row.rank) { read_padded(v, lo + v->leaf.offset, hi - lo, type, to); return; }
     if (!v->vector) { leaf_read_nulls(&v->leaf, lo + v->leaf.offset, hi - lo, type, to); return; }
 
     int64_t from = lo, end = hi;
@@ -196,6 +207,16 @@ const void *fire_view_direct(const fire_view *v, int64_t row, fire_type type) {
 
 void fire_view_array(fire_view *v, fire_type type, const void *data, int64_t rows, int64_t width) {
     *v = (fire_view){.width = width, .uniform = true, .leaf = {.type = letter_of(type), .data = data, .length = rows * width}};
+}
+
+void fire_view_array_pad(fire_view *v, fire_type type, const void *data, int64_t rows, int64_t width, const fire_padding *pad) {
+    fire_view_array(v, type, data, rows, fire_count(&pad->row));
+    v->uniform = false;
+    v->pad = *pad;
+    v->n_levels = 2;
+    v->level[0] = (fire_level){.kind = 's', .length = rows};
+    v->level[1] = (fire_level){.kind = 'w', .length = rows, .size = width};
+    v->leaf.length = rows * width;
 }
 
 /* ---- opening a column ---- */
@@ -367,6 +388,19 @@ fire_status fire_view_open(fire_view *v, const struct ArrowSchema *schema, const
     return FIRE_OK;
 }
 
+fire_status fire_view_pad(fire_view *v, const fire_padding *pad, const char *name, fire_error *err) {
+    char n[NAME_TEXT], text[FIRE_SHAPE_TEXT];
+    if (!pad->row.rank || v->vector || v->n_levels < 2) return FIRE_OK;
+    bool fits = v->n_levels == 2 || v->n_levels - 1 == pad->row.rank;
+    for (int i = 2; i < v->n_levels && fits; i++) fits = v->level[i].kind != 'w' || v->level[i].size == pad->row.dim[i - 1];
+    if (!fits)
+        return fire_fail(err, FIRE_E_RAGGED, "column '%s' holds lists %d deep whose steps do not fit rows of shape %s, which the network's input pads to", quote(n, name),
+                         v->n_levels - 1, fire_shape_text(&pad->row, text));
+    v->pad = *pad;
+    v->width = fire_count(&pad->row);
+    return FIRE_OK;
+}
+
 /* ---- checking the rows ---- */
 
 typedef struct check {
@@ -404,6 +438,24 @@ static fire_status row_width(const check *c, int64_t row, int64_t width) {
     char n[NAME_TEXT];
     return fire_fail(c->err, FIRE_E_RAGGED, "column '%s', row %lld has %lld elements, expected %lld as in the rows before; pad or drop such rows",
                      quote(n, c->name), (long long)(c->first + row), (long long)width, (long long)c->v->width);
+}
+
+/* A row that will be padded holds whole steps: n numbers in all, and inner lists as long as the row's shape says. */
+static fire_status row_steps(const check *c, int64_t row, int64_t n) {
+    const fire_view *v = c->v;
+    const fire_shape *s = &v->pad.row;
+    char name[NAME_TEXT], text[FIRE_SHAPE_TEXT];
+    int64_t lo = row, hi = row + 1, each = 1;
+    for (int d = 1; d < s->rank; d++) each *= s->dim[d];
+    bool whole_steps = n % each == 0;
+    for (int i = 0; i < v->n_levels && whole_steps; i++) {
+        const fire_level *l = &v->level[i];
+        for (int64_t k = lo + l->offset; i > 1 && l->kind != 'w' && k < hi + l->offset && whole_steps; k++) whole_steps = list_offset(l, k + 1) - list_offset(l, k) == s->dim[i - 1];
+        descend(l, &lo, &hi);
+    }
+    if (whole_steps) return FIRE_OK;
+    return fire_fail(c->err, FIRE_E_RAGGED, "column '%s', row %lld has %lld elements, which are not whole steps of rows %s; every step needs the same number of them",
+                     quote(name, c->name), (long long)(c->first + row), (long long)n, fire_shape_text(s, text));
 }
 
 /* The used offsets of a list rise and stay inside its child. Moves [*lo, *hi) on to the child. */
@@ -574,10 +626,10 @@ fire_status fire_view_check(fire_view *v, const char *name, int64_t rows, int64_
             uniform &= dense;
         } else {
             bool clean = true;
-            if ((st = row_width(&c, row, b - a))) return st;
+            if ((st = v->pad.row.rank ? row_steps(&c, row, b - a) : row_width(&c, row, b - a))) return st;
             from = a + v->leaf.offset;
             if ((st = check_numbers(&c, row, from, b - a, &clean))) return st;
-            uniform &= clean;
+            uniform &= clean && b - a == v->width;
         }
         if (row == 0) start = from;
         uniform &= from == start + row * v->width;

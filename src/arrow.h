@@ -24,8 +24,16 @@ typedef struct fire_leaf {
     int64_t offset, length;
 } fire_leaf;
 
+/* How rows of unlike length become one: row is their shape, whose first dimension is the steps that every row is brought to; rank 0: not at all. */
+typedef struct fire_padding {
+    fire_shape row;
+    bool after, cut_after; /* value is added, steps are cut, at the end; else at the beginning */
+    double value;
+} fire_padding;
+
 typedef struct fire_view {
     int64_t width;  /* numbers per row; -1: not known before a row is seen */
+    fire_padding pad; /* with a row, width is that of the row, and rows may lie longer or shorter */
     bool uniform;   /* row r is elements start + r * width of leaf, and none is null */
     bool vector;    /* Spark's ML vectors: struct<type, size, indices, values> */
     int64_t start;
@@ -42,6 +50,11 @@ void fire_view_array(fire_view *v, fire_type type, const void *data, int64_t row
 /* fire_view_open - the view of column `name` of a record batch. Fails when there is no such column, or two, when its type holds no numbers, or
 ** when the structs contradict themselves. Nothing is read but the structs. */
 fire_status fire_view_open(fire_view *v, const struct ArrowSchema *schema, const struct ArrowArray *batch, const char *name, fire_error *err);
+
+/* fire_view_pad - bring rows to one length from now on. Only lists can be: others stay as they are. Before fire_view_check. */
+fire_status fire_view_pad(fire_view *v, const fire_padding *pad, const char *name, fire_error *err);
+/* fire_view_array_pad - a view of `rows` dense rows of `width` numbers each, brought to the length of pad; width is whole steps. */
+void fire_view_array_pad(fire_view *v, fire_type type, const void *data, int64_t rows, int64_t width, const fire_padding *pad);
 
 /* fire_view_check - read every row once: widths agree with each other and with v->width (when known), offsets and indices are in range,
 ** and no number is null, NaN or infinite: such a row fails (ERROR), is marked in bad[rows] (SKIP), or passes (KEEP). Errors count rows from `first`. */

@@ -1,5 +1,6 @@
 /* dataset.c - rows in chunks: taking them in, and reading them out in any order. */
 #include "dataset.h"
+#include "network.h"
 #include "rng.h"
 #include <assert.h>
 #include <math.h>
@@ -37,6 +38,7 @@ void fire_dataset_free(fire_dataset *d) {
     for (int r = 0; r < 3; r++) fire_free(d->ctx, d->width[r]);
     fire_free(d->ctx, d->id);
     fire_free(d->ctx, d->label);
+    fire_free(d->ctx, d->pad);
     fire_free(d->ctx, d);
 }
 
@@ -109,7 +111,48 @@ static fire_status not_dealt(const fire_dataset *d, fire_error *err) {
     return fire_fail(err, FIRE_E_USAGE, "rows cannot be added after fire_dataset_deal; add all rows first");
 }
 
+fire_status fire_dataset_pad(fire_dataset *d, const fire_network *net, fire_error *err) {
+    fire_status st = not_dealt(d, err);
+    if (st) return st;
+    if (d->has_shape) return fire_fail(err, FIRE_E_USAGE, "fire_dataset_pad: there are rows already; call it before rows are added");
+    fire_padding *pad = fire_alloc(d->ctx, (size_t)net->n_inputs, sizeof *pad, err);
+    if (!pad) return FIRE_NOMEM;
+    bool any = false;
+    for (int64_t u = 0; u < net->n_uses; u++) {
+        const fire_layer_node *n = &net->layer[net->use[u].layer];
+        if (!n->kind->input_padding || net->use[u].in[0] >= 0 || -1 - net->use[u].in[0] >= net->n_inputs) continue;
+        fire_padding *p = &pad[-1 - net->use[u].in[0]];
+        n->kind->input_padding(n->attrs, p);
+        int64_t width = fire_count(&p->row);
+        if (width < 0 || width > (int64_t)1 << 40) {
+            fire_free(d->ctx, pad);
+            return fire_fail(err, FIRE_E_SHAPE, "Input '%s': rows are too long to pad to", n->name);
+        }
+        any |= p->row.rank > 0;
+    }
+    if (!any) {
+        fire_free(d->ctx, pad);
+        pad = NULL;
+    }
+    fire_free(d->ctx, d->pad);
+    d->pad = pad;
+    d->n_pads = pad ? net->n_inputs : 0;
+    return FIRE_OK;
+}
+
 /* ---- arrays ---- */
+
+/* How rows of x are brought to the one input's length; NULL: they are as they should be, or differ in more than that. */
+static const fire_padding *padding_for(const fire_dataset *d, const fire_shape *x) {
+    if (d->n_pads != 1 || !d->pad->row.rank) return NULL;
+    const fire_shape *row = &d->pad->row;
+    int64_t each = 1;
+    for (int k = 1; k < row->rank; k++) each *= row->dim[k];
+    if (fire_same_shape(x, row) || fire_count(x) == fire_count(row)) return NULL;
+    bool fits = x->rank == row->rank || (x->rank == 1 && x->dim[0] % each == 0);
+    for (int k = 1; k < x->rank && fits; k++) fits = x->dim[k] == row->dim[k];
+    return fits ? d->pad : NULL;
+}
 
 static fire_status check_tensor(const fire_tensor *t, const char *what, int64_t rows, int max_rank, int64_t *width, fire_error *err) {
     char text[FIRE_SHAPE_TEXT];
@@ -149,6 +192,8 @@ fire_status fire_dataset_add(fire_dataset *d, const fire_tensor *x, const fire_t
         if ((st = check_columns(d, r, n[r], err))) return st;
     fire_shape xs = row_shape(x), ys = y ? row_shape(y) : (fire_shape){0};
     if (xs.rank == 0) xs = (fire_shape){1, {1}}; /* as Keras: n numbers are n rows of one feature */
+    const fire_padding *pad = padding_for(d, &xs);
+    if (pad) xs = pad->row;
     if (d->has_shape && (!fire_same_shape(&xs, &d->x) || !fire_same_shape(&ys, &d->y))) {
         char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
         bool in_x = !fire_same_shape(&xs, &d->x);
@@ -162,7 +207,8 @@ fire_status fire_dataset_add(fire_dataset *d, const fire_tensor *x, const fire_t
     for (int r = 0; r < 3; r++) {
         if (!n[r]) continue;
         if (!(c.view[r] = fire_alloc(d->ctx, 1, sizeof(fire_view), err))) goto fail;
-        fire_view_array(c.view[r], t[r]->type, t[r]->data, rows, width[r]);
+        if (r == FIRE_ROLE_X && pad) fire_view_array_pad(c.view[r], t[r]->type, t[r]->data, rows, width[r], pad);
+        else fire_view_array(c.view[r], t[r]->type, t[r]->data, rows, width[r]);
         c.n_views[r] = 1;
     }
     for (int64_t i = 0; w && i < rows; i++) {
@@ -228,7 +274,9 @@ static fire_status intake_open(intake *in, const struct ArrowSchema *schema, con
         while (in->name[r] && in->name[r][in->n[r]]) in->n[r]++;
         if (!(in->view[r] = fire_alloc(d->ctx, (size_t)in->n[r], sizeof(fire_view), err))) return FIRE_NOMEM;
         for (int32_t i = 0; i < in->n[r]; i++)
-            if ((st = fire_view_open(&in->view[r][i], schema, batch, in->name[r][i], err))) return st;
+            if ((st = fire_view_open(&in->view[r][i], schema, batch, in->name[r][i], err)) ||
+                (r == FIRE_ROLE_X && in->n[r] == d->n_pads && (st = fire_view_pad(&in->view[r][i], &d->pad[i], in->name[r][i], err))))
+                return st;
     }
     if (in->n[2] && (in->view[2][0].vector || in->view[2][0].n_levels != 1))
         return fire_fail(err, FIRE_E_COLUMN_TYPE, "column '%s' is the weight and must hold one number per row", columns->weight);

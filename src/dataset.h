@@ -30,6 +30,7 @@ struct fire_dataset {
     int64_t row_width[3];             /* numbers per row */
     fire_type packed;                 /* type of packed chunks; 0: none */
     bool all_packed;
+    fire_padding *pad; int32_t n_pads; /* of each feature column, when there are as many of them */
     char *label;                      /* name of the first label column, for messages; or NULL */
     /* After a deal: shards in all, those of this process, and where each begins in index[part]: [own_shards + 1]. */
     int32_t shards, first_shard, own_shards;

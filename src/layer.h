@@ -7,6 +7,8 @@
 #include "graph.h"
 #include "rng.h"
 
+struct fire_padding; /* arrow.h */
+
 typedef struct fire_layer fire_layer;
 typedef struct fire_build fire_build;
 
@@ -67,6 +69,9 @@ struct fire_layer {
     fire_status (*check)(const void *attrs, fire_error *err);
     /* A layer that fixes the input of the network, and so comes first, says its shape (without batch). NULL: does not. */
     void (*input_shape)(const void *attrs, fire_shape *shape);
+    /* And how rows of another length come to it, and how many rows every batch has (0: any). NULL: neither. */
+    void (*input_padding)(const void *attrs, struct fire_padding *padding);
+    int64_t (*input_batch)(const void *attrs);
 
     /* Add the layer's operators and return its first output; in[i] has the batch as dimension 0, -1. Failures go to the graph. */
     fire_value (*build)(fire_build *b, const void *attrs, int n_in, const fire_value *in);

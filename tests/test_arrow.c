@@ -504,10 +504,48 @@ static fire_status take_in(fire_context *ctx, void *user, fire_error *err) {
 
 static void allocation_failures(void **state) { assert_true(harness_fail_each(take_in, NULL) > 10); }
 
+/* Lists of unlike length as the network's input says. */
+static const int32_t unlike[] = {0, 1, 5, 5};
+static const double items[] = {1, 2, 3, 4, 5};
+
+static fire_status take_padded(fire_context *ctx, void *user, fire_error *err) {
+    const fire_columns columns = {.features = one[0]};
+    const char *attrs = user;
+    fire_dataset *d = NULL;
+    fire_network *net = NULL;
+    fire_status st = fire_dataset_new(ctx, &d, err);
+    if (!st) st = fire_network_new(ctx, FIRE_F64, &net, err);
+    if (!st) st = fire_network_add(net, "Input", attrs, err);
+    if (!st) st = fire_dataset_pad(d, net, err);
+    for (int i = 0; !st && i < 2; i++) {
+        column c = BATCH(3, list("x", "+l", 3, NULL, unlike, leaf("item", "g", 5, NULL, items)));
+        st = i ? fire_dataset_pack(d, FIRE_F64, &c.s, &c.a, &columns, err) : fire_dataset_add_arrow(d, &c.s, &c.a, &columns, err);
+        assert_true((st != 0) == (c.a.release != NULL));
+        done(&c);
+    }
+    if (!st) {
+        bool pre = strstr(attrs, "padding=pre") != NULL;
+        const double want[2][9] = {{1, 7, 7, 3, 4, 5, 7, 7, 7}, {7, 7, 1, 2, 3, 4, 7, 7, 7}};
+        double got[18];
+        fire_dataset_gather(d, FIRE_ROLE_X, false, NULL, 0, 6, FIRE_F64, got);
+        assert_memory_equal(got, want[pre], sizeof want[pre]);
+        assert_memory_equal(got + 9, want[pre], sizeof want[pre]);
+        assert_null(fire_dataset_direct(d, FIRE_ROLE_X, false, 0, 3, FIRE_F64));
+    }
+    fire_network_free(net);
+    fire_dataset_free(d);
+    return st;
+}
+
+static void padding(void **state) {
+    assert_true(harness_fail_each(take_padded, "shape=[3] padding=post padding_value=7") > 5);
+    assert_true(harness_fail_each(take_padded, "shape=[3] padding=pre truncating=post padding_value=7") > 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(primitives), cmocka_unit_test(slices), cmocka_unit_test(lists), cmocka_unit_test(nulls_kept), cmocka_unit_test(ml_vectors), cmocka_unit_test(roles),
-        cmocka_unit_test(invalid_rows), cmocka_unit_test(wrong_columns), cmocka_unit_test(hostile), cmocka_unit_test(allocation_failures),
+        cmocka_unit_test(invalid_rows), cmocka_unit_test(wrong_columns), cmocka_unit_test(hostile), cmocka_unit_test(allocation_failures), cmocka_unit_test(padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

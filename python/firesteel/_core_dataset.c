@@ -208,6 +208,13 @@ static PyObject *dataset_add_stream(PyObject *object, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *dataset_pad(PyObject *object, PyObject *network) {
+    fire_error err;
+    if (!PyObject_TypeCheck(network, state_of(object)->network)) return PyErr_Format(PyExc_TypeError, "pad: expected a Network");
+    if (fire_dataset_pad(((Dataset *)object)->data, ((Network *)network)->net, &err)) return raise_error(&err);
+    Py_RETURN_NONE;
+}
+
 static PyObject *dataset_split(PyObject *object, PyObject *args) {
     double fraction;
     unsigned long long seed;
@@ -255,6 +262,7 @@ static PyMethodDef dataset_methods[] = {
     {"add", dataset_add, METH_VARARGS, NULL},
     {"add_batch", dataset_add_batch, METH_VARARGS, NULL},
     {"add_stream", dataset_add_stream, METH_VARARGS, NULL},
+    {"pad", dataset_pad, METH_O, NULL},
     {"split", dataset_split, METH_VARARGS, NULL},
     {"deal", dataset_deal, METH_VARARGS, NULL},
     {"info", dataset_info, METH_NOARGS, NULL},

@@ -6,7 +6,7 @@ engine reads: float32, float64, bool, int8 to int64, uint8, uint16. Others are c
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -45,7 +45,8 @@ def array_of(value: Any, what: str) -> np.ndarray:
     try:
         a = np.asarray(value)
     except ValueError as problem:
-        raise errors.make(2005, f"{what}: its rows have different lengths; every row needs the same shape") from problem
+        raise errors.make(2005, f"{what}: its rows have different lengths; every row needs the same shape" + (
+            ", unless the Input has padding='pre' or 'post'" if what == "x" else "")) from problem
     if a.dtype.kind == "f":
         a = a.astype(np.float32 if a.dtype.itemsize < 4 else np.float64, copy=False) if a.dtype.itemsize not in (4, 8) else a
     elif a.dtype.kind == "u" and a.dtype.itemsize >= 4:
@@ -64,7 +65,7 @@ def array_of(value: Any, what: str) -> np.ndarray:
     return np.ascontiguousarray(a)
 
 
-def join(given: Any, names: Sequence[str], what: str, kind: Any) -> np.ndarray:
+def join(given: Any, names: Sequence[str], what: str, kind: Any, pad: Callable[[Any, str], Any] = lambda x, _: x) -> np.ndarray:
     """Arrays by name, or in the order of names, side by side as rows of one array."""
     if isinstance(given, dict):
         unknown, missing = [name for name in given if name not in names], [name for name in names if name not in given]
@@ -73,7 +74,7 @@ def join(given: Any, names: Sequence[str], what: str, kind: Any) -> np.ndarray:
         given = [given[name] for name in names]
     if len(given) != len(names):
         raise errors.make(1002, f"{what}: {len(given)} arrays; expected {len(names)}: {', '.join(names)}")
-    arrays = [array_of(part, f"{what} '{name}'") for part, name in zip(given, names)]
+    arrays = [array_of(pad(part, name), f"{what} '{name}'") for part, name in zip(given, names)]
     for a, name in zip(arrays, names):
         if len(a) != len(arrays[0]):
             raise errors.make(1002, f"{what}: '{name}' has {len(a)} rows, '{names[0]}' has {len(arrays[0])}")
@@ -131,8 +132,8 @@ def _batches(value: Any) -> Iterator[Any] | None:
     return chain([first], items)
 
 
-def add(data: _core.Dataset, x: Any, y: Any, w: Any, columns: Columns) -> bool:
-    """Append the rows of x, whatever it is. True if it was read by columns."""
+def add(data: _core.Dataset, x: Any, y: Any, w: Any, columns: Columns, pad: Callable[[Any], Any] = lambda x: x) -> bool:
+    """Append the rows of x, whatever it is; `pad` brings those of arrays to one length. True if it was read by columns."""
     if isinstance(y, str):
         raise errors.make(1001, f"y='{y}' is a text; name the label column of a table with label='{y}'")
     if y is None and is_arrow(x):
@@ -142,7 +143,7 @@ def add(data: _core.Dataset, x: Any, y: Any, w: Any, columns: Columns) -> bool:
         return True
     batches = _batches(x) if y is None else None
     if batches is None:
-        add_arrays(data, x, y, w)
+        add_arrays(data, pad(x), y, w)
         return False
     by_columns = False
     for batch in batches:
@@ -150,5 +151,5 @@ def add(data: _core.Dataset, x: Any, y: Any, w: Any, columns: Columns) -> bool:
             add_arrow(data, batch, columns)
             by_columns = True
         else:
-            add_arrays(data, *batch)
+            add_arrays(data, pad(batch[0]), *batch[1:])
     return by_columns

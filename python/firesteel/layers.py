@@ -222,10 +222,15 @@ class Layer(Named):
 
 class Input(Layer, graph.Arithmetic):
     """The shape of one row, without the batch: Input((28, 28)). May come first in a Sequential; without it the data decides. Layers can be
-    called on it: Dense(3)(Input((4,)))."""
+    called on it: Dense(3)(Input((4,))).
 
-    def __init__(self, shape: Sequence[int] | int, name: str | None = None) -> None:
-        super().__init__(name, shape=(shape,) if isinstance(shape, int) else tuple(shape))
+    padding="pre" or "post" takes rows of any number of steps: shorter ones get padding_value before or behind up to shape[0] steps, longer ones
+    lose steps at the beginning (truncating="pre") or the end, as utils.pad_sequences does. batch_size is for stateful layers."""
+
+    def __init__(self, shape: Sequence[int] | int, batch_size: int | None = None, name: str | None = None, *, padding: str | None = None,
+                 truncating: str = "pre", padding_value: float = 0.0) -> None:
+        super().__init__(name, shape=(shape,) if isinstance(shape, int) else tuple(shape), batch_size=batch_size, padding=padding,
+                         truncating=truncating, padding_value=padding_value)
         self._tensor: graph.SymbolicTensor | None = None
 
     def _symbol(self) -> graph.SymbolicTensor:

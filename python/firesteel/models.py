@@ -19,7 +19,7 @@ from .callbacks import Callback, EarlyStopping, TerminateOnNaN
 from .history import History
 from .layers import Input, Layer
 from .text import TextLayer
-from .utils import next_seed
+from .utils import is_dense, next_seed, pad_sequences
 
 if TYPE_CHECKING:
     from typing import Self, TypeAlias
@@ -70,7 +70,7 @@ class Model:
         for tensor in given:
             is_input = isinstance(tensor.node.layer, Input)
             shape = tensor.node.layer._attrs["shape"] if is_input else tensor.shape[1:]
-            key = {"shape": tuple(shape), "name": tensor.node.layer._name if is_input else None}
+            key = {**tensor.node.layer._attrs, "name": tensor.node.layer._name} if is_input else {"shape": tuple(shape)}
             place[id(tensor.node), tensor.k] = self._net.input(attrs_text(key))
             if is_input:
                 handles.append((self._net.layers()[-1][1], tensor.node.layer))
@@ -330,8 +330,9 @@ class Model:
 
     def _dataset(self, x: Any, y: Any, w: Any, columns: rows.Columns) -> _core.Dataset:
         made = _core.Dataset(context())
+        made.pad(self._net)
         x, y = self._join(self._worded(x), y)
-        if rows.add(made, x, y, w, columns):
+        if rows.add(made, x, y, w, columns, self._padded):
             self._columns = columns
         return made
 
@@ -356,6 +357,17 @@ class Model:
         array = np.asarray(x)
         return self.preprocessing(array).astype(np.float32) if array.dtype.kind in "USO" else x
 
+    def _padded(self, x: Any, name: str | None = None) -> Any:
+        """Rows of unlike length as one array, by the padding of the Input `name` (None: of the only one); anything else as it is."""
+        inputs = [layer for layer in self._all if isinstance(layer, Input) and name in (None, layer.name)]
+        own = inputs[0]._attrs if len(inputs) == 1 else {}
+        if own.get("padding", "none") in (None, "none") or is_dense(x, own["shape"]):
+            return x
+        try:
+            return pad_sequences(x, own["shape"][0], np.float64, own["padding"], own.get("truncating", "pre"), own.get("padding_value", 0.0), own["shape"][1:])
+        except errors.FiresteelError as problem:
+            raise errors.make(int(problem.code[2:]), f"x for {inputs[0].kind} '{inputs[0].name}': {problem.message}") from None
+
     def _join(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Arrays of several inputs or outputs side by side, as the engine takes them."""
         if not self.built or not isinstance(x, (dict, list, tuple)) and not isinstance(y, (dict, list, tuple)):
@@ -363,7 +375,7 @@ class Model:
         kind = weights.NUMPY[self._net.info()["type"]]
         inputs, outputs = self.input_names, self.output_names
         if isinstance(x, dict) or len(inputs) > 1 and isinstance(x, (list, tuple)):
-            x = rows.join(x, inputs, "x", kind)
+            x = rows.join(x, inputs, "x", kind, self._padded)
         if isinstance(y, dict) or len(outputs) > 1 and isinstance(y, (list, tuple)):
             y = rows.join(y, outputs, "y", kind)
         return x, y
@@ -427,9 +439,10 @@ class Model:
         if isinstance(given, (tuple, list)) and not rows.is_arrow(given[0]):
             if len(given) not in (2, 3):
                 raise errors.make(1001, f"validation_data has {len(given)} parts; expected (x, y) or (x, y, sample_weight)")
-            rows.add_arrays(made, *self._join(given[0], given[1]), *given[2:])
+            x, y = self._join(self._worded(given[0]), given[1])
+            rows.add_arrays(made, self._padded(x), y, *given[2:])
         else:
-            rows.add(made, given, None, None, columns)
+            rows.add(made, given, None, None, columns, self._padded)
         total = made.info()[0]
         if total == n:
             raise errors.make(2007, "validation_data has no rows")
@@ -540,7 +553,7 @@ class Model:
         kind = weights.NUMPY[info["type"]]
         if self.preprocessing is not None and np.asarray(x).dtype.kind in "USO":
             x = self.preprocessing(np.asarray(x).reshape(1, -1) if np.ndim(x) else np.asarray([x]))[0]
-        row = np.ascontiguousarray(x, kind)
+        row = np.ascontiguousarray(self._padded([x])[0], kind)
         self._ready(row.shape)
         info = info if info["built"] else self._net.info()
         y = np.empty(info["output"][1:], kind)

@@ -1,7 +1,8 @@
-"""utils - seeds; windows over time series."""
+"""utils - seeds; sequences of unlike length; windows over time series."""
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 _seed: int | None = None
@@ -22,6 +23,50 @@ def next_seed() -> int:
     _drawn += 1
     from hashlib import blake2b
     return int.from_bytes(blake2b(f"{_seed} {_drawn}".encode(), digest_size=8).digest(), "little")
+
+
+def is_dense(x: Any, shape: Sequence[int]) -> bool:
+    """Whether x is no list, or one of rows of as many numbers as shape has: then it needs no padding."""
+    import numpy as np
+
+    if isinstance(x, np.ndarray) and x.dtype != object:
+        return x.size == len(x) * int(np.prod(shape)) if x.ndim else True
+    return not isinstance(x, (list, tuple, np.ndarray)) or len(x) == 0
+
+
+def pad_sequences(sequences: Any, maxlen: int | None = None, dtype: Any = "int32", padding: str = "pre", truncating: str = "pre", value: float = 0.0,
+                  step_shape: Sequence[int] | None = None) -> Any:
+    """Sequences of unlike length as one array [n, maxlen, ...], as Keras pads and cuts them: `value` comes before ("pre") or behind ("post") a shorter
+    one, steps at the beginning or the end of a longer one are left out. maxlen None: the longest. A step may be an array; step_shape says of
+    what shape where no sequence tells. Input(..., padding=) does the same to the rows of fit, predict and of tables."""
+    import numpy as np
+
+    from . import errors
+    for name, word in (("padding", padding), ("truncating", truncating)):
+        if word not in ("pre", "post"):
+            raise errors.make(1001, f"pad_sequences: {name}='{word}'; expected 'pre' or 'post'")
+    steps = []
+    for i, row in enumerate(sequences):
+        try:
+            a = np.asarray(row)
+        except ValueError:
+            raise errors.make(2005, f"row {i}: its steps have different lengths") from None
+        if a.ndim == 0 or a.size and a.dtype.kind not in "biuf":
+            raise errors.make(2002, f"row {i} is {'a single value' if a.ndim == 0 else f'of type {a.dtype}'}; expected a sequence of numbers")
+        steps.append(a)
+    shape = tuple(step_shape) if step_shape is not None else next((a.shape[1:] for a in steps if a.size), ())
+    for i, a in enumerate(steps):
+        if a.shape[1:] != shape and a.size:
+            if a.ndim > 1 or a.size % int(np.prod(shape)):
+                raise errors.make(2005, f"row {i} has steps of shape {list(a.shape[1:])}; expected {list(shape)}")
+            steps[i] = a.reshape(-1, *shape)
+    longest = max((len(a) for a in steps), default=0) if maxlen is None else maxlen
+    out = np.full((len(steps), longest, *shape), value, dtype)
+    for to, a in zip(out, steps):
+        a = (a[-longest:] if truncating == "pre" else a[:longest]) if longest else a[:0]
+        if len(a):
+            to[longest - len(a) if padding == "pre" else 0:][:len(a)] = a
+    return out
 
 
 def timeseries_dataset_from_array(data: Any, targets: Any, sequence_length: int, sequence_stride: int = 1, sampling_rate: int = 1,

@@ -395,3 +395,21 @@ def test_flat_rows_are_shaped_as_the_network_wants_and_normalization_sees_all_ro
     flat = pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), 4)
     scored = score.score_arrays(score.network("k3", lambda: model), ["f"], [flat], Outputs("softmax", 3), ("prediction",))
     assert len(scored) == len(x)
+
+
+def test_lists_are_padded_as_the_network_says():
+    net = Recipe((("Input", "shape=[4] padding=post truncating=post"), ("Embedding", "input_dim=5 output_dim=3 mask_zero=true"), ("GRU", "units=3"), ("Dense", "units=2 activation=softmax")), "float64")
+    draw = np.random.default_rng(3)
+    rows = [draw.integers(1, 5, draw.integers(0, 7)).tolist() for _ in range(40)]
+    dense = [(row + [0] * 4)[:4] for row in rows]
+    y = [float(sum(row) % 2) for row in rows]
+
+    def parts(rows, n):
+        return [[pa.record_batch({"f": pa.array(rows[i::n], pa.list_(pa.int32())), "label": y[i::n]})] for i in range(n)]
+
+    runs = [weights(run_ranks(parts(given, n), job(n, net, batch_size=8, classes=2))[1]) for given, n in ((dense, 1), (rows, 1), (rows, 2))]
+    for a, b, c in zip(*runs):
+        assert np.array_equal(a, b) and a.shape == c.shape
+    model = run_ranks(parts(rows, 2), job(2, net, batch_size=8, classes=2))[1]
+    there = [score.score_arrays(score.network("k4", lambda: model), ["f"], [pa.array(given, pa.list_(pa.int32()))], Outputs("softmax", 2, raw=True), ("raw", "prediction")) for given in (rows, dense)]
+    assert there[0].equals(there[1])

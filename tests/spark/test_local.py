@@ -339,6 +339,20 @@ def test_bad_rows(spark, df):
     raised("FS1002", lambda: skipping.copy({skipping.featuresCol: ["a", "b", "c"]}).transform(df))
 
 
+def test_arrays_of_unlike_length_are_padded(spark):
+    rows = [([1] * (k % 4) + [2 + k % 3] * (1 + k % 5), float(k % 3)) for k in range(60)]
+    table = spark.createDataFrame(rows, "words array<int>, label double")
+    layers = fire.layers
+    net = fire.Sequential([fire.Input((5,), padding="post", truncating="pre"), layers.Embedding(5, 4, mask_zero=True), layers.LSTM(6), layers.Dense(3, activation="softmax")])
+    model = NNClassifier(net=net, featuresCol="words", epochs=15, batchSize=10, learningRate=0.05, numWorkers=2, seed=3, verbose=0).fit(table)
+    scored = model.transform(table).collect()
+    x = np.array([(row[-5:] + [0] * 5)[:5] for row, _ in rows], np.float32)
+    assert model.network.predict(x, verbose=0).tobytes() == np.array([r.probability.toArray() for r in scored], np.float32).tobytes()
+    assert sum(r.prediction == r.label for r in scored) == 60
+    raised("FS2005", lambda: NNClassifier(net=fire.Sequential([fire.Input((5,)), layers.Embedding(5, 4), layers.LSTM(6), layers.Dense(3, activation="softmax")]),
+                                          featuresCol="words", epochs=1, numWorkers=2, verbose=0).fit(table))
+
+
 def small_net():
     return fire.Sequential([fire.layers.Dense(3, "softmax")])
 

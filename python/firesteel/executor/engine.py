@@ -36,7 +36,9 @@ def read(batches: Iterable[pyarrow.RecordBatch], job: Job) -> Any:
     from .. import _core
 
     data = _core.Dataset(context(job.threads))
-    dtype = TYPES[Recipe.parse(job.recipe).dtype]
+    recipe = Recipe.parse(job.recipe)
+    dtype = TYPES[recipe.dtype]
+    data.pad(build(recipe, job.threads))
     for batch in batches:
         if batch.num_rows == 0:
             continue
@@ -196,6 +198,7 @@ def predict(net: Any, batch: pyarrow.RecordBatch, names: Sequence[str], invalid:
     if batch.num_rows:
         data = _core.Dataset(context())
         schema, array = batch.__arrow_c_array__()
+        data.pad(net)
         data.add_batch(0, schema, array, list(names), [], None, None, INVALID["keep" if invalid == "keep" else "error"])
         net.predict(data, y, logits)
     return y, logits
