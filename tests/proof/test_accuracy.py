@@ -43,7 +43,9 @@ def run_layers(fashion, shape, network, optimizer, epochs, seed=1):
 
 
 def test_convolutions(fashion):
-    network = [layers.Conv2D(16, 3, activation="relu"), layers.MaxPooling2D(2), layers.Conv2D(32, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten()]
+    # With a hidden layer behind the filters: without one, Keras reaches 0.872 in 5 epochs on the same pictures, and so does this engine.
+    network = [layers.Conv2D(16, 3, padding="same", activation="relu"), layers.MaxPooling2D(2), layers.Conv2D(32, 3, padding="same", activation="relu"), layers.MaxPooling2D(2),
+               layers.Flatten(), layers.Dense(128, "relu")]
     assert run_layers(fashion, (28, 28, 1), network, "adam", 5)[-1] >= 0.885
 
 
