@@ -400,6 +400,7 @@ import numpy as np, firesteel as fire
 model = fire.Sequential([fire.Input((64,)), fire.layers.Dense(256, "relu"), fire.layers.Dense(10, "softmax")])
 model.compile("adam", "sparse_categorical_crossentropy")
 x, y = np.random.default_rng(0).random((20000, 64), np.float32), np.zeros(20000, int)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests in the background ignores it
 threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
 start = time.monotonic()
 try:
