@@ -125,8 +125,10 @@ def test_ctrl_c_cancels_the_job(tmp_path):
     """SIGINT during fit in a program of its own: it ends within seconds, as an interrupted program does."""
     program = tmp_path / "program.py"
     program.write_text(f"""
+import signal
 import sys
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests in the background ignores it
 sys.path.insert(0, {str(ROOT / 'tests/spark')!r})
 from bed import flower_rows, make_session
 from firesteel.spark import NNClassifier

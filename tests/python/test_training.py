@@ -406,7 +406,7 @@ start = time.monotonic()
 try:
     model.fit(x, y, epochs=100000, verbose=0)
 except KeyboardInterrupt:
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20  # 100000 epochs take an hour
     model.fit(x[:100], y[:100], verbose=0)
     print("interrupted", np.isfinite(model.predict(x[:10])).all())
 """
