@@ -88,20 +88,34 @@ def named(prefix: str, names: Sequence[str], values: Sequence[np.ndarray]) -> Ar
     return dict(zip((name.replace(prefix[-1], prefix, 1) for name in names), values))
 
 
+def merge_config(kind: str, shapes: Sequence[tuple[int, ...]], out: tuple[int, ...]) -> dict[str, Any]:
+    """The axis of a Concatenate or Dot, which the note does not tell, from the shapes."""
+    if kind == "Concatenate":
+        return {"axis": next((d for d in range(1, len(out)) if out[d] != shapes[0][d]), -1)}
+    if kind == "Dot":
+        if len(shapes[0]) > 2:
+            raise NotImplementedError("Dot whose axes are not told")
+        return {"axes": 1}
+    return {}
+
+
 def _layer(case: dict[str, Any], a: Arrays) -> Arrays:
     op, attrs = case["op"], dict(case["attrs"])
     training = bool(attrs.pop("training", False))
     x_names, dy_names, names = numbered(a, "x"), numbered(a, "dy"), sorted((name for name in a if name.startswith("p_")), key=lambda name: int(name.split("_")[1]))
     if op == "MW":  # a merging layer, named in the note, of the inputs
         kind = {"concat": "Concatenate"}.get(case["note"], case["note"].title())
-        build: Build = lambda ins: make(L, kind, {})(ins)
+        config = merge_config(kind, [a[name].shape for name in x_names], a[dy_names[0]].shape)
+        build: Build = lambda ins: make(L, kind, config)(ins)
     elif op == "W":  # a recurrent layer of units, return_sequences, called with its initial state
         cell = next(name for name in names if name.endswith("recurrent_kernel"))
         kind = next(kind for kind in ("SimpleRNN", "LSTM", "GRU") if re.search(rf"_{kind.lower()}", cell.replace("simple_rnn", "simplernn")))
-        config = {"units": a[cell].shape[0], "return_sequences": a[dy_names[0]].ndim == 3}
+        config = {"units": a[cell].shape[0], "return_sequences": a[dy_names[0]].ndim == 3, "return_state": len(dy_names) > 1}
         build = lambda ins: make(L, kind, config)(ins[0], initial_state=ins[1:])
     else:
         build = lambda ins: make(L, op, attrs)(*ins)
+    if "mask" in a and op not in ("SimpleRNN", "LSTM", "GRU", "Bidirectional", "GlobalAveragePooling1D"):
+        raise NotImplementedError(f"{op} with a mask: ours comes from a Masking, which makes the steps 0 that do not count")
     build, xs = masked(build, a.get("mask"), [a[name] for name in x_names])
     ys, by_weight, by_x, after = forward_backward(build, xs, [a[name] for name in names], [a[name] for name in dy_names], training)
     return {**named("y", [name[1:] for name in dy_names], ys), **named("dx", x_names, by_x), **{"d" + name: g for name, g in zip(names, by_weight)},
@@ -109,12 +123,19 @@ def _layer(case: dict[str, Any], a: Arrays) -> Arrays:
 
 
 def loss_of(loss: Any, pred: np.ndarray, true: np.ndarray, weight: np.ndarray | None = None) -> Arrays:
-    """The loss of predictions and its gradient."""
+    """The loss of predictions and its gradient. Numbers without a last dimension are one row of them; steps that have weights of their own are rows."""
+    shape = pred.shape
+    if pred.ndim == 1 and true.ndim == 1 and weight is None:
+        pred, true = pred[None], true[None]
+    elif weight is not None and weight.ndim == 2:
+        weight = np.broadcast_to(weight, shape[:2]).reshape(-1)
+        true = true.reshape(-1, *true.shape[2:])
+        pred = pred.reshape(-1, *shape[2:])
     pred = np.ascontiguousarray(pred, np.float64)
     model = fire.Sequential([fire.Input(pred.shape[1:]), L.Activation("linear")], dtype="float64")
     model.compile("sgd", loss)
     value, by = model.gradients(pred, true, weight)
-    return {"loss": np.asarray(value), "dpred": by}
+    return {"loss": np.asarray(value), "dpred": by.reshape(shape)}
 
 
 def _loss(case: dict[str, Any], a: Arrays) -> Arrays:
@@ -127,6 +148,10 @@ def _metric(case: dict[str, Any], a: Arrays) -> Arrays:
         found = re.search(pattern, case["name"])
         if found and name not in attrs:
             attrs[name] = int(found[1])
+    if case["op"] == "AUC" and "curve" not in attrs and re.search(r"(?i)(_|\b)pr(_|\b)", case["name"]):
+        attrs["curve"] = "PR"
+    if case["op"] in ("MeanIoU", "IoU") and "num_classes" not in attrs:
+        attrs["num_classes"] = int(max(a["y_true"].max(), a["y_pred"].max())) + 1
     pred, true = (v[:, None] if v.ndim == 1 else v for v in (a["y_pred"], a["y_true"]))
     if case["op"].startswith("Sparse"):
         true = a["y_true"]
@@ -136,12 +161,13 @@ def _metric(case: dict[str, Any], a: Arrays) -> Arrays:
 
 
 def _regularizer(case: dict[str, Any], a: Arrays) -> Arrays:
-    layer = L.Dense(a["w"].shape[1], use_bias=False, kernel_regularizer=make(fire.regularizers, case["op"], case["attrs"]))
-    model = fire.Sequential([fire.Input(a["w"].shape[:1]), layer], dtype="float64")
+    w = a["w"].reshape(-1, a["w"].shape[-1])
+    layer = L.Dense(w.shape[1], use_bias=False, kernel_regularizer=make(fire.regularizers, case["op"], case["attrs"]))
+    model = fire.Sequential([fire.Input(w.shape[:1]), layer], dtype="float64")
     model.compile("sgd", "mse")
-    model.set_weights([a["w"]])
-    value, by, _ = model.gradients(np.zeros((1, len(a["w"]))), np.zeros((1, a["w"].shape[1])))  # no data: the loss is the penalty
-    return {"value": np.asarray(value), "dw": by}
+    model.set_weights([w])
+    value, by, _ = model.gradients(np.zeros((1, len(w))), np.zeros((1, w.shape[1])))  # no data: the loss is the penalty
+    return {"value": np.asarray(value), "dw": by.reshape(a["w"].shape)}
 
 
 def descend(optimizer: Any, a: Arrays, **dense: Any) -> Arrays:

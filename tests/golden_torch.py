@@ -18,11 +18,11 @@ from keras_config import make
 
 # Arguments that the manifest does not tell (torch's texts leave them out), as tests of this kind give them.
 UNTOLD = {
-    "rnn_relu": {"nonlinearity": "relu"}, "mha": {"num_heads": 2}, "transformer_encoder_layer": {"nhead": 2},
-    "loss_ce_smooth": {"label_smoothing": 0.1}, "loss_mse_sum": {"reduction": "sum"}, "loss_smoothl1": {"beta": 0.5}, "loss_huber": {"delta": 0.7},
+        "loss_ce_smooth": {"label_smoothing": 0.1}, "loss_mse_sum": {"reduction": "sum"}, "loss_smoothl1": {"beta": 0.5}, "loss_huber": {"delta": 0.7},
     "loss_kldiv_batchmean": {"reduction": "batchmean"},
     "opt_sgd_step": {"step_size": 3, "gamma": 0.5}, "opt_sgd_cosine": {"T_max": 8}, "opt_sgd_onecycle": {"max_lr": 0.2, "total_steps": 10},
 }
+UNTOLD_BY_KIND: dict[str, dict[str, Any]] = {"MultiheadAttention": {"num_heads": 2}, "TransformerEncoderLayer": {"nhead": 2}}
 
 
 class Turn:
@@ -76,6 +76,10 @@ def words_of(case: dict[str, Any]) -> Words:
             except (ValueError, SyntaxError):
                 words[key] = (value if equals else part).strip()
     words.update(UNTOLD.get(case["name"].removeprefix("torch_"), {}))
+    if case["op"] in UNTOLD_BY_KIND:
+        words = Words({**UNTOLD_BY_KIND[case["op"]], **words})
+    if case["op"] == "RNN" and "relu" in case["name"]:  # the text of an RNN leaves it out, that of an RNNCell does not
+        words["nonlinearity"] = "relu"
     return words
 
 
@@ -145,7 +149,7 @@ def conv(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     return Torch(lambda ins: make(L, f"Conv{rank}D", config)(ins[0]), [transposed("weight", axes), *([same("bias")] if "p_bias" in a else [])])
 
 
-@module("ConvTranspose1d", "ConvTranspose2d")
+@module("ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d")
 def conv_transpose(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     rank = module_rank(case["op"])
     kernel, groups = a["p_weight"].shape[2:], w.get("groups", 1)
@@ -191,19 +195,25 @@ def pool(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     strides = w.get("stride")
     config = {"pool_size": size, "strides": size if strides is None else pair(strides, rank), "padding": pair(w.get("padding", 0), rank),
               "ceil_mode": bool(w.get("ceil_mode", False)), "data_format": "channels_first"}
+    if w.get("divisor_override"):
+        raise NotImplementedError("pooling with divisor_override")
+    if "ceil_mode" not in w and not largest:  # the text of an AvgPool leaves it out
+        floors = [(n + 2 * p - k) // s + 1 for n, p, k, s in zip(a["x"].shape[2:], config["padding"], size, config["strides"])]
+        config["ceil_mode"] = tuple(floors) != a["dy"].shape[2:]
     config |= {"dilation_rate": pair(w.get("dilation", 1), rank)} if largest else {"count_include_pad": bool(w.get("count_include_pad", True))}
     return Torch(lambda ins: make(L, f"{'Max' if largest else 'Average'}Pooling{rank}D", config)(ins[0]))
 
 
-@module("AdaptiveAvgPool2d", "AdaptiveMaxPool2d")
+@module(*(f"Adaptive{kind}Pool{rank}d" for kind in ("Avg", "Max") for rank in (1, 2, 3)))
 def adaptive(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     rank, largest = module_rank(case["op"]), case["op"].startswith("AdaptiveMax")
-    size, before = pair(w.get("output_size", w.get(0)), rank), a["x"].shape[2:]
+    channels, before = a["x"].shape[1], a["x"].shape[2:]
+    size = tuple(n if m is None else m for n, m in zip(before, pair(w.get("output_size", w.get(0)), rank)))
     if all(n % m == 0 for n, m in zip(before, size)):  # windows of one size
         config = {"pool_size": tuple(n // m for n, m in zip(before, size)), "data_format": "channels_first"}
         return Torch(lambda ins: make(L, f"{'Max' if largest else 'Average'}Pooling{rank}D", config)(ins[0]))
     if largest:
-        raise NotImplementedError("AdaptiveMaxPool2d whose windows differ in size")
+        raise NotImplementedError(f"{case['op']} whose windows differ in size")
     shares = []
     for n, m in zip(before, size):  # the mean is a product with a fixed matrix for each dimension
         share = np.zeros((n, m))
@@ -213,14 +223,19 @@ def adaptive(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
         shares.append(share)
 
     def build(ins: list[Any]) -> Any:
-        rows = L.EinsumDense("nchw,hi->nciw", output_shape=(a["x"].shape[1], size[0], before[1]))(ins[0])
-        return L.EinsumDense("nciw,wj->ncij", output_shape=(a["x"].shape[1], *size))(rows)
+        y, letters = ins[0], "abcde"[:rank + 2]
+        for d in range(rank):
+            after = letters.replace(letters[d + 2], "z")
+            y = L.EinsumDense(f"{letters},{letters[d + 2]}z->{after}", output_shape=(channels, *size[:d + 1], *before[d + 1:]))(y)
+        return y
     return Torch(build, [fixed(share) for share in shares])
 
 
 @module("BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
 def batch_norm(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     affine, training, x = "p_weight" in a, bool(case["attrs"]["training"]), a["x"]
+    if w.get("momentum", 0.1) is None or "buf_running_mean" not in a:
+        raise NotImplementedError(f"{case['op']} without a moving average")
     keep = 1 - w.get("momentum", 0.1)
     turns = [same("weight"), same("bias")] if affine else []
     run = Torch(lambda ins: L.BatchNormalization(axis=1, momentum=keep, epsilon=w.get("eps", 1e-5), center=affine, scale=affine)(ins[0]),
@@ -247,7 +262,7 @@ def layer_norm(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
 def rms_norm(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     shape, eps = pair(w[0], 1), w.get("eps")
     config = {"axis": list(range(-len(shape), 0)), "epsilon": float(np.finfo(np.float64).eps) if eps is None else eps}
-    return Torch(lambda ins: make(L, "RMSNormalization", config)(ins[0]), [same("weight")])
+    return Torch(lambda ins: make(L, "RMSNormalization", config)(ins[0]), [same("weight") if "p_weight" in a else fixed(np.ones(shape))])
 
 
 @module("GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d")
@@ -259,17 +274,46 @@ def group_norm(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
 
 @module("Embedding")
 def embedding(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
-    if w.get("padding_idx") is not None and (a["x"] == w["padding_idx"]).any():
-        raise NotImplementedError("Embedding(padding_idx): a row that takes part but never learns; Keras has mask_zero in its place")
-    return Torch(lambda ins: L.Embedding(*a["p_weight"].shape)(ins[0]), [same("weight")])
+    rest = w.get("padding_idx")
+    if rest is None:
+        return Torch(lambda ins: L.Embedding(*a["p_weight"].shape)(ins[0]), [same("weight")])
+
+    def build(ins: list[Any]) -> Any:  # a row that takes part but never learns: of a table that does not train
+        learns, rests = L.Embedding(*a["p_weight"].shape)(ins[0]), L.Embedding(*a["p_weight"].shape, trainable=False)(ins[0])
+        return L.Add()([L.Multiply()([learns, Differs(rest)(ins[0])]), L.Multiply()([rests, Equals(rest)(ins[0])])])
+    return Torch(build, [same("weight"), Turn(["weight"], lambda v: v, lambda g: [np.zeros(g.shape)])])
+
+
+class Differs(L.Layer):
+    """1 where x is another number, 0 where it is this one, with a last dimension."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = float(number)
+
+    def call(self, x: Any) -> Any:
+        return fire.ops.expand_dims(fire.ops.where(fire.ops.equal(x, self.number), 0.0, 1.0), -1)
+
+
+class Equals(Differs):
+    """The other way round."""
+
+    def call(self, x: Any) -> Any:
+        return fire.ops.expand_dims(fire.ops.where(fire.ops.equal(x, self.number), 1.0, 0.0), -1)
 
 
 @module("EmbeddingBag")
 def embedding_bag(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
-    kinds = {"mean": "GlobalAveragePooling1D", "max": "GlobalMaxPooling1D"}
-    if w.get("mode", "mean") not in kinds:
-        raise NotImplementedError(f"EmbeddingBag(mode={w['mode']!r})")
-    return Torch(lambda ins: make(L, kinds[w.get("mode", "mean")], {})(L.Embedding(*a["p_weight"].shape)(ins[0])), [same("weight")])
+    mode = w.get("mode", "mean")
+    words = L.Embedding
+
+    def build(ins: list[Any]) -> Any:
+        rows = words(*a["p_weight"].shape)(ins[0])
+        if mode == "max":
+            return L.GlobalMaxPooling1D()(rows)
+        mean = L.GlobalAveragePooling1D()(rows)
+        return L.Rescaling(float(a["x"].shape[1]))(mean) if mode == "sum" else mean
+    return Torch(build, [same("weight")])
 
 
 # Gates of a cell, torch's order in ours.
@@ -297,6 +341,8 @@ def recurrent(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     kind = case["op"]
     if w.get("proj_size"):
         raise NotImplementedError("LSTM(proj_size): no projected state")
+    if a.get("x", a.get("x0")).ndim != 3:
+        raise NotImplementedError(f"{kind} of one sequence without a batch")
     units, depth, both, bias = w[1], w.get("num_layers", 1), w.get("bidirectional", False), w.get("bias", True)
     name = {"RNN": "SimpleRNN"}.get(kind, kind)
     config = {"units": units, "use_bias": bias, "return_sequences": True, "return_state": True}
@@ -306,10 +352,11 @@ def recurrent(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
         config["zero_output_for_mask"] = True
 
     def build(ins: list[Any]) -> Any:
-        y, hidden, cells = ins[0], [], []
-        for _ in range(depth):
+        y, hidden, cells, sides = ins[0], [], [], 2 if both else 1
+        for d in range(depth):
             layer = make(L, name, config)
-            y, *states = (L.Bidirectional(layer) if both else layer)(y)
+            begin = [one_of(states, d * sides + side, depth * sides, units) for side in range(sides) for states in ins[1:]]
+            y, *states = (L.Bidirectional(layer) if both else layer)(y, **({"initial_state": begin} if begin else {}))
             of_one = 2 if kind == "LSTM" else 1
             hidden += states[::of_one]
             cells += states[1::of_one] if kind == "LSTM" else []
@@ -318,7 +365,7 @@ def recurrent(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     ends = [f"_l{d}{side}" for d in range(depth) for side in (("", "_reverse") if both else ("",))]
     run = Torch(build, [turn for end in ends for turn in cell_turns(kind, end, bias)])
     turn = (lambda x: x) if w.get("batch_first") else (lambda x: x.swapaxes(0, 1))
-    run.x_in = run.x_out = lambda i, x: turn(x)
+    run.x_in = run.x_out = lambda i, x: x.swapaxes(0, 1) if i else turn(x)  # states are [layers, n, units]
     run.dy_in = lambda dys: [turn(dys[0]), *(state for part in dys[1:] for state in part)]
     run.y_out = lambda ys: [turn(ys[0]), *(np.stack(ys[1 + k:1 + k + n_states]) for k in range(0, len(ys) - 1, n_states))]
     if "lengths" in w:
@@ -326,18 +373,29 @@ def recurrent(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     return run
 
 
+def one_of(states: Any, k: int, n: int, units: int) -> Any:
+    """The k-th of n states [n, units] in a row."""
+    return L.Reshape((units,))(L.Cropping1D((k, n - 1 - k))(states))
+
+
 @module("LSTMCell", "GRUCell", "RNNCell")
 def cell(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
     kind = case["op"].removesuffix("Cell")
     name, bias = {"RNN": "SimpleRNN"}.get(kind, kind), "p_bias_ih" in a
-    return Torch(lambda ins: make(L, name, {"units": w[1], "use_bias": bias, "return_state": True})(L.Reshape((1, a["x"].shape[1]))(ins[0]))[1:], cell_turns(kind, "", bias))
+    config = {"units": w[1], "use_bias": bias, "return_state": True, **({"activation": w.get("nonlinearity", "tanh")} if kind == "RNN" else {})}
+
+    def build(ins: list[Any]) -> Any:
+        x = L.Reshape((1, w[0]))(ins[0])
+        return make(L, name, config)(x, **({"initial_state": ins[1:]} if ins[1:] else {}))[1:]
+    return Torch(build, cell_turns(kind, "", bias))
 
 
-def attention_turns(prefix: str, heads: int, width: int) -> list[Turn]:
-    """torch's [3 width, width] of query, key and value as our three of [width, heads, width / heads]; then that of the output."""
+def attention_turns(prefix: str, heads: int, width: int, bias: bool = True, apart: bool = False) -> list[Turn]:
+    """torch's [3 width, width] of query, key and value, or three arrays where their widths differ, as our three of [inputs, heads, width / heads];
+    then that of the output."""
     of = width // heads
     turns = []
-    for k in range(3):
+    for k, letter in enumerate("qkv"):
         def back(g: np.ndarray, k: int = k) -> list[np.ndarray]:
             whole = np.zeros((3 * width, width))
             whole[k * width:(k + 1) * width] = g.reshape(width, width).T
@@ -347,18 +405,32 @@ def attention_turns(prefix: str, heads: int, width: int) -> list[Turn]:
             whole = np.zeros(3 * width)
             whole[k * width:(k + 1) * width] = g.reshape(width)
             return [whole]
-        turns.append(Turn([prefix + "in_proj_weight"], lambda w, k=k: w[k * width:(k + 1) * width].T.reshape(width, heads, of), back))
-        turns.append(Turn([prefix + "in_proj_bias"], lambda b, k=k: b[k * width:(k + 1) * width].reshape(heads, of), back_bias))
+        if apart:
+            turns.append(Turn([f"{prefix}{letter}_proj_weight"], lambda w: w.T.reshape(-1, heads, of), lambda g: [g.reshape(-1, width).T]))
+        else:
+            turns.append(Turn([prefix + "in_proj_weight"], lambda w, k=k: w[k * width:(k + 1) * width].T.reshape(width, heads, of), back))
+        if bias:
+            turns.append(Turn([prefix + "in_proj_bias"], lambda b, k=k: b[k * width:(k + 1) * width].reshape(heads, of), back_bias))
     turns.append(Turn([prefix + "out_proj.weight"], lambda w: w.T.reshape(heads, of, width), lambda g: [g.reshape(width, width).T]))
-    return [*turns, same(prefix + "out_proj.bias")]
+    return [*turns, same(prefix + "out_proj.bias")] if bias else turns
 
 
 @module("MultiheadAttention")
 def attention(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
-    width, heads = a["x0"].shape[2], w["num_heads"]
-    run = Torch(lambda ins: L.MultiHeadAttention(heads, width // heads, return_attention_scores=True)([ins[0], ins[2], ins[1]]), attention_turns("", heads, width))
-    run.y_out = lambda ys: [ys[0], ys[1].mean(1)]  # torch gives the mean over heads
-    run.dy_in = lambda dys: [dys[0], np.repeat(dys[1][:, None] / heads, heads, 1)]
+    """Called with query, key and value, or with one array for all three; scores come where there is a second output."""
+    alone, scores = "x" in a, "dy1" in a
+    query = a["x" if alone else "x0"]
+    width, heads, bias = query.shape[2], w["num_heads"], "p_in_proj_bias" in a
+    first = not scores or query.shape[0] == a["dy1"].shape[0]  # the scores are [n, queries, keys] anyway
+
+    def build(ins: list[Any]) -> Any:
+        q, k, v = (ins[0],) * 3 if alone else ins
+        return make(L, "MultiHeadAttention", {"num_heads": heads, "key_dim": width // heads, "use_bias": bias, "return_attention_scores": scores})([q, v, k])
+    run = Torch(build, attention_turns("", heads, width, bias, "p_q_proj_weight" in a))
+    turn = (lambda x: x) if first else (lambda x: x.swapaxes(0, 1))
+    run.x_in = run.x_out = lambda i, x: turn(x)
+    run.y_out = lambda ys: [turn(ys[0]), *(one.mean(1) for one in ys[1:])]  # torch gives the mean over heads
+    run.dy_in = lambda dys: [turn(dys[0]), *(np.repeat(one[:, None] / heads, heads, 1) for one in dys[1:])]
     return run
 
 
@@ -381,6 +453,21 @@ def by_name(name: str) -> Callable[[Words, Arrays, dict[str, Any]], Torch]:
 for torch_name, ours in (("ReLU", "relu"), ("ReLU6", "relu6"), ("SELU", "selu"), ("SiLU", "silu"), ("Mish", "mish"), ("Hardswish", "hard_silu"),
                          ("Hardsigmoid", "hard_sigmoid"), ("Softsign", "softsign"), ("Tanh", "tanh"), ("Sigmoid", "sigmoid"), ("LogSigmoid", "log_sigmoid")):
     MODULES[torch_name] = by_name(ours)
+
+
+@module("Identity", "Flatten", "Dropout", "Softmin", "Softmax2d", "Hardshrink", "Softshrink", "Tanhshrink", "Unflatten")
+def small(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
+    op, shape = case["op"], a["x"].shape
+    if op == "Dropout" and case["attrs"]["training"] and w["p"] > 0:
+        raise NotImplementedError("Dropout draws other numbers")
+    if op == "Softmin":
+        return Torch(lambda ins: L.Softmax(axis=w["dim"] % len(shape))(L.Rescaling(-1.0)(ins[0])))
+    if op in ("Hardshrink", "Softshrink"):  # ours begins at a half
+        scale = 2 * w.get(0, w.get("lambd", 0.5))
+        return Torch(lambda ins: L.Rescaling(scale)(L.Activation(f"{op[:4].lower()}_shrink")(L.Rescaling(1 / scale)(ins[0]))))
+    layers: dict[str, Callable[[], Any]] = {"Softmax2d": lambda: L.Softmax(axis=1), "Tanhshrink": lambda: L.Activation("tanh_shrink"), "Flatten": L.Flatten,
+                                            "Unflatten": lambda: L.Reshape(a["dy"].shape[1:])}
+    return Torch(lambda ins: layers.get(op, lambda: L.Activation("linear"))()(ins[0]))
 
 
 @module("LeakyReLU", "ELU", "GELU", "Hardtanh", "CELU", "Softplus", "PReLU", "Softmax", "LogSoftmax", "GLU")
@@ -497,6 +584,8 @@ def function(w: Words, a: Arrays, case: dict[str, Any]) -> Torch:
         raise NotImplementedError("a function that the manifest does not name")
     before = a["x"].shape[2:]
     size = [n * w["scale_factor"] for n in before] if "scale_factor" in w else pair(w["size"], len(before))
+    if len(before) != 2:
+        raise NotImplementedError(f"interpolate({dict(w)}) of other than pictures")
     if w["mode"] == "bilinear":
         config = {"height": int(size[0]), "width": int(size[1]), "align_corners": bool(w.get("align_corners")), "data_format": "channels_first"}
         return Torch(lambda ins: make(L, "Resizing", config)(ins[0]))
@@ -531,25 +620,24 @@ def _loss(case: dict[str, Any], a: Arrays) -> Arrays:
     pred, true = a["pred"], a["target0"]
     reduction = w.get("reduction", "mean")
     weight = w.get("weight")
+    if w.get("full") or weight is not None and op in ("BCELoss", "BCEWithLogitsLoss"):
+        raise NotImplementedError(f"{op}({', '.join(str(name) for name in w)})")
     if op in ("CrossEntropyLoss", "NLLLoss"):
         to_last = (0, *range(2, pred.ndim), 1)  # classes are torch's second dimension
         moved = pred.transpose(to_last)
         smoothing = w.get("label_smoothing", 0.0)
-        if op == "NLLLoss":
-            loss = make(losses, "NLLLoss", {"weight": weight, "ignore_class": w.get("ignore_index", -100)})
-        elif smoothing or true.dtype.kind == "f":
+        name, given = op, {"weight": weight, "ignore_class": w.get("ignore_index", -100)}
+        if op == "CrossEntropyLoss" and (smoothing or true.dtype.kind == "f"):
             if weight is not None or true.dtype.kind != "f" and (true < 0).any():
                 raise NotImplementedError("CrossEntropyLoss of probabilities with weight or ignore_index")
             if true.dtype.kind != "f":
                 true = np.eye(moved.shape[-1])[true]
             elif true.ndim > 1:
                 true = true.transpose(to_last)
-            loss = losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
-        else:
-            loss = make(losses, "SparseCategoricalCrossentropy", {"from_logits": True, "weight": weight, "ignore_class": w.get("ignore_index", -100)})
-        if reduction == "sum":
-            raise NotImplementedError(f"{op}(reduction='sum')")
-        found = loss_of(loss, moved, true)
+            name, given = "CategoricalCrossentropy", {"from_logits": True, "label_smoothing": smoothing}
+        elif op == "CrossEntropyLoss":
+            name, given = "SparseCategoricalCrossentropy", {"from_logits": True, **given}
+        found = loss_of(make(losses, name, {**given, **({"reduction": "sum"} if reduction == "sum" else {})}), moved, true)
         return {"loss": found["loss"], "dpred": found["dpred"].transpose(np.argsort(to_last))}
     if op == "CTCLoss":
         n, loss, by = true.shape[0], 0.0, np.zeros(pred.shape)  # [steps, n, classes]
@@ -588,7 +676,12 @@ def _optimizer(case: dict[str, Any], a: Arrays) -> Arrays:
             raise NotImplementedError(f"{op}({name})")
     betas = dict(zip(("beta_1", "beta_2"), w.get("betas", ())))
     epsilon = {"epsilon": w["eps"]} if "eps" in w else {}
+    if w.get("eps", 0) > 1e-6 and op in ("Adam", "AdamW", "Adamax", "Adagrad", "RMSprop", "NAdam", "RAdam"):
+        raise NotImplementedError(f"{op}(eps={w['eps']}): Keras has epsilon in another place, which is to be seen where it is not tiny")
     sched = w.get("sched")
+    untold = {"StepLR": "step_size", "CosineAnnealingLR": "T_max", "OneCycleLR": "max_lr"}.get(sched)
+    if untold is not None and untold not in w:
+        raise NotImplementedError(f"{sched}: the case does not tell its {untold}")
     schedules = getattr(fire.optimizers, "schedules", None)
     if sched == "StepLR":
         rate = make(schedules, sched, {"initial_learning_rate": rate, "step_size": w["step_size"], "gamma": w["gamma"]})
