@@ -37,8 +37,8 @@ static fire_status explain_step(fire_network *net, int64_t batch, fire_write *wr
     fire_dataset *none = NULL;
     fire_step step = {0};
     fire_status s = fire_dataset_new(net->ctx, &none, err);
-    if (!s) s = fire_step_new(&step, net, none, &(fire_step_options){.training = true, .gradient = true, .update = true, .slices = 1, .capacity = 1}, err);
-    fire_value *outputs = s ? NULL : fire_alloc(net->ctx, 2 * (size_t)net->n_weights + 5 * FIRE_MAX_PARTS + 3, sizeof *outputs, err);
+    if (!s) s = fire_step_new(&step, net, none, &(fire_step_options){.training = true, .gradient = true, .sparse = true, .update = true, .slices = 1, .capacity = 1}, err);
+    fire_value *outputs = s ? NULL : fire_alloc(net->ctx, fire_step_wants_most(&step), sizeof *outputs, err);
     if (outputs) s = explain(&step.g, batch, fire_step_wants(&step, outputs), outputs, write, user, err); else if (!s) s = FIRE_NOMEM;
     fire_free(net->ctx, outputs);
     fire_step_free(&step);

@@ -35,9 +35,12 @@ struct fire_build {
     fire_value *update;       /* [net->n_weights], or NULL */
 };
 
+/* Whether the gradient of a weight [rows, width], which the layer reads by Gather alone, is one of the rows that a batch reads (sparse.h). */
+typedef enum fire_sparse { FIRE_SPARSE_NEVER, FIRE_SPARSE_MAY, FIRE_SPARSE_ALWAYS } fire_sparse; /* MAY: where nothing speaks against it; ALWAYS: otherwise it is an error */
+
 /* How a weight begins and what holds it, as texts: an initializer ("glorot_uniform", "RandomNormal stddev=0.1"), a regularizer
 ** ("L2 l2=0.01"), a constraint ("MaxNorm max_value=2"); NULL or "": none of the last two. */
-typedef struct fire_how { const char *init, *regularizer, *constraint; } fire_how;
+typedef struct fire_how { const char *init, *regularizer, *constraint; fire_sparse sparse; } fire_how;
 
 /* fire_weight - the layer's next weight as a graph value of the network's type. The first build registers it; later builds
 ** find it again, in the same order. Shapes have no batch. */

@@ -104,9 +104,13 @@ fire_status fire_network_place(fire_network *net, fire_error *err) {
     int64_t size = (int64_t)fire_type_size(net->type), line = 64 / size, total[2] = {0, 0}, numbers = 0;
     int64_t *offset = fire_alloc(net->ctx, (size_t)net->n_weights, sizeof *offset, err);
     if (!offset) return FIRE_NOMEM;
-    for (int64_t i = 0; i < net->n_weights; i++) {
+    int64_t n_dense = 0;
+    for (int64_t k = 0; k < 2 * net->n_weights; k++) { /* those that are sparse come last */
+        int64_t i = k % net->n_weights;
         const fire_weight_slot *w = &net->weight[i];
         int64_t n = fire_count(&w->shape), *t = &total[w->trainable];
+        if (k == net->n_weights) n_dense = total[1];
+        if ((w->sparse != FIRE_SPARSE_NEVER) != (k >= net->n_weights)) continue;
         offset[i] = *t;
         if (n < 0 || n > INT64_MAX / 16 || !fire_add(*t, (n + line - 1) / line * line, t) || *t > INT64_MAX / 16) {
             fire_free(net->ctx, offset);
@@ -138,6 +142,7 @@ fire_status fire_network_place(fire_network *net, fire_error *err) {
     net->params = params;
     net->fixed = fixed;
     net->n_params = total[1];
+    net->n_dense = n_dense;
     net->n_fixed = total[0];
     fire_network_changed(net);
     return FIRE_OK;

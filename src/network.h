@@ -18,6 +18,7 @@ typedef struct fire_weight_slot {
     char *init, *regularizer, *constraint; /* texts; "": none of the last two */
     int32_t layer;
     bool trainable;       /* by its kind; frozen layers keep it but are left out of the update */
+    fire_sparse sparse;   /* such weights lie behind the others in params */
     bool ready;           /* has a value that was drawn, set, trained or adapted. Weights of a layer that adapts start with their
                           ** initial value and stay unready until fire_adapt or fire_network_set_weight. */
     fire_shape shape;
@@ -62,6 +63,7 @@ struct fire_network {
     fire_shape input, output;   /* batch as -1; several parts: [-1, numbers of all], one after the other */
     void *params, *fixed;       /* flat buffers of `type`: trainable, others */
     int64_t n_params, n_fixed;  /* elements, padding included */
+    int64_t n_dense;            /* of params before the first weight that is sparse */
     int64_t weight_limit;       /* while it is read from a file: bytes that its weights may take; 0: any */
     uint64_t shape_stamp;       /* changes whenever layers or weights' places change: plans made before are stale */
 

@@ -16,7 +16,7 @@ static fire_status add_weight(fire_build *b, const char *name, const fire_shape 
     fire_network *net = b->net;
     fire_error *err = &b->g->first;
     fire_layer_node *n = &net->layer[b->layer];
-    fire_weight_slot w = {.layer = b->layer, .trainable = trainable, .shape = *shape};
+    fire_weight_slot w = {.layer = b->layer, .trainable = trainable, .shape = *shape, .sparse = trainable ? how->sparse : FIRE_SPARSE_NEVER};
     char full[3 * FIRE_ATTR_TEXT_SIZE];
     snprintf(full, sizeof full, "%s/%s%s%s", n->name, b->prefix ? b->prefix : "", b->prefix ? "/" : "", name);
     fire_status s = fire_grow(net->ctx, &net->weight, &net->weight_capacity, net->n_weights + 1, sizeof *net->weight, err);

@@ -68,6 +68,12 @@ static bool learns(const fire_network *net, int64_t i) {
     return net->weight[i].trainable && net->layer[net->weight[i].layer].trainable;
 }
 
+static bool is_table(const fire_step *s, int64_t i) {
+    for (int32_t t = 0; t < s->n_tables; t++)
+        if (s->table[t].weight == i) return true;
+    return false;
+}
+
 static fire_value axes_from(fire_graph *g, int from, int rank) {
     int64_t axis[FIRE_MAX_RANK];
     for (int d = from; d < rank; d++) axis[d - from] = d;
@@ -182,19 +188,24 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
 
     /* Row weights come in where the gradient begins: d(sum of w * loss). */
     s->w = fire_graph_input(g, "row_weight", net->type, loss);
-    fire_value *x = fire_alloc(s->ctx, (size_t)net->n_weights + 1, 2 * sizeof *x, err);
+    size_t most = (size_t)net->n_weights + (size_t)g->n_nodes + 1; /* a node is one use of a table at most */
+    fire_value *x = fire_alloc(s->ctx, most, 2 * sizeof *x, err);
     if (!x) return FIRE_NOMEM;
-    fire_value *dx = x + net->n_weights + 1;
+    fire_value *dx = x + most;
     int n = 0;
+    if (o->gradient && o->sparse && (st = fire_tables_find(s, x, &n, err))) {
+        fire_free(s->ctx, x);
+        return st;
+    }
     for (int64_t i = 0; o->gradient && i < net->n_weights; i++)
-        if (learns(net, i)) x[n++] = s->weight[i];
+        if (learns(net, i) && !is_table(s, i)) x[n++] = s->weight[i];
     if (o->input_gradient) x[n++] = s->made.x;
     st = n ? fire_gradient(g, 1, &s->loss, &s->w, n, x, dx) : FIRE_OK;
     if (st) fire_graph_check(g, err);
     if (!st) st = fire_graph_check(g, err);
-    n = 0;
+    n = s->n_table_uses;
     for (int64_t i = 0; !st && o->gradient && i < net->n_weights; i++)
-        if (learns(net, i)) s->grad[i] = dx[n++];
+        if (learns(net, i) && !is_table(s, i)) s->grad[i] = dx[n++];
     if (!st && o->input_gradient) s->dx = dx[n];
     /* A gradient goes straight to its place, and one value has one place: a second use of it gets its own copy. */
     for (int64_t i = 0; !st && i < net->n_weights; i++)
@@ -203,6 +214,10 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
                 s->grad[i] = fire_apply(g, "Add", 2, FIRE_IN(s->grad[i], fire_graph_scalar(g, net->type, 0)), NULL);
                 break;
             }
+    if (!st) st = fire_tables_set(s, dx, err);
+    bool whole = !o->sparse || fire_tables_why_not(net); /* tables lie last: where none of them has a gradient like the others, that ends before them */
+    for (int64_t i = 0; i < net->n_weights; i++) whole |= net->weight[i].sparse && s->grad[i];
+    s->flat = s->numbers = whole ? net->n_params : net->n_dense;
     if (!st) st = place_updates(s, err);
     fire_free(s->ctx, x);
     return st;
@@ -210,6 +225,7 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
 
 void fire_step_free(fire_step *s) {
     if (!s->ctx) return;
+    fire_tables_free(s);
     for (int32_t i = 0; s->slice && i < s->n_slices; i++) {
         fire_slice *c = &s->slice[i];
         for (int k = 0; k < FIRE_SLICE_PLANS; k++) fire_plan_free(c->ready[k].plan);
@@ -243,7 +259,7 @@ static fire_status find_points(fire_step *s, fire_error *err) {
             if (x.dim[d] == -1) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the rows of slices cannot be summed (layer %s)", n->op->name, n->layer ? n->layer : "");
     }
     if (!any) return FIRE_OK;
-    fire_value *outputs = fire_alloc(s->ctx, 2 * (size_t)s->net->n_weights + 4 * FIRE_MAX_PARTS + 3, sizeof *outputs, err);
+    fire_value *outputs = fire_alloc(s->ctx, fire_step_wants_most(s), sizeof *outputs, err);
     if (!outputs) return FIRE_NOMEM;
     fire_plan *p = NULL;
     fire_status st = fire_plan_new(&s->g, 1, fire_step_wants(s, outputs), outputs, &p, err);
@@ -286,7 +302,7 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
     fire_shape input = without_batch(&net->input);
     s->x_width = fire_count(&input);
     s->n_sums = 2 * (int64_t)s->n_outputs;
-    s->numbers = net->n_params;
+    s->flat = s->numbers = net->n_params;
     s->batch_rows = 1;
     s->weighted = s->data->has_w || o->class_weight;
     if (!(s->weight = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->weight, err)) || !(s->grad = fire_alloc(ctx, (size_t)net->n_weights, sizeof *s->grad, err)) ||
@@ -327,6 +343,16 @@ fire_status fire_step_new(fire_step *s, fire_network *net, const fire_dataset *d
 
 /* ---- running ---- */
 
+size_t fire_step_wants_most(const fire_step *s) { return 2 * (size_t)s->net->n_weights + 2 * (size_t)s->n_table_uses + 5 * FIRE_MAX_PARTS + 3; }
+
+/* v, unless it is there already: two layers may look up the same numbers. */
+static int add_want(fire_value *outputs, int n, fire_value v) {
+    for (int i = 0; i < n; i++)
+        if (outputs[i] == v) return n;
+    outputs[n] = v;
+    return n + 1;
+}
+
 int fire_step_wants(const fire_step *s, fire_value *outputs) {
     int n = 0;
     outputs[n++] = s->loss;
@@ -345,6 +371,11 @@ int fire_step_wants(const fire_step *s, fire_value *outputs) {
         if (s->grad[i]) outputs[n++] = s->grad[i];
     for (int64_t i = 0; i < s->net->n_weights; i++)
         if (s->update[i]) outputs[n++] = s->update[i];
+    for (int32_t k = 0; k < s->n_table_uses; k++) {
+        if (!s->table_use[k].dy) continue;
+        outputs[n++] = s->table_use[k].dy;
+        n = add_want(outputs, n, s->table_use[k].index);
+    }
     if (s->dx) outputs[n++] = s->dx;
     return n;
 }
@@ -359,13 +390,16 @@ static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
         if (c->ready[k].used < r->used) r = &c->ready[k];
     }
     fire_network *net = s->net;
-    fire_value *outputs = fire_alloc(s->ctx, 2 * (size_t)net->n_weights + 5 * FIRE_MAX_PARTS + 3, sizeof *outputs, &c->error);
+    fire_value *outputs = fire_alloc(s->ctx, fire_step_wants_most(s), sizeof *outputs, &c->error);
     if (!outputs) return NULL;
     int n_out = fire_step_wants(s, outputs);
     fire_plan *p = NULL;
     fire_status st = fire_plan_new(&s->g, n, n_out, outputs, &p, &c->error);
     fire_free(s->ctx, outputs);
-    if (st) return NULL;
+    if (st || fire_tables_room(s, c, p, &c->error)) {
+        fire_plan_free(p);
+        return NULL;
+    }
     fire_plan_free(r->plan);
     size_t number = fire_type_size(net->type);
     for (int64_t i = 0; i < net->n_weights; i++) {
@@ -468,6 +502,7 @@ fire_status fire_step_start(fire_step *s, int32_t slice, bool validation, const 
     c->rows = n;
     if (n == 0) {
         if (c->grad) memset(c->grad, 0, (size_t)s->numbers * fire_type_size(net->type));
+        fire_tables_take(s, c);
         return FIRE_OK;
     }
     fire_ready *r = ready_for(s, c, n);
@@ -508,7 +543,7 @@ void fire_step_go(fire_step *s, int32_t slice, fire_tensor *sum) {
 static void share_updates(const fire_step *s, fire_slice *c) {
     double share = (double)c->rows / s->batch_rows;
     fire_tensor t = {.type = s->net->type, .data = c->grad};
-    for (int64_t i = s->net->n_params; i < s->numbers && share != 1; i++) fire_put(&t, i, fire_get(&t, i) * share);
+    for (int64_t i = s->flat; i < s->numbers && share != 1; i++) fire_put(&t, i, fire_get(&t, i) * share);
 }
 
 void fire_step_finish(fire_step *s, int32_t slice) {
@@ -518,6 +553,7 @@ void fire_step_finish(fire_step *s, int32_t slice) {
     if (c->at == 0) fire_plan_run(c->last->plan);
     else while (fire_plan_go(c->last->plan, &c->at, &none)) {}
     share_updates(s, c);
+    fire_tables_take(s, c);
     take_sums(s, c, c->rows);
 }
 

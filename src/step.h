@@ -9,6 +9,7 @@
 #include "network.h"
 #include "plan.h"
 #include "pool.h"
+#include "sparse.h"
 
 #define FIRE_SLICE_PLANS 16 /* plans kept per slice, by number of rows; the least recently used makes room */
 
@@ -29,10 +30,12 @@ typedef struct fire_slice {
     uint64_t runs;
     void *x, *y, *w;      /* [capacity, ...]; x is made when rows must be gathered */
     int64_t *id;          /* [capacity], when dropout and the like ask for it */
-    void *grad;           /* [numbers + 3]: like net->params, then what updates make of fixed weights; three numbers behind; only when training */
+    void *grad;           /* [numbers + 3]: the first `flat` numbers like net->params, then what updates make of fixed weights; three numbers behind; only when training */
     const void *x_used;   /* where the last run took x from */
     int64_t rows, at;     /* of the last run; where its plan has stopped */
     double loss, values;  /* sum of its weighted losses, and how many they are: what it is divided by */
+    fire_rows *rows_of;   /* [n_tables]: gradients of tables in the last run */
+    fire_row_adder adder;
     double *sums;         /* [n_sums] since cleared: for each output losses and how many, then those of each metric */
     fire_error error;     /* of the last run */
 } fire_slice;
@@ -51,7 +54,11 @@ typedef struct fire_step {
     fire_value *weight, *grad;  /* [net->n_weights]; grad 0: none */
     fire_value *update;         /* [net->n_weights]: what training makes of a fixed weight, 0: nothing */
     int64_t *update_at;         /* [net->n_weights]: where it lies in a slice's grad */
-    int64_t numbers;            /* of a slice's grad that are summed: net->n_params and those of updates */
+    int64_t flat;               /* numbers of net->params that have a place in a slice's grad: all, or those before the tables */
+    int64_t numbers;            /* of a slice's grad that are summed: flat, and those of updates */
+    fire_table *table;          /* [n_tables] weights whose gradients are rows; grad of them is 0 */
+    fire_table_use *table_use;
+    int32_t n_tables, n_table_uses;
     double batch_rows;          /* of all slices of a step: the share of a slice in updates is its rows over these. Set before it runs. */
     struct fire_point { int64_t count; bool over_workers; } *point; /* [n_points] where plans stop for sums over slices */
     int32_t n_points;
@@ -71,6 +78,7 @@ typedef struct fire_step {
 typedef struct fire_step_options {
     bool training;              /* dropout active */
     bool gradient, input_gradient;
+    bool sparse;                /* gradients of tables are rows (sparse.h); otherwise they lie in grad like the others */
     bool update;                /* find what becomes of fixed weights (fire_update) */
     const double *class_weight;
     int32_t n_class_weight;
@@ -99,8 +107,9 @@ void fire_step_updates(const fire_step *s, const void *grad);
 ** Returns the largest finite feature before that. */
 double fire_step_spoilt(const fire_step *s, int32_t *slice, int64_t *row, const char **what);
 
-/* fire_step_wants - the values that a step's plan is made for, into outputs[2 * n_weights + 5 * FIRE_MAX_PARTS + 3]. Returns how many. */
+/* fire_step_wants - the values that a step's plan is made for, into outputs[fire_step_wants_most]. Returns how many. */
 int fire_step_wants(const fire_step *s, fire_value *outputs);
+size_t fire_step_wants_most(const fire_step *s);
 
 void fire_step_clear_sums(fire_step *s);
 /* fire_step_results - loss and metrics from summed sums[n_sums], into results[FIRE_MAX_RESULTS]. Returns how many. */

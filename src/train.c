@@ -46,6 +46,7 @@ typedef struct fit {
     int32_t n_jobs;
     int32_t part;               /* of the step: up to which of its sums over slices the jobs run */
     void *join;                 /* room for such a sum, one for each slice */
+    fire_row_sums rows;         /* gradients of tables, of all slices and ranks */
     fire_updater updater;
     fire_lbfgs lbfgs;           /* where the optimizer takes all rows at once */
     void *last;                 /* the summed gradient of the last look, where that was a step */
@@ -142,6 +143,25 @@ static void over_weights(fit *f, pass p) {
     p.pieces = pieces > 1 ? (int32_t)pieces : 1;
     if (p.pieces == 1) run_piece(&p, 0);
     else fire_pool_run(f->pool, p.pieces, run_piece, &p);
+}
+
+typedef struct row_pass { const fit *f; int64_t table; double gscale; int32_t pieces; } row_pass;
+
+static void run_rows(void *user, int32_t i) {
+    const row_pass *p = user;
+    int64_t n = p->f->rows.total[p->table].n;
+    uint32_t denormals = fire_denormals_off();
+    fire_updater_rows(&p->f->updater, p->table, p->gscale, n * i / p->pieces, n * (i + 1) / p->pieces);
+    fire_denormals_restore(denormals);
+}
+
+static void over_tables(fit *f, double gscale) {
+    for (int64_t t = 0; t < f->updater.n_tables; t++) {
+        int64_t pieces = f->rows.total[t].n * f->step.table[t].width / SPLIT;
+        row_pass p = {f, t, gscale, pieces > f->threads ? f->threads : pieces > 1 ? (int32_t)pieces : 1};
+        if (p.pieces == 1) run_rows(&p, 0);
+        else fire_pool_run(f->pool, p.pieces, run_rows, &p);
+    }
 }
 
 /* ---- weights kept aside ---- */
@@ -335,14 +355,17 @@ static fire_status one_step(fit *f, int32_t epoch, int64_t t, fire_error *err) {
     f->last_loss = mean + penalty;
     f->rows_done = end;
 
+    if (f->step.n_tables && (st = fire_row_sums_make(&f->rows, &f->step, f->n_jobs, f->o.reproducible, f->comm, err))) return st;
     fire_updater_begin(u);
-    if (u->plain) over_weights(f, (pass){.sum = sum.add, .finish = sum.finish, .last = true, .update = true, .gscale = 1.0 / sum.values});
-    else {
+    if (u->plain) {
+        over_weights(f, (pass){.sum = sum.add, .finish = sum.finish, .last = true, .update = true, .gscale = 1.0 / sum.values});
+        over_tables(f, 1.0 / sum.values);
+    } else {
         uint32_t denormals = fire_denormals_off();
         fire_updater_run(u, 1.0 / sum.values, sum.g);
         fire_denormals_restore(denormals);
     }
-    if (f->step.numbers > net->n_params) fire_step_updates(&f->step, sum.g);
+    if (f->step.numbers > f->step.flat) fire_step_updates(&f->step, sum.g);
     return FIRE_OK;
 }
 
@@ -426,7 +449,7 @@ static fire_status one_iteration(fit *f, int32_t epoch, bool *done, fire_error *
     if (!isfinite(f->lbfgs.loss)) return diverged(f, f->lbfgs.loss, epoch, 0, err);
     f->last_loss = f->lbfgs.loss;
     f->rows_done = f->shards.total;
-    if (f->last && f->step.numbers > net->n_params) fire_step_updates(&f->step, f->last);
+    if (f->last && f->step.numbers > f->step.flat) fire_step_updates(&f->step, f->last);
     return FIRE_OK;
 }
 
@@ -676,7 +699,7 @@ static fire_status set_up(fit *f, fire_error *err) {
     f->steps = (f->shards.total - 1) / f->o.batch_size + 1;
     f->threads = f->ctx->threads;
     int32_t slices = f->o.reproducible ? (f->shards.own ? f->shards.own : 1) : f->threads; /* a rank beyond the eighth owns no shard */
-    fire_step_options train = {.training = true, .gradient = true, .update = true, .class_weight = f->o.class_weight, .n_class_weight = f->o.n_class_weight,
+    fire_step_options train = {.training = true, .gradient = true, .sparse = true, .update = true, .class_weight = f->o.class_weight, .n_class_weight = f->o.n_class_weight,
                                .slices = slices, .capacity = slice_capacity(f)};
     bool blocks = full && !f->o.reproducible && train.capacity > BLOCK;
     if (blocks) train.capacity = BLOCK;
@@ -708,12 +731,14 @@ static fire_status set_up(fit *f, fire_error *err) {
     if (!(f->join = fire_alloc(f->ctx, (size_t)most * (size_t)(f->o.reproducible ? REPRODUCIBLE : f->threads), fire_type_size(net->type), err))) return FIRE_NOMEM;
     if (full && (st = fire_lbfgs_new(&f->lbfgs, net, f, objective, err))) return st;
     if (blocks && !(f->all = fire_alloc(f->ctx, (size_t)net->n_params + TAIL, sizeof *f->all, err))) return FIRE_NOMEM;
+    if ((st = fire_row_sums_new(&f->rows, &f->step, f->comm, err))) return st;
     if ((st = fire_updater_new(&f->updater, net, f->step.grad, err)) || (st = make_tree(f, err)) || (st = find_monitor(f, err))) return st;
     if (f->threads > 1 && (st = fire_pool_new(f->ctx, f->threads, &f->pool, err))) return st;
     for (int64_t k = 0; full && k < f->updater.n_rules; k++)
         if (f->updater.rule[k].constraint)
             return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: weight %s has a constraint, which a line search would step over; take another optimizer", net->optim->name,
                              net->weight[f->updater.rule[k].weight].name);
+    for (int32_t t = 0; t < f->step.n_tables; t++) fire_updater_add_table(&f->updater, f->step.table[t].weight, &f->rows.total[t]);
     f->good_epoch = -1;
     f->best_epoch = -1;
     f->last_loss = NAN;
@@ -762,6 +787,7 @@ static fire_status run(fit *f, fire_fit_report *report, fire_error *err) {
 
 static void clear(fit *f) {
     fire_pool_free(f->pool);
+    fire_row_sums_free(&f->rows, &f->step);
     fire_step_free(&f->step);
     fire_step_free(&f->check);
     fire_updater_free(&f->updater);

@@ -69,19 +69,29 @@ static bool excluded(const char *words, const char *name) {
     return false;
 }
 
+static bool is_decaying(const fire_network *net, const fire_weight_slot *w) {
+    const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
+    return !net->optim->full_batch && c->weight_decay > 0 && !excluded(c->exclude_from_weight_decay, w->name);
+}
+
+void fire_updater_add_table(fire_updater *u, int64_t weight, const fire_rows *rows) {
+    u->table[u->n_tables++] = (fire_row_rule){.weight = weight, .decays = is_decaying(u->net, &u->net->weight[weight]), .rows = rows};
+}
+
 fire_status fire_updater_new(fire_updater *u, fire_network *net, const fire_value *moved, fire_error *err) {
     fire_context *ctx = net->ctx;
     const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
     fire_status s = FIRE_OK;
     int64_t most = 0, line = 64 / (int64_t)fire_type_size(net->type);
     *u = (fire_updater){.net = net, .momentum = NAN};
-    if (!(u->range = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->range, err)) || !(u->rule = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->rule, err))) s = FIRE_NOMEM;
+    if (!(u->table = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->table, err))) s = FIRE_NOMEM;
+    else if (!(u->range = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->range, err)) || !(u->rule = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->rule, err))) s = FIRE_NOMEM;
     u->plain = !net->optim->per_weight && !c->clipnorm && !c->clipvalue && !c->global_clipnorm && !c->use_ema && !c->gradient_accumulation_steps;
     for (int64_t i = 0; i < net->n_weights && !s; i++) {
         const fire_weight_slot *w = &net->weight[i];
         if (!moved[i]) continue;
         int64_t end = w->offset + fire_count(&w->shape);
-        bool decays = !net->optim->full_batch && c->weight_decay > 0 && !excluded(c->exclude_from_weight_decay, w->name);
+        bool decays = is_decaying(net, w);
         fire_range *last = u->n_ranges ? &u->range[u->n_ranges - 1] : NULL;
         if (last && last->decays == decays && (last->to + line - 1) / line * line == w->offset) last->to = end;
         else u->range[u->n_ranges++] = (fire_range){w->offset, end, decays};
@@ -108,6 +118,7 @@ void fire_updater_free(fire_updater *u) {
     for (int64_t i = 0; i < u->n_rules; i++) fire_free(ctx, u->rule[i].attrs);
     fire_free(ctx, u->range);
     fire_free(ctx, u->rule);
+    fire_free(ctx, u->table);
     fire_free(ctx, u->scratch);
     fire_penalties_free(&u->penalties);
     *u = (fire_updater){0};
@@ -189,10 +200,48 @@ void fire_updater_piece(const fire_updater *u, double gscale, int64_t from, int6
     }
 }
 
+void fire_updater_rows(const fire_updater *u, int64_t t, double gscale, int64_t from, int64_t to) {
+    const fire_network *net = u->net;
+    const fire_rows *rows = u->table[t].rows;
+    const fire_weight_slot *w = &net->weight[u->table[t].weight];
+    int64_t width = w->shape.dim[1];
+    int32_t slots = net->optim->slots(net->optim_attrs);
+    for (int64_t i = from, end; i < to; i = end) { /* a run of neighbours is one piece of the table */
+        for (end = i + 1; end < to && rows->row[end] == rows->row[end - 1] + 1; end++) {}
+        int64_t at = w->offset + rows->row[i] * width, n = (end - i) * width;
+        void *slot[MAX_SLOTS];
+        for (int32_t k = 0; k < slots; k++) slot[k] = number_at(net, slot_at(net, k), at);
+        if (u->table[t].decays) decay(u, at, at + n);
+        fire_optim_call call = call_of(u, gscale, 0, n, number_at(net, rows->value, i * width), slot);
+        call.w = number_at(net, net->params, at);
+        net->optim->update(&call);
+    }
+}
+
 /* The factor that brings the gradient's norm down to clip, the norm being that of the numbers times gscale. */
 static double to_norm(double square, double gscale, double clip) {
     double norm = sqrt(square) * fabs(gscale);
     return norm > clip ? clip / norm : 1;
+}
+
+static int64_t row_numbers(const fire_updater *u, const fire_row_rule *t) { return t->rows->n * u->net->weight[t->weight].shape.dim[1]; }
+
+/* Rows that no token named have a gradient of zero, which changes no norm. */
+static void update_tables(const fire_updater *u, double gscale) {
+    const fire_network *net = u->net;
+    const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
+    for (int64_t k = 0; k < u->n_tables; k++) {
+        const fire_row_rule *t = &u->table[k];
+        int64_t n = row_numbers(u, t);
+        double scale = gscale;
+        if (c->clipnorm > 0) scale *= to_norm(squares(net->type, t->rows->value, n), gscale, c->clipnorm);
+        if (c->clipvalue > 0) {
+            if (net->type == FIRE_F32) clip_float(t->rows->value, n, (float)scale, (float)c->clipvalue);
+            else clip_double(t->rows->value, n, scale, c->clipvalue);
+            scale = 1;
+        }
+        fire_updater_rows(u, k, scale, 0, t->rows->n);
+    }
 }
 
 static void update_weights(const fire_updater *u, double gscale, void *g) {
@@ -203,6 +252,7 @@ static void update_weights(const fire_updater *u, double gscale, void *g) {
     own_slots(net, slot);
     double all = 0;
     for (int64_t k = 0; k < u->n_ranges && c->global_clipnorm > 0; k++) all += squares(net->type, number_at(net, g, u->range[k].from), u->range[k].to - u->range[k].from);
+    for (int64_t k = 0; k < u->n_tables && c->global_clipnorm > 0; k++) all += squares(net->type, u->table[k].rows->value, row_numbers(u, &u->table[k]));
     if (c->global_clipnorm > 0) gscale *= to_norm(all, gscale, c->global_clipnorm);
     for (int64_t k = 0; k < u->n_rules; k++) {
         const fire_weight_slot *w = &net->weight[u->rule[k].weight];
@@ -229,6 +279,7 @@ static void update_weights(const fire_updater *u, double gscale, void *g) {
         }
         o->update(&call);
     }
+    update_tables(u, gscale);
 }
 
 static void average(const fire_updater *u, const fire_optim_common *c, int32_t slot) {

@@ -5,6 +5,7 @@
 #include "constraints.h"
 #include "network.h"
 #include "regularizers.h"
+#include "sparse.h"
 
 /* The penalties of all weights that learn. */
 typedef struct fire_penalty { int64_t weight; const fire_regularizer *kind; void *attrs; } fire_penalty;
@@ -18,12 +19,17 @@ double fire_penalties_add(const fire_penalties *p, const fire_network *net, doub
 typedef struct fire_range { int64_t from, to; bool decays; } fire_range;
 typedef struct fire_rule { int64_t weight; bool decays; const fire_constraint *constraint; void *attrs; uint32_t axes; } fire_rule;
 
+/* A table: in each step only rows->row are updated, and what the optimizer keeps for them. Weight decay is theirs as well. */
+typedef struct fire_row_rule { int64_t weight; bool decays; const fire_rows *rows; } fire_row_rule;
+
 typedef struct fire_updater {
     fire_network *net;
     fire_range *range;      /* [n_ranges] of all weights that learn */
     int64_t n_ranges;
     fire_rule *rule;        /* [n_rules], one for each weight that learns */
     int64_t n_rules;
+    fire_row_rule *table;   /* [n_tables] */
+    int64_t n_tables;
     fire_penalties penalties;
     double *scratch;
     /* Each number is updated from its own gradient alone, so that any piece can be updated by itself: fire_updater_piece. Otherwise
@@ -36,11 +42,15 @@ typedef struct fire_updater {
 /* fire_updater_new - for the weights whose moved[] is not 0 (net->n_weights of them). Slots are there. */
 fire_status fire_updater_new(fire_updater *u, fire_network *net, const fire_value *moved, fire_error *err);
 void fire_updater_free(fire_updater *u);
+/* fire_updater_add_table - a weight that was not moved[] gets its gradient from `rows`, which are borrowed and change from step to step. At most n_weights. */
+void fire_updater_add_table(fire_updater *u, int64_t weight, const fire_rows *rows);
 
 /* fire_updater_begin - the next step: counts it and finds the rate. */
 void fire_updater_begin(fire_updater *u);
 /* fire_updater_piece - weights [from, to) with gradient g (flat) times gscale; only where plain. */
 void fire_updater_piece(const fire_updater *u, double gscale, int64_t from, int64_t to, void *g);
+/* fire_updater_rows - rows [from, to) of the gradient of table t times gscale; only where plain. */
+void fire_updater_rows(const fire_updater *u, int64_t t, double gscale, int64_t from, int64_t to);
 /* fire_updater_run - all weights, and what is averaged and accumulated. g is overwritten. */
 void fire_updater_run(fire_updater *u, double gscale, void *g);
 

@@ -488,9 +488,9 @@ class Embedding(Layer):
 
     def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: str | Initializer = "uniform",
                  embeddings_regularizer: str | Named | None = None, embeddings_constraint: str | Named | None = None,
-                 mask_zero: bool = False, name: str | None = None, trainable: bool = True) -> None:
+                 mask_zero: bool = False, sparse: str = "auto", name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name, trainable, input_dim=input_dim, output_dim=output_dim, embeddings_initializer=embeddings_initializer,
-                         embeddings_regularizer=embeddings_regularizer, embeddings_constraint=embeddings_constraint, mask_zero=mask_zero)
+                         embeddings_regularizer=embeddings_regularizer, embeddings_constraint=embeddings_constraint, mask_zero=mask_zero, sparse=sparse)
 
 
 class GaussianDropout(Layer):
