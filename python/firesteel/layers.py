@@ -229,7 +229,10 @@ class Input(Layer, graph.Arithmetic):
 
     def __init__(self, shape: Sequence[int] | int, batch_size: int | None = None, name: str | None = None, *, padding: str | None = None,
                  truncating: str = "pre", padding_value: float = 0.0) -> None:
-        super().__init__(name, shape=(shape,) if isinstance(shape, int) else tuple(shape), batch_size=batch_size, padding=padding,
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(size is None for size in sizes):
+            raise errors.make(1004, f"Input: shape is {sizes}, and rows have one shape; give the number of steps, and padding=\"pre\" or \"post\" for sequences of unlike length")
+        super().__init__(name, shape=sizes, batch_size=batch_size, padding=padding,
                          truncating=truncating, padding_value=padding_value)
         self._tensor: graph.SymbolicTensor | None = None
 

@@ -77,7 +77,7 @@ class Model:
         for node in nodes:
             layer, tensors = node.layer, [place[id(t.node), t.k] for t in node.inputs]
             again = called.get(id(layer))
-            first = self._net.call(again or layer.kind, None if again else layer._attrs_text(), tensors)
+            first = self._net.call(again or layer.kind, None if again else self._text_of(layer), tensors)
             if not again:
                 called[id(layer)] = self._net.layers()[-1][1]
                 handles.append((called[id(layer)], layer))
@@ -98,6 +98,11 @@ class Model:
                 mine.set_weights(layer._values)
             elif values is not None:
                 mine.set_weights(values)
+
+    def _text_of(self, layer: Layer) -> str:
+        """The layer as text; one of another model whose name is taken here gets a name of its own."""
+        taken = layer._net is not None and any(info[1] == layer._name for info in self._net.layers())
+        return attrs_text(layer._attrs) if taken else layer._attrs_text()
 
     def _setup(self, net: _core.Network, name: str) -> None:
         self._net = net
@@ -216,6 +221,16 @@ class Model:
     def layers(self) -> list[Layer]:
         """The layers, without Input."""
         return [layer for layer in self._all if not isinstance(layer, Input)]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether any layer learns; setting it sets that of every layer."""
+        return not self.layers or any(layer.trainable for layer in self.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.layers:
+            layer.trainable = value
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or by place."""
@@ -714,13 +729,49 @@ class Sequential(Model):
     A model gets its shapes from an Input layer or from the first data, and its first weights when they are first needed.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, dtype: Any = "float32") -> None:
+    def __init__(self, layers: Sequence[Layer | Model] | None = None, name: str | None = None, dtype: Any = "float32") -> None:
         self._setup(_new_network(dtype, "Sequential"), name or "sequential")
-        for layer in layers or []:
+        given = list(layers or [])
+        if any(isinstance(one, Model) and not one._net.info()["chain"] for one in given):
+            self._add_called(given)
+            return
+        for layer in given:
             self.add(layer)
 
-    def add(self, layer: Layer) -> None:
-        """Append a layer. One that takes strings comes first, and becomes the model's preprocessing."""
+    def _add_called(self, given: Sequence[Layer | Model]) -> None:
+        """Layers and models one after the other, where a model among them is more than a chain."""
+        first, rest = given[0], given[1:]
+        if isinstance(first, Model) and first.built:
+            first, rest = Input(first.input_shape[1:]) if isinstance(first.input_shape, tuple) else first, given
+        if not isinstance(first, Input):
+            raise errors.make(1006, f"{self.name}: begin it with an Input, since {type(first).__name__} does not tell the shape of a row")
+        out: Any = first
+        for one in rest:
+            out = one(out)
+        wanted = graph.tensors_of(out, "outputs")
+        self._connect([first._symbol()], wanted, graph.ordered([first._symbol()], wanted))
+
+    def _add_chain(self, model: Model) -> None:
+        """Append copies of another chain's layers, with their weights."""
+        for layer in model._all:
+            if isinstance(layer, Input) and self._all:
+                continue
+            self._net.add(layer.kind, self._text_of(layer) or None)
+            self._sync()
+            mine = self._all[-1]
+            if not layer.trainable:
+                mine.trainable = False
+            if model.built and self.built and layer.get_weights():
+                mine.set_weights(layer.get_weights())
+
+    def add(self, layer: Layer | Model) -> None:
+        """Append a layer, or the layers of another model as copies with their weights. One that takes strings comes first, and becomes the model's
+        preprocessing."""
+        if isinstance(layer, Model):
+            if not layer._net.info()["chain"]:
+                raise errors.make(1001, f"add: {layer.name} is more than a chain of layers; give all at once, as in Sequential([{layer.name}, ...])")
+            self._add_chain(layer)
+            return
         if isinstance(layer, TextLayer):
             if self._all or self._net.layers():
                 raise errors.make(1001, f"add: {type(layer).__name__} takes strings, and must be the first layer")

@@ -148,3 +148,40 @@ def test_one_layer_called_on_two_shapes():
     dense = L.Dense(3)
     with pytest.raises(fire.FiresteelError, match=r"shared, but here its weight .*kernel would have shape \[3, 3\], not \[2, 3\]"):
         fire.Model([a := fire.Input((2,)), b := fire.Input((3,))], L.Concatenate()([dense(a), dense(b)]))
+
+
+def test_models_in_a_sequential():
+    """Models stand for their layers, copied with their weights, whether they are chains or more."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(6, 4))
+    chain = fire.Sequential([fire.Input((4,)), L.Dense(3, "tanh"), fire.Sequential([fire.Input((3,)), L.Dense(3, "relu")])], dtype="float64")
+    a, b, c, d = chain.get_weights()
+    expected = np.maximum(np.tanh(x @ a + b) @ c + d, 0)
+    np.testing.assert_allclose(chain.predict(x, verbose=0), expected, rtol=1e-12)
+    given = fire.Input((3,))
+    hidden = L.Dense(3)(given)
+    more = fire.Model(given, L.Add()([given, hidden]), dtype="float64")
+    model = fire.Sequential([chain, more, L.Dense(2)], dtype="float64")
+    model.compile("sgd", "mse")
+    (w, z), (u, v) = more.get_weights(), model.get_weights()[-2:]
+    np.testing.assert_allclose(model.predict(x, verbose=0), (expected + expected @ w + z) @ u + v, rtol=1e-12)
+    assert all((one == other).all() for one, other in zip(model.get_weights(), [a, b, c, d, w, z]))
+    chain.trainable = False  # as when a trained network is the beginning of another
+    head = fire.Sequential([chain, L.Dense(2)], dtype="float64")
+    assert not chain.trainable and head.trainable and [layer.trainable for layer in head.layers] == [False, False, True]
+    head.compile("sgd", "mse")
+    head.fit(x, rng.normal(size=(6, 2)), verbose=0)
+    for one, other in zip(head.get_weights(), (a, b, c, d)):
+        assert (one == other).all()
+    head.pop()
+    head.add(fire.Sequential([fire.Input((3,)), L.Dense(5, "softmax")]))
+    assert head.output_shape == (None, 5)
+    with pytest.raises(fire.errors.UsageError, match="more than a chain of layers"):
+        head.add(more)
+    with pytest.raises(fire.errors.UsageError, match="begin it with an Input"):
+        fire.Sequential([L.Dense(3), more])
+
+
+def test_rows_have_one_shape():
+    with pytest.raises(fire.errors.UsageError, match="shape is .None, 3., and rows have one shape; give the number of steps"):
+        fire.Input((None, 3))
