@@ -199,6 +199,10 @@ FIRE_API int fire_network_layers(const fire_network *net);
 FIRE_API fire_status fire_network_layer(const fire_network *net, int i, fire_layer_info *info, fire_error *err);
 FIRE_API fire_status fire_network_set_trainable(fire_network *net, int layer, bool trainable, fire_error *err);
 
+/* fire_network_reset_states - what stateful layers keep from batch to batch becomes
+** zero: of one layer, or of all (-1). Fails where none is kept. */
+FIRE_API fire_status fire_network_reset_states(fire_network *net, int32_t layer, fire_error *err);
+
 typedef struct fire_weight_info {
     const char *name;      /* "dense/kernel" */
     int32_t layer;         /* index of its layer */

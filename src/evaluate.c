@@ -26,7 +26,11 @@ static fire_status evaluate(fire_network *net, fire_dataset *data, fire_comm *co
     if (!st) st = prepare(net, data, &facts, err);
     if (st) return st;
     fire_step step;
-    fire_step_options o = {.slices = net->ctx->threads, .capacity = fire_block_rows(net)};
+    bool stateful = fire_network_stateful(net);
+    if (stateful && (fire_comm_size(comm) > 1 || data->start[0]))
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "a network with stateful layers goes through rows in order, which rows dealt to workers have not; evaluate it in one process");
+    if ((st = fire_states_check(net, facts.rows, "evaluate", err))) return st;
+    fire_step_options o = {.stateful = stateful, .slices = stateful ? 1 : net->ctx->threads, .capacity = fire_block_rows(net)};
     if ((st = fire_step_new(&step, net, data, &o, err))) return st;
     fire_pool *pool = NULL;
     if (o.slices > 1) st = fire_pool_new(net->ctx, o.slices, &pool, err);

@@ -30,6 +30,8 @@ struct fire_build {
     bool first;           /* weights are registered, not looked up */
     int32_t next_weight;  /* of this layer */
     int32_t next_draw;    /* of this use */
+    struct fire_states *states; /* what stateful layers begin with and leave; NULL: they begin at zero, as others do */
+    bool steps_are_rows;  /* inside a TimeDistributed: rows are no rows of the batch */
     const char *prefix;   /* before the names of weights: that of an inner layer; or NULL */
     fire_value *weight_value; /* [net->n_weights], or NULL */
     fire_value *update;       /* [net->n_weights], or NULL */
@@ -56,6 +58,12 @@ fire_value fire_build_inner(fire_build *b, const char *prefix, const char *text,
 /* fire_inner_check - whether `text` describes a layer with good attributes; for check. */
 fire_status fire_inner_check(const char *text, fire_error *err);
 
+/* fire_state - a state that the layer keeps from batch to batch, [n, units]: *first gets what it begins with, unless the result is -1 (not now: *first
+** stays). fire_state_next - what it becomes after the batch. fire_network_batch - rows of every batch, as an Input says; 0: any. */
+int32_t fire_state(fire_build *b, int64_t units, fire_value *first);
+void fire_state_next(fire_build *b, int32_t state, fire_value last);
+int64_t fire_network_batch(const struct fire_network *net);
+
 /* fire_draw_stream - the number that tells this random layer's draws from those of others: RowDropout's attribute `layer`. Each call gives
 ** another one; the same ones at every build. */
 int64_t fire_draw_stream(fire_build *b);
@@ -75,6 +83,9 @@ struct fire_layer {
     /* And how rows of another length come to it, and how many rows every batch has (0: any). NULL: neither. */
     void (*input_padding)(const void *attrs, struct fire_padding *padding);
     int64_t (*input_batch)(const void *attrs);
+
+    /* Whether a layer with these attributes keeps states from batch to batch (fire_state). NULL: none does. */
+    bool (*keeps_state)(const void *attrs);
 
     /* Add the layer's operators and return its first output; in[i] has the batch as dimension 0, -1. Failures go to the graph. */
     fire_value (*build)(fire_build *b, const void *attrs, int n_in, const fire_value *in);

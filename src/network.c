@@ -87,6 +87,7 @@ void fire_network_free(fire_network *net) {
     fire_free(ctx, net->note);
     fire_free(ctx, net->params);
     fire_free(ctx, net->fixed);
+    fire_states_free(net);
     fire_free(ctx, net);
 }
 
@@ -94,6 +95,7 @@ void fire_network_free(fire_network *net) {
 
 void fire_network_changed(fire_network *net) {
     net->shape_stamp++;
+    fire_states_free(net);
     fire_scorer_free(net->ctx, net->scorer);
     net->scorer = NULL;
     fire_network_forget(net);

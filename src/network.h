@@ -12,6 +12,9 @@
 #include "optim.h"
 
 #define FIRE_MAX_PARTS 32 /* inputs or outputs of a network at most */
+#define FIRE_MAX_STATES 64
+
+struct fire_plan;
 
 typedef struct fire_weight_slot {
     char *name;           /* "dense/kernel" */
@@ -82,17 +85,25 @@ struct fire_network {
     struct fire_graph *onnx; fire_value onnx_in, onnx_out;
 
     struct { char *key, *text; } *note; int64_t n_notes, note_capacity;
+    /* What stateful layers keep (states.c): state i is [batch, units] from state_at[i] on, of `type`. NULL: zeros that nobody has asked for yet. */
+    void *state; int32_t n_state, state_layer[FIRE_MAX_STATES]; int64_t state_at[FIRE_MAX_STATES + 1];
     struct fire_scorer *scorer;  /* cached by fire_predict; freed when shape_stamp moves on */
 };
 
 /* fire_network_forward - build the forward graph over inputs "x", of shape net->input (apart: one input per part, named like its layer), with
 ** weights as params. training adds the inputs row_id and draw where a layer wants them (0 otherwise). */
 typedef struct fire_forward {
-    bool training, apart;
+    bool training, apart, stateful; /* stateful: layers that keep states begin with them */
     fire_value *weight;   /* [n_weights] gets each weight's value; or NULL */
     fire_value *update;   /* [n_weights] gets what training makes of it (fire_update), 0: nothing; or NULL */
 } fire_forward;
+typedef struct fire_states {
+    int32_t n, layer[FIRE_MAX_STATES];
+    int64_t units[FIRE_MAX_STATES];
+    fire_value first[FIRE_MAX_STATES], last[FIRE_MAX_STATES];
+} fire_states;
 typedef struct fire_network_graph {
+    fire_states states;
     fire_value x;         /* 0: apart, see in */
     fire_value y, logits; /* y: of shape net->output; logits 0: none */
     fire_value row_id, draw;
@@ -100,6 +111,16 @@ typedef struct fire_network_graph {
     fire_value mask[FIRE_MAX_PARTS]; /* of each output; 0: none */
 } fire_network_graph;
 fire_status fire_network_forward(const fire_network *net, fire_graph *g, const fire_forward *how, fire_network_graph *out, fire_error *err);
+
+/* fire_network_stateful - whether some layer keeps states; then batches have fire_network_batch rows. fire_states_check - whether `rows` rows to `what` ("train on")
+** are whole batches of such a network. fire_states_ready - make the network's states, zeros, unless they are there; then plans whose outputs hold every
+** last state are bound to them, and after each run of one it says what they have become. */
+bool fire_network_stateful(const fire_network *net);
+fire_status fire_states_check(const fire_network *net, int64_t rows, const char *what, fire_error *err);
+fire_status fire_states_ready(fire_network *net, const fire_states *s, fire_error *err);
+void fire_states_bind(const fire_network *net, const fire_states *s, struct fire_plan *p);
+void fire_states_keep(const fire_network *net, const fire_states *s, const struct fire_plan *p);
+void fire_states_free(fire_network *net);
 
 /* fire_network_prefix - the same as far as the first input of `layer`'s first use (for inference): out->y is what goes into it. */
 fire_status fire_network_prefix(const fire_network *net, fire_graph *g, int32_t layer, fire_network_graph *out, fire_value *weight_value, fire_error *err);

@@ -290,6 +290,7 @@ static fire_status forward(const fire_network *net, fire_graph *g, const fire_fo
     fire_network_graph made = {0};
     if (how->weight) memset(how->weight, 0, (size_t)net->n_weights * sizeof *how->weight);
     if (how->update) memset(how->update, 0, (size_t)net->n_weights * sizeof *how->update);
+    if (how->stateful) b.states = &made.states;
     make_inputs(net, g, how->apart, &made, t.value);
     if (how->training) {
         b.row_id = fire_graph_input(g, "row_id", FIRE_I64, (fire_shape){1, {-1}});

@@ -17,12 +17,12 @@ const fire_rnn_kind *fire_rnn_kind_of(const char *layer) {
 fire_status fire_rnn_check(const void *attrs, fire_error *err) {
     const fire_rnn_attrs *t = attrs;
     if (t->units == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "units is missing; give the width of the state, as in units=10");
-    if (t->stateful)
-        return fire_fail(err, FIRE_E_UNSUPPORTED, "stateful is not supported, since rows are dealt to workers and blocks; use return_state and give the states as further inputs");
     fire_status s = fire_init_check(t->kernel_initializer, err);
     if (!s) s = fire_init_check(t->recurrent_initializer, err);
     return s ? s : fire_init_check(t->bias_initializer, err);
 }
+
+bool fire_rnn_keeps_state(const void *attrs) { return ((const fire_rnn_attrs *)attrs)->stateful; }
 
 fire_value fire_reverse(fire_graph *g, fire_value x) {
     static const char *const op = "Slice";
@@ -108,6 +108,11 @@ fire_value fire_rnn_build(fire_build *b, const fire_rnn_kind *k, const fire_rnn_
         if (!fire_same_shape(&s, &state))
             return fire_graph_fail(g, FIRE_E_SHAPE, "%s '%s': state %d is %s, expected [n, %lld]", k->layer, g->layer, i, fire_shape_text(&s, text), (long long)t->units);
     }
+    bool keeps = t->stateful && n_in == 1; /* Keras keeps the states of a layer that is given others, too, but never reads them */
+    if (t->stateful && !fire_network_batch(b->net))
+        return fire_graph_fail(g, FIRE_E_USAGE, "%s '%s': stateful=true needs to know how many rows a batch has; give Input a batch_size", k->layer, g->layer);
+    if (t->stateful && b->steps_are_rows)
+        return fire_graph_fail(g, FIRE_E_UNSUPPORTED, "%s inside '%s': stateful=true does not go with TimeDistributed, whose steps are rows of the batch", k->layer, g->layer);
     int64_t steps = x.dim[1], width = k->gates * t->units;
     bool lstm = k->states == 2, two_biases = k->gates == 3 && t->reset_after;
     fire_shape bias = two_biases ? (fire_shape){2, {2, width}} : (fire_shape){1, {width}};
@@ -125,18 +130,23 @@ fire_value fire_rnn_build(fire_build *b, const fire_rnn_kind *k, const fire_rnn_
     seq[FIRE_SEQ_MASK] = b->mask[0];
     if (n_in > 1) seq[FIRE_SEQ_H0] = in[1];
     if (n_in > 2) seq[FIRE_SEQ_C0] = in[2];
+    int32_t kept[2] = {-1, -1};
+    if (keeps) kept[0] = fire_state(b, t->units, &seq[FIRE_SEQ_H0]);
+    if (keeps && lstm) kept[1] = fire_state(b, t->units, &seq[FIRE_SEQ_C0]);
     if (b->training && t->recurrent_dropout > 0 && t->recurrent_dropout < 1) seq[FIRE_SEQ_DROP] = factors(b, pick(g, seq[FIRE_SEQ_XW], 0, 0), t->recurrent_dropout);
     int at = snprintf(attrs, sizeof attrs, "activation=%s reverse=%d truncate=%lld", t->activation, t->go_backwards, (long long)t->tbptt_length);
     if (k->gates > 1) at += snprintf(attrs + at, sizeof attrs - (size_t)at, " recurrent_activation=%s", t->recurrent_activation);
     if (k->gates == 3) snprintf(attrs + at, sizeof attrs - (size_t)at, " reset_after=%d", t->reset_after);
     if (fire_apply_all(g, k->op, lstm ? FIRE_SEQ_IN : FIRE_SEQ_DROP + 1, seq, attrs, made)) return 0;
     fire_value y = made[k->gates == 1 ? 0 : 1], h = made[k->gates == 1 ? 1 : 3];
+    fire_state_next(b, kept[0], h);
+    fire_state_next(b, kept[1], made[4]);
 
     /* Outputs of masked steps: 0, or the output of the last step that counted; before the first of them that is 0, whatever the first state. */
     fire_value mask = b->mask[0], shown = 0;
     int64_t last = t->go_backwards ? 0 : steps - 1;
     if (mask && t->zero_output_for_mask) shown = t->return_sequences ? mask : pick(g, mask, 1, last);
-    else if (mask && n_in > 1) {
+    else if (mask && (n_in > 1 || keeps)) {
         shown = begun(g, mask, fire_type_of(g, in[0]), steps, t->go_backwards);
         if (!t->return_sequences) shown = pick(g, shown, 1, last);
         shown = fire_two(g, "Greater", shown, fire_number(g, shown, 0));

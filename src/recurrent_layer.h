@@ -33,7 +33,7 @@ typedef struct fire_rnn_attrs {
     FIRE_RNN_FLAG(return_sequences, 0, "give the output of every step, not of the last one"),                                                \
     FIRE_RNN_FLAG(return_state, 0, "give the last state as further outputs"),                                                                \
     FIRE_RNN_FLAG(go_backwards, 0, "take the steps last to first, and give outputs in that order"),                                          \
-    FIRE_RNN_FLAG(stateful, 0, "not supported: states as further inputs and outputs say the same"),                                          \
+    FIRE_RNN_FLAG(stateful, 0, "begin each batch with the states that the same rows of the batch before ended with"),                                          \
     FIRE_RNN_FLAG(unroll, 0, "without effect: the numbers are the same")
 #define FIRE_RNN_END                                                                                                                         \
     FIRE_RNN_FLAG(zero_output_for_mask, 0, "outputs of masked steps are 0, not those of the step before"),                                   \
@@ -46,6 +46,7 @@ extern const fire_rnn_kind fire_rnn_simple, fire_rnn_lstm, fire_rnn_gru;
 const fire_rnn_kind *fire_rnn_kind_of(const char *layer);
 
 fire_status fire_rnn_check(const void *attrs, fire_error *err);
+bool fire_rnn_keeps_state(const void *attrs);
 /* fire_rnn_build - inputs: [n, t, features], then first states [n, units] (h; LSTM: h, c). */
 fire_value fire_rnn_build(fire_build *b, const fire_rnn_kind *kind, const fire_rnn_attrs *t, int n_in, const fire_value *in);
 /* fire_reverse - x with dimension 1 the other way round; reversed twice it is x itself. */

@@ -37,6 +37,7 @@ int64_t fire_block_rows(const fire_network *net) {
     /* About half a GFLOP a block: long enough that packing weights and starting kernels do not count, short enough for large images. */
     const int64_t block_flops = (int64_t)1 << 29;
     int64_t flops = 0, rows = 256;
+    if (fire_network_stateful(net)) return fire_network_batch(net);
     for (int64_t i = 0; i < net->n_layers; i++)
         if (!fire_add(flops, net->layer[i].flops, &flops)) return 1;
     if (net->onnx) flops = fire_graph_flops(net->onnx, NULL);
@@ -58,7 +59,8 @@ static fire_status scorer_make(fire_network *net, fire_error *err) {
         status = fire_graph_copy(net->onnx, &s->graph, err);
         s->made = (fire_network_graph){.x = net->onnx_in, .y = net->onnx_out};
         if (!status) s->made.logits = fire_logits(&s->graph, net->onnx_out, NULL);
-    } else if (!status) status = fire_network_forward(net, &s->graph, &(fire_forward){.weight = s->weight}, &s->made, err);
+    } else if (!status) status = fire_network_forward(net, &s->graph, &(fire_forward){.weight = s->weight, .stateful = true}, &s->made, err);
+    if (!status) status = fire_states_ready(net, &s->made.states, err);
     if (status) fire_scorer_free(net->ctx, s);
     else net->scorer = s;
     return status;
@@ -67,12 +69,15 @@ static fire_status scorer_make(fire_network *net, fire_error *err) {
 /* A plan over the scorer's graph, its weights bound. */
 static fire_status plan_make(fire_network *net, int64_t batch, bool logits, fire_plan **out, fire_error *err) {
     struct fire_scorer *s = net->scorer;
-    fire_value outputs[2] = {s->made.y, s->made.logits};
-    return fire_plan_new(&s->graph, batch, logits && s->made.logits ? 2 : 1, outputs, out, err);
+    fire_value outputs[2 + FIRE_MAX_STATES] = {s->made.y, s->made.logits};
+    int n = logits && s->made.logits ? 2 : 1;
+    for (int32_t i = 0; i < s->made.states.n; i++) outputs[n++] = s->made.states.last[i];
+    return fire_plan_new(&s->graph, batch, n, outputs, out, err);
 }
 
 /* Weights may have got new values, or a kernel may have packed the old ones: bind again. */
 static void bind_weights(fire_network *net, fire_plan *plan) {
+    fire_states_bind(net, &net->scorer->made.states, plan);
     for (int64_t i = 0; i < net->n_weights; i++)
         if (net->scorer->weight[i]) fire_plan_bind(plan, net->scorer->weight[i], fire_weight_data(net, i));
 }
@@ -133,6 +138,7 @@ static void score_blocks(void *user, int32_t i) {
         fire_dataset_gather(j->data, FIRE_ROLE_X, false, NULL, first, n, j->net->type, l->x);
         memset((char *)l->x + n * j->in_bytes, 0, (size_t)((j->block - n) * j->in_bytes));
         fire_plan_run(l->plan);
+        fire_states_keep(j->net, &s->made.states, l->plan);
         memcpy(j->y + first * j->out_bytes, fire_plan_data(l->plan, s->made.y), (size_t)(n * j->out_bytes));
         if (j->logits)
             memcpy(j->logits + first * j->out_bytes, fire_plan_data(l->plan, s->made.logits ? s->made.logits : s->made.y), (size_t)(n * j->out_bytes));
@@ -151,9 +157,10 @@ fire_status fire_predict(fire_network *net, fire_dataset *data, void *y, void *l
         char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
         return fire_fail(err, FIRE_E_SHAPE, "a row of the data has shape %s, the network takes %s", fire_shape_text(&info.x, a), fire_shape_text(&net->input, b));
     }
-    if ((status = scorer_make(net, err))) return status;
+    bool stateful = fire_network_stateful(net);
+    if ((status = fire_states_check(net, info.rows, "predict", err)) || (status = scorer_make(net, err))) return status;
     job j = {.net = net, .data = data, .y = y, .logits = logits, .rows = info.rows, .block = fire_block_rows(net),
-             .in_bytes = width * size, .out_bytes = row_width(&net->output) * size, .lanes = net->ctx->threads};
+             .in_bytes = width * size, .out_bytes = row_width(&net->output) * size, .lanes = stateful ? 1 : net->ctx->threads};
     int64_t blocks = (j.rows - 1) / j.block + 1;
     if (j.lanes > blocks) j.lanes = (int32_t)blocks;
     if ((status = lanes_make(net, j.lanes, j.block, width, err))) return status;
@@ -166,6 +173,7 @@ fire_status fire_predict(fire_network *net, fire_dataset *data, void *y, void *l
 
 fire_status fire_predict_row(fire_network *net, const void *x, void *y, fire_error *err) {
     fire_status status = ready(net, err);
+    if (!status) status = fire_states_check(net, 1, "predict", err);
     if (!status) status = scorer_make(net, err);
     if (!status && !net->scorer->row) status = plan_make(net, 1, false, &net->scorer->row, err);
     if (status) return status;
@@ -173,6 +181,7 @@ fire_status fire_predict_row(fire_network *net, const void *x, void *y, fire_err
     bind_weights(net, s->row);
     fire_plan_bind(s->row, s->made.x, (void *)x); /* inputs are only read */
     fire_plan_run(s->row);
+    fire_states_keep(net, &s->made.states, s->row);
     memcpy(y, fire_plan_data(s->row, s->made.y), (size_t)row_width(&net->output) * fire_type_size(net->type));
     return FIRE_OK;
 }

@@ -174,7 +174,7 @@ static fire_status place_updates(fire_step *s, fire_error *err) {
 static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_error *err) {
     fire_network *net = s->net;
     fire_graph *g = &s->g;
-    fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .weight = s->weight, .update = o->update ? s->update : NULL}, &s->made, err);
+    fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .stateful = o->stateful, .weight = s->weight, .update = o->update ? s->update : NULL}, &s->made, err);
     if (st) return st;
     s->y = fire_graph_input(g, "y_true", s->target_type, with_batch(&s->target));
     for (int32_t k = 0; k < s->n_outputs; k++) {
@@ -184,6 +184,7 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
     if ((st = fire_graph_check(g, err))) return st;
     fire_shape loss = fire_shape_of(g, s->loss), each = without_batch(&loss);
     s->values = fire_count(&each);
+    if ((st = fire_states_ready(net, &s->made.states, err))) return st;
     if (!o->gradient && !o->input_gradient) return FIRE_OK;
 
     /* Row weights come in where the gradient begins: d(sum of w * loss). */
@@ -343,7 +344,7 @@ fire_status fire_step_new(fire_step *s, fire_network *net, const fire_dataset *d
 
 /* ---- running ---- */
 
-size_t fire_step_wants_most(const fire_step *s) { return 2 * (size_t)s->net->n_weights + 2 * (size_t)s->n_table_uses + 5 * FIRE_MAX_PARTS + 3; }
+size_t fire_step_wants_most(const fire_step *s) { return 2 * (size_t)s->net->n_weights + 2 * (size_t)s->n_table_uses + 5 * FIRE_MAX_PARTS + FIRE_MAX_STATES + 3; }
 
 /* v, unless it is there already: two layers may look up the same numbers. */
 static int add_want(fire_value *outputs, int n, fire_value v) {
@@ -377,6 +378,7 @@ int fire_step_wants(const fire_step *s, fire_value *outputs) {
         n = add_want(outputs, n, s->table_use[k].index);
     }
     if (s->dx) outputs[n++] = s->dx;
+    for (int32_t i = 0; i < s->made.states.n; i++) outputs[n++] = s->made.states.last[i];
     return n;
 }
 
@@ -407,6 +409,7 @@ static fire_ready *ready_for(fire_step *s, fire_slice *c, int64_t n) {
         if (s->grad[i]) fire_plan_bind(p, s->grad[i], (char *)c->grad + (size_t)net->weight[i].offset * number);
         if (s->update[i]) fire_plan_bind(p, s->update[i], (char *)c->grad + (size_t)s->update_at[i] * number);
     }
+    fire_states_bind(net, &s->made.states, p);
     fire_plan_bind(p, s->y, c->y);
     if (s->w) fire_plan_bind(p, s->w, c->w);
     if (s->made.row_id) fire_plan_bind(p, s->made.row_id, c->id);
@@ -552,6 +555,7 @@ void fire_step_finish(fire_step *s, int32_t slice) {
     fire_tensor none;
     if (c->at == 0) fire_plan_run(c->last->plan);
     else while (fire_plan_go(c->last->plan, &c->at, &none)) {}
+    fire_states_keep(s->net, &s->made.states, c->last->plan);
     share_updates(s, c);
     fire_tables_take(s, c);
     take_sums(s, c, c->rows);

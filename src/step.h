@@ -79,6 +79,7 @@ typedef struct fire_step_options {
     bool training;              /* dropout active */
     bool gradient, input_gradient;
     bool sparse;                /* gradients of tables are rows (sparse.h); otherwise they lie in grad like the others */
+    bool stateful;              /* stateful layers go on from batch to batch: all of fire_network_batch rows, one slice */
     bool update;                /* find what becomes of fixed weights (fire_update) */
     const double *class_weight;
     int32_t n_class_weight;

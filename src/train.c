@@ -674,6 +674,20 @@ static int64_t slice_capacity(const fit *f) {
     return each < share ? each : share;
 }
 
+/* Whether states can be kept from batch to batch. */
+static fire_status stateful_fits(const fit *f, fire_error *err) {
+    int64_t batch = fire_network_batch(f->net);
+    if (f->ranks > 1 || f->data->start[0])
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "a network with stateful layers goes through rows in order, which rows dealt to workers have not; train it in one process, or give states as "
+                         "further inputs and outputs (return_state)");
+    if (f->net->optim->full_batch) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s takes all rows at once, stateful layers batch after batch; choose another optimizer", f->net->optim->name);
+    if (f->o.batch_size != batch)
+        return fire_fail(err, FIRE_E_USAGE, "batch_size is %lld, the states of the network's stateful layers are for batches of %lld rows, as Input says; fit with batch_size=%lld",
+                         (long long)f->o.batch_size, (long long)batch, (long long)batch);
+    fire_status st = fire_states_check(f->net, f->facts.rows, "train on", err);
+    return st ? st : fire_states_check(f->net, f->facts.validation_rows, "validate on", err);
+}
+
 static fire_status set_up(fit *f, fire_error *err) {
     fire_network *net = f->net;
     fire_status st;
@@ -693,13 +707,19 @@ static fire_status set_up(fit *f, fire_error *err) {
     if ((st = same_start(f, err))) return st;
     if ((st = fire_adapt_layers(net, f->data, f->comm, false, err))) return st;
 
+    if (fire_network_stateful(net)) f->o.reproducible = false; /* one thread is */
     if ((st = fire_shards_new(f->ctx, &f->shards, f->data, f->comm, f->o.reproducible ? REPRODUCIBLE : 0, err))) return st;
     bool full = net->optim->full_batch;
     if (full) f->o.batch_size = f->shards.total;
     f->steps = (f->shards.total - 1) / f->o.batch_size + 1;
     f->threads = f->ctx->threads;
+    bool stateful = fire_network_stateful(net);
+    if (stateful) { /* batches one after the other, whole, in order: shards and slices have nothing to share */
+        if ((st = stateful_fits(f, err))) return st;
+        f->threads = 1;
+    }
     int32_t slices = f->o.reproducible ? (f->shards.own ? f->shards.own : 1) : f->threads; /* a rank beyond the eighth owns no shard */
-    fire_step_options train = {.training = true, .gradient = true, .sparse = true, .update = true, .class_weight = f->o.class_weight, .n_class_weight = f->o.n_class_weight,
+    fire_step_options train = {.training = true, .gradient = true, .sparse = true, .update = true, .stateful = stateful, .class_weight = f->o.class_weight, .n_class_weight = f->o.n_class_weight,
                                .slices = slices, .capacity = slice_capacity(f)};
     bool blocks = full && !f->o.reproducible && train.capacity > BLOCK;
     if (blocks) train.capacity = BLOCK;
@@ -712,7 +732,7 @@ static fire_status set_up(fit *f, fire_error *err) {
     }
     f->step.row_id = f->shards.id;
     if (f->facts.validation_rows) {
-        fire_step_options check = {.slices = f->threads, .capacity = fire_block_rows(net)};
+        fire_step_options check = {.stateful = stateful, .slices = f->threads, .capacity = fire_block_rows(net)};
         if ((st = fire_step_new(&f->check, net, f->data, &check, err))) return st;
     }
     int64_t own_rows = f->shards.start[f->shards.own];

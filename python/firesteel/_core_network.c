@@ -246,6 +246,14 @@ static PyObject *network_set_trainable(PyObject *object, PyObject *args) {
     return finish(self, fire_network_set_trainable(self->net, layer, trainable, &err), &err);
 }
 
+static PyObject *network_reset_states(PyObject *object, PyObject *args) {
+    int layer;
+    Network *self;
+    fire_error err;
+    if (!PyArg_ParseTuple(args, "i:reset_states", &layer) || !(self = enter(object, 1))) return NULL;
+    return finish(self, fire_network_reset_states(self->net, layer, &err), &err);
+}
+
 /* network_weights - [(name, layer, trainable, ready, shape)]. */
 static PyObject *network_weights(PyObject *object, PyObject *unused) {
     (void)unused;
@@ -712,6 +720,7 @@ static PyMethodDef network_methods[] = {
     {"build", network_build, METH_O, NULL},
     {"init", network_init, METH_VARARGS, NULL},
     {"layers", network_layers, METH_NOARGS, NULL},
+    {"reset_states", network_reset_states, METH_VARARGS, NULL},
     {"set_trainable", network_set_trainable, METH_VARARGS, NULL},
     {"weights", network_weights, METH_NOARGS, NULL},
     {"read_weight", network_read_weight, METH_VARARGS, NULL},

@@ -617,7 +617,16 @@ class Subtract(Layer):
         super().__init__(name)
 
 
-class SimpleRNN(Layer):
+class Recurrent(Layer):
+    """What SimpleRNN, LSTM, GRU and Bidirectional share."""
+
+    def reset_states(self) -> None:
+        """Make the states zero that a layer with stateful=True keeps from batch to batch."""
+        net, i = self._place()
+        net.reset_states(i)
+
+
+class SimpleRNN(Recurrent):
     """Fully connected recurrent layer over sequences [n, steps, features]."""
 
     def __init__(self, units: int, activation: str = "tanh", use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform",
@@ -637,7 +646,7 @@ class SimpleRNN(Layer):
                          tbptt_length=tbptt_length)
 
 
-class LSTM(Layer):
+class LSTM(Recurrent):
     """Long short-term memory over sequences [n, steps, features]."""
 
     def __init__(self, units: int, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
@@ -657,7 +666,7 @@ class LSTM(Layer):
                          zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
 
 
-class GRU(Layer):
+class GRU(Recurrent):
     """Gated recurrent unit over sequences [n, steps, features]."""
 
     def __init__(self, units: int, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
@@ -677,7 +686,7 @@ class GRU(Layer):
                          zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
 
 
-class Bidirectional(Layer):
+class Bidirectional(Recurrent):
     """A recurrent layer over the steps in both directions; `merge_mode` None keeps the two outputs apart."""
 
     def __init__(self, layer: str | Layer, merge_mode: str | None = "concat", backward_layer: str | Layer | None = None, name: str | None = None,

@@ -294,6 +294,15 @@ class Model:
         """Copy values into all weights, in the order of get_weights."""
         weights.put(self._net, values)
 
+    def reset_states(self) -> None:
+        """Make the states zero that layers with stateful=True keep from batch to batch."""
+        self._net.reset_states(-1)
+
+    def _batch_size(self, given: int | None) -> int:
+        """Rows of a batch: as given, as the Input says, or 32."""
+        own = [layer._attrs.get("batch_size") for layer in self._all if isinstance(layer, Input)]
+        return given if given is not None else next((int(n) for n in own if n), 32)
+
     def count_params(self) -> int:
         """Numbers in all weights."""
         return int(self._net.info()["params"])
@@ -421,7 +430,8 @@ class Model:
         nulls, NaN or infinities in a table: "error", "skip" or "keep". The same seed, rows and threads give the same bits;
         reproducible=True makes them independent of the threads too. checkpoint_dir gets a checkpoint after each epoch.
         """
-        for what, value in (("epochs", epochs), ("batch_size", 32 if batch_size is None else batch_size)):
+        batch_size = self._batch_size(batch_size)
+        for what, value in (("epochs", epochs), ("batch_size", batch_size)):
             if value < 1:
                 raise errors.make(1001, f"fit: {what}={value}; expected at least 1")
         listed = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
@@ -445,7 +455,7 @@ class Model:
             options["checkpoint_dir"] = checkpoint_dir
         if not self.built:
             self._net.build(x_shape)
-        return self._run_fit(made, listed, stop, verbose, epochs=epochs, initial_epoch=initial_epoch, batch_size=32 if batch_size is None else batch_size,
+        return self._run_fit(made, listed, stop, verbose, epochs=epochs, initial_epoch=initial_epoch, batch_size=batch_size,
                              seed=next_seed() if seed is None else seed, shuffle=bool(shuffle), reproducible=reproducible, **options)
 
     def _add_validation(self, made: _core.Dataset, given: Any, columns: rows.Columns, n: int) -> None:

@@ -46,6 +46,11 @@ static fire_status bidirectional_check(const void *attrs_, fire_error *err) {
     return read_pair(attrs_, &p, err);
 }
 
+static bool bidirectional_keeps_state(const void *attrs_) {
+    pair p;
+    return !read_pair(attrs_, &p, NULL) && (p.t[0].stateful || p.t[1].stateful);
+}
+
 static fire_value bidirectional_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
     const bidirectional_attrs *a = attrs_;
     fire_graph *g = b->g;
@@ -85,7 +90,7 @@ static fire_value bidirectional_build(fire_build *b, const void *attrs_, int n_i
 
 const fire_layer fire_layer_bidirectional = {
     .name = "Bidirectional", .help = "a recurrent layer over the steps in both directions",
-    .attrs = attrs, .attr_size = sizeof(bidirectional_attrs), .min_in = 1, .max_in = 5, .check = bidirectional_check, .build = bidirectional_build,
+    .attrs = attrs, .attr_size = sizeof(bidirectional_attrs), .min_in = 1, .max_in = 5, .check = bidirectional_check, .keeps_state = bidirectional_keeps_state, .build = bidirectional_build,
     .examples = {"[3,2] layer=\"LSTM units=2\"", "[3,2] layer=\"GRU units=2 return_sequences=1\"", "[3,2] layer=\"SimpleRNN units=2\" merge_mode=sum", "[3,2] layer=\"LSTM units=2\" merge_mode=ave",
                  "[3,2] layer=\"GRU units=2 return_sequences=1\" merge_mode=mul backward_layer=\"LSTM units=2 return_sequences=1 go_backwards=1\"",
                  "[3,2] [2] [2] layer=\"SimpleRNN units=2 return_state=1\" merge_mode=none"},

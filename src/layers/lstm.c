@@ -7,7 +7,7 @@ static fire_value build(fire_build *b, const void *attrs_, int n_in, const fire_
 
 const fire_layer fire_layer_lstm = {
     .name = "LSTM", .help = "long short-term memory",
-    .attrs = attrs, .attr_size = sizeof(fire_rnn_attrs), .min_in = 1, .max_in = 3, .check = fire_rnn_check, .build = build,
+    .attrs = attrs, .attr_size = sizeof(fire_rnn_attrs), .min_in = 1, .max_in = 3, .check = fire_rnn_check, .keeps_state = fire_rnn_keeps_state, .build = build,
     .examples = {"[4,3] units=2",
                  "[4,3] units=3 return_sequences=1",
                  "[3,2] units=2 return_sequences=1 go_backwards=1 use_bias=0",

@@ -38,9 +38,12 @@ static fire_value time_build(fire_build *b, const void *attrs_, int n_in, const 
         b->row_id = fire_reshape(g, fire_apply(g, "StepIds", 1, &ids, text), (fire_shape){1, {-1}});
     }
     b->mask[0] = 0;
+    bool outer = b->steps_are_rows;
+    b->steps_are_rows = true;
     snake(t->layer, prefix, sizeof prefix);
     fire_value y = fire_build_inner(b, prefix, t->layer, 1, FIRE_IN(fire_reshape(g, in[0], row)));
     b->row_id = ids;
+    b->steps_are_rows = outer;
     b->mask[0] = b->mask_out[0] = mask;
     if (g->first.status) return 0;
     if (b->n_out != 1) return fire_graph_fail(g, FIRE_E_UNSUPPORTED, "TimeDistributed '%s': the layer has %d outputs, expected 1", g->layer, (int)b->n_out);

@@ -10,7 +10,7 @@ from firesteel._text import Named
 MODULES = {"layer": fire.layers, "loss": fire.losses, "metric": fire.metrics, "optimizer": fire.optimizers, "initializer": fire.initializers,
            "schedule": fire.optimizers.schedules, "regularizer": fire.regularizers, "constraint": fire.constraints}
 CATALOG = [entry for entry in map(json.loads, _core.catalog().splitlines()) if entry["kind"] in MODULES]
-BASES = {"Layer", "Loss", "Metric", "Optimizer", "Initializer", "LearningRateSchedule", "Regularizer", "Constraint", "Named"}
+BASES = {"Layer", "Recurrent", "Loss", "Metric", "Optimizer", "Initializer", "LearningRateSchedule", "Regularizer", "Constraint", "Named"}
 
 
 def test_all_are_there():

@@ -413,3 +413,11 @@ def test_lists_are_padded_as_the_network_says():
     model = run_ranks(parts(rows, 2), job(2, net, batch_size=8, classes=2))[1]
     there = [score.score_arrays(score.network("k4", lambda: model), ["f"], [pa.array(given, pa.list_(pa.int32()))], Outputs("softmax", 2, raw=True), ("raw", "prediction")) for given in (rows, dense)]
     assert there[0].equals(there[1])
+
+
+def test_stateful_layers_are_refused():
+    net = Recipe((("Input", "shape=[2,2] batch_size=5"), ("LSTM", "units=3 stateful=true"), ("Dense", "units=3 activation=softmax")))
+    x, y = table(50)
+    for n in (1, 2):
+        with pytest.raises(Exception, match="stateful layers goes through rows in order, which rows dealt to workers have not"):
+            run_ranks(parts_of(x, y, n, "even"), job(n, net, batch_size=5))

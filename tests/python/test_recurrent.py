@@ -141,8 +141,6 @@ def test_saved_models_are_standard(layer, masked, tmp_path):
 
 
 def test_what_cannot_be():
-    with pytest.raises(fire.FiresteelError, match="stateful is not supported"):
-        fire.Sequential([fire.Input((5, 3)), layers.LSTM(2, stateful=True)])
     with pytest.raises(fire.FiresteelError, match="expected sequences"):
         fire.Sequential([fire.Input((5,)), layers.GRU(2)])
     with pytest.raises(fire.FiresteelError, match="expected SimpleRNN, LSTM or GRU"):
