@@ -144,9 +144,10 @@ SUMS(double)
 /* The entries' sums by row, into `to`, which has room and is not where they lie. */
 static void add_rows(const fire_step *s, int32_t t, fire_row_adder *a, fire_rows *to) {
     const fire_table *table = &s->table[t];
-    const fire_row_entry *e = sort(a, table->rows);
     size_t bytes = row_bytes(s, t);
     to->n = 0;
+    if (!a->n) return;
+    const fire_row_entry *e = sort(a, table->rows);
     for (int64_t i = 0, end; i < a->n; i = end) {
         void *v = (char *)to->value + (size_t)to->n * bytes;
         for (end = i + 1; end < a->n && e[end].row == e[i].row; end++) {}
