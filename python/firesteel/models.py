@@ -320,7 +320,8 @@ class Model:
         if loss_weights is not None:
             factors = _per_output(loss_weights, names, "loss_weights")
             texts = [text if factor is None else f"{text} loss_weight={float(factor)!r}" for text, factor in zip(texts, factors)]
-        lines = [*_metric_texts(metrics, names), *(f"{line} weighted=true" for line in _metric_texts(weighted_metrics, names))]
+        lines = _metric_texts(metrics, names)
+        lines += [f"{line}{f' name=weighted_{line}' if line in lines and line.isidentifier() else ''} weighted=true" for line in _metric_texts(weighted_metrics, names)]
         self._net.compile(text_of(optimizer, "optimizer"), "\n".join(texts), "\n".join(lines) or None)
         self._after_compile(optimizer, loss)
 
@@ -434,7 +435,7 @@ class Model:
         for what, value in (("epochs", epochs), ("batch_size", batch_size)):
             if value < 1:
                 raise errors.make(1001, f"fit: {what}={value}; expected at least 1")
-        listed = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or [])
+        listed = [callbacks] if isinstance(callbacks, Callback) else [callback for callback in callbacks or [] if not isinstance(callback, History)]  # fit gives one anyway
         columns = rows.Columns.of(features, label, weight, validation, handle_invalid)
         made = self._dataset(x, y, sample_weight, columns)
         n, marked, _, x_shape, _, _ = made.info()
@@ -850,15 +851,20 @@ def _per_output(given: Any, names: Sequence[str], what: str) -> list[Any]:
 
 
 def _metric_texts(metrics: Any, names: Sequence[str]) -> list[str]:
-    """One line per metric; a list or dict gives each output its own where there are several."""
+    """One line per metric; a list or dict gives each output its own where there are several. One given by the name of its class has it in the history
+    as well, as for Keras: "AUC" is AUC there, and AUC() is auc."""
+    def line(metric: Any) -> str:
+        text = text_of(metric, "metrics")
+        return f"{text} name={text}" if isinstance(metric, str) and text.isidentifier() and not text.islower() else text
+
     if metrics is None:
         return []
     if len(names) == 1 and not isinstance(metrics, dict):
-        return [text_of(m, "metrics") for m in ([metrics] if isinstance(metrics, (str, Named)) else metrics)]
+        return [line(m) for m in ([metrics] if isinstance(metrics, (str, Named)) else metrics)]
     lines = []
     for k, own in enumerate(_per_output(metrics, names, "metrics")):
         for m in [own] if isinstance(own, (str, Named)) else own or []:
-            lines.append(text_of(m, "metrics") + (f" output={k}" if k else ""))
+            lines.append(line(m) + (f" output={k}" if k else ""))
     return lines
 
 
