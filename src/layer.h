@@ -100,6 +100,9 @@ struct fire_layer {
     /* Shapes of the inputs (without batch) and attributes that it must work on: "[784] units=10 activation=relu", "[4] [4]". */
     const char *examples[12];
 };
+/* fire_layer_check - whether attributes that the table has accepted are good: texts that name initializers, regularizers and constraints, then what
+** the layer's own check says. The message begins with the attribute where one is to blame, and names no layer. */
+fire_status fire_layer_check(const fire_layer *kind, const void *attrs, fire_error *err);
 extern const fire_layer *const fire_layers[]; /* sorted by name, ends with NULL */
 const fire_layer *fire_layer_find(const char *name);
 

@@ -229,9 +229,9 @@ fire_status fire_network_append(fire_network *net, const char *layer, const char
     n.attrs = fire_alloc(net->ctx, 1, common_offset(kind) + sizeof(layer_common), err);
     if (!n.attrs) return FIRE_NOMEM;
     s = fire_attrs_read(layer, table, n.attrs, attrs, NULL, 0, err);
-    if (!s && kind->check) {
+    if (!s) {
         fire_error why = {0};
-        if ((s = kind->check(n.attrs, &why))) fire_fail(err, why.code, "%s: %s", layer, why.message);
+        if ((s = fire_layer_check(kind, n.attrs, &why))) fire_fail(err, why.code, "%s: %s", layer, why.message);
     }
     char *name = common(&n)->name;
     if (!s && !*name) default_name(net, kind->name, name);

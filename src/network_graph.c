@@ -47,6 +47,9 @@ fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, fire_h
     fire_network *net = b->net;
     if (g->first.status) return 0;
     fire_layer_node *n = &net->layer[b->layer];
+    char text[FIRE_SHAPE_TEXT];
+    if (fire_count(&shape) < 0 || fire_count(&shape) > INT64_MAX / 16)
+        return fire_graph_fail(g, FIRE_E_SHAPE, "%s '%s': its weight %s would have shape %s, which is too large", n->kind->name, n->name, name, fire_shape_text(&shape, text));
     if (b->first && !n->built && (!check_how(b, name, &how) || add_weight(b, name, &shape, &how, trainable))) return 0;
     assert(b->next_weight < n->n_weights);
     int64_t i = n->first_weight + b->next_weight++;
@@ -82,8 +85,8 @@ static fire_status read_inner(const char *text, const fire_layer **kind, void *m
     memset(mem, 0, (*kind)->attr_size);
     fire_error why = {0};
     fire_status s = fire_attrs_read(name, (*kind)->attrs, mem, attrs, rest, sizeof rest, &why);
-    if (!s && (*kind)->check) s = (*kind)->check(mem, &why);
-    return s ? fire_fail(err, why.code, "%s: %s", name, why.message) : FIRE_OK;
+    if (s) return fire_fail(err, why.code, "inner layer %s", why.message);
+    return fire_layer_check(*kind, mem, &why) ? fire_fail(err, why.code, "inner layer %s: %s", name, why.message) : FIRE_OK;
 }
 
 fire_status fire_inner_check(const char *text, fire_error *err) {

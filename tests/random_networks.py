@@ -149,5 +149,5 @@ def attempt(seed: int) -> str:
 def names_something(text: str, said: str) -> bool:
     """Whether a message names a layer, an attribute, an input or what was called."""
     low = text.lower().replace("_", "")
-    words = {word.lower().replace("_", "") for word in said.split()} | {"input", "masking", "loss", "fit", "setweights", "concatenate", "y", "shape"}
+    words = {word.lower().replace("_", "") for word in said.split()} | {"input", "masking", "loss", "fit", "setweights", "concatenate", "y", "shape", "meansquarederror"}
     return any(word in low for word in words)

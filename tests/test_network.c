@@ -261,7 +261,7 @@ static void says_what_is_wrong(void **state) {
     FAILS(fire_network_add(net, "Dense", "units=0", &err), FIRE_E_ATTRIBUTE, "Dense: units is 0, expected 1 to 16777216");
     FAILS(fire_network_add(net, "Dense", "units=3 name=out", &err), FIRE_E_ATTRIBUTE, "Dense: the name 'out' is taken; names of layers are unique");
     FAILS(fire_network_add(net, "Dense", "units=3 name=a/b", &err), FIRE_E_ATTRIBUTE, "Dense: the name 'a/b' holds '/' or a control character");
-    FAILS(fire_network_add(net, "Dense", "units=3 kernel_initializer=glorot", &err), FIRE_E_UNKNOWN_NAME, "Dense: no initializer named 'glorot'; `firesteel ops` lists all");
+    FAILS(fire_network_add(net, "Dense", "units=3 kernel_initializer=glorot", &err), FIRE_E_UNKNOWN_NAME, "Dense: kernel_initializer: no initializer named 'glorot'; `firesteel ops` lists all");
     FAILS(fire_network_add(net, "Input", "shape=[4]", &err), FIRE_E_USAGE, "Input: must be the first layer, but there are 4 before it");
     FAILS(fire_network_add(net, "Normalization", "axis=[3]", &err), FIRE_E_ATTRIBUTE,
           "Normalization 'normalization': an axis is not one of the input [n, 2]; the batch (0) is never kept");

@@ -42,7 +42,7 @@ static fire_value embedding_build(fire_build *b, const void *attrs_, int n_in, c
     const embedding_attrs *t = attrs_;
     fire_graph *g = b->g;
     if (!g->first.status && fire_type_of(g, in[0]) == FIRE_F32 && t->input_dim > EXACT_F32)
-        return fire_graph_fail(g, FIRE_E_ATTRIBUTE, "input_dim is %lld, but float32 holds whole numbers to %d only; make the network float64 or hash the numbers to fewer", (long long)t->input_dim, EXACT_F32);
+        return fire_graph_fail(g, FIRE_E_ATTRIBUTE, "Embedding '%s': input_dim is %lld, but float32 holds whole numbers to %d only; make the network float64 or hash the numbers to fewer", g->layer, (long long)t->input_dim, EXACT_F32);
     bool large = t->input_dim >= (LARGE + t->output_dim - 1) / t->output_dim;
     fire_sparse sparse = !strcmp(t->sparse, "always") ? FIRE_SPARSE_ALWAYS : !strcmp(t->sparse, "auto") && large && !*t->regularizer && !*t->constraint ? FIRE_SPARSE_MAY : FIRE_SPARSE_NEVER;
     fire_value table = fire_weight(b, "embeddings", (fire_shape){2, {t->input_dim, t->output_dim}}, (fire_how){t->initializer, t->regularizer, t->constraint, sparse}, true);
