@@ -301,8 +301,8 @@ enum { LIES = 10 };
 static void listener(fire_context *ctx, fire_comm *comm, int32_t rank, int32_t size, void *user) {
     lie *l = user;
     if (rank == 1) {
-        static const struct { size_t bytes; int64_t m[9]; } said[LIES] = {
-            {0, {0}}, {4, {1}}, {8, {-1}}, {8, {(int64_t)1 << 40}}, {16, {1, -2}}, {16, {1, 7}}, {48, {1, 1, 40}}, {72, {1, 2, 5, 5}}, {56, {1, 1, 3}}, {80, {1, 2, 3, 5, 0, 0, 0}},
+        static const struct { size_t bytes; int64_t m[10]; } said[LIES] = {
+            {0, {0}}, {4, {1}}, {8, {-1}}, {8, {(int64_t)1 << 40}}, {16, {1, -2}}, {16, {1, 7}}, {48, {1, 1, 40}}, {80, {1, 2, 5, 5}}, {56, {1, 1, 3}}, {80, {1, 2, 3, 5, 0, 0, 0}},
         };
         const void *send[2] = {said[l->kind].m, NULL};
         size_t bytes[2] = {said[l->kind].bytes, 0}, got[2];
