@@ -170,6 +170,7 @@ fire_status fire_adapt_layers(fire_network *net, const fire_dataset *data, fire_
                 weight[i] = (fire_tensor){.type = net->type, .shape = w->shape, .data = fire_weight_data(net, node->first_weight + i)};
             }
             node->kind->adapt_finish(node->attrs, &row, sums, weight);
+            net->value_stamp++;
             for (int32_t i = 0; i < node->n_weights; i++) net->weight[node->first_weight + i].ready = true;
         }
         fire_free(net->ctx, sums);

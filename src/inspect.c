@@ -24,9 +24,9 @@ int64_t fire_graph_flops(const fire_graph *g, fire_error *err) {
 }
 
 /* Plan what is needed for outputs[n] and tell. */
-static fire_status explain(const fire_graph *g, int64_t batch, int n, const fire_value *outputs, fire_write *write, void *user, fire_error *err) {
+static fire_status explain(const fire_graph *g, int64_t batch, bool steady, int n, const fire_value *outputs, fire_write *write, void *user, fire_error *err) {
     fire_plan *plan = NULL;
-    fire_status s = fire_plan_new(g, batch, n, outputs, &plan, err);
+    fire_status s = (steady ? fire_plan_new_steady : fire_plan_new)(g, batch, n, outputs, &plan, err);
     if (!s) fire_plan_explain(plan, write, user);
     fire_plan_free(plan);
     return s;
@@ -39,7 +39,7 @@ static fire_status explain_step(fire_network *net, int64_t batch, fire_write *wr
     fire_status s = fire_dataset_new(net->ctx, &none, err);
     if (!s) s = fire_step_new(&step, net, none, &(fire_step_options){.training = true, .gradient = true, .sparse = true, .update = true, .slices = 1, .capacity = 1}, err);
     fire_value *outputs = s ? NULL : fire_alloc(net->ctx, fire_step_wants_most(&step), sizeof *outputs, err);
-    if (outputs) s = explain(&step.g, batch, fire_step_wants(&step, outputs), outputs, write, user, err); else if (!s) s = FIRE_NOMEM;
+    if (outputs) s = explain(&step.g, batch, false, fire_step_wants(&step, outputs), outputs, write, user, err); else if (!s) s = FIRE_NOMEM;
     fire_free(net->ctx, outputs);
     fire_step_free(&step);
     fire_dataset_free(none);
@@ -50,12 +50,12 @@ fire_status fire_explain_plan(fire_network *net, int64_t batch, bool training, f
     if (batch < 0) return fire_fail(err, FIRE_E_USAGE, "a batch of %lld rows, expected at least 1, or 0 for the usual one", (long long)batch);
     if (batch == 0) batch = training ? 32 : fire_block_rows(net);
     if (training) return explain_step(net, batch, write, user, err);
-    if (net->onnx) return explain(net->onnx, batch, 1, &net->onnx_out, write, user, err);
+    if (net->onnx) return explain(net->onnx, batch, true, 1, &net->onnx_out, write, user, err);
     fire_graph g;
     fire_network_graph made;
     fire_graph_init(&g, net->ctx);
     fire_status s = fire_network_forward(net, &g, &(fire_forward){0}, &made, err);
-    if (!s) s = explain(&g, batch, 1, &made.y, write, user, err);
+    if (!s) s = explain(&g, batch, true, 1, &made.y, write, user, err);
     fire_graph_clear(&g);
     return s;
 }

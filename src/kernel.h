@@ -20,6 +20,12 @@ typedef struct fire_kernel {
     fire_status (*prepare)(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err);
     void (*run)(const fire_call *call);       /* single-threaded, allocates nothing, cannot fail */
     void (*release)(fire_context *ctx, void *state);
+
+    /* Inputs that the kernel would rather have in an order of its own: bit i, input i. Where the plan knows that their numbers stay as they are
+    ** (call->held has the bit when the kernel is prepared), it calls hold once they are there and again when they have changed, and run need not
+    ** read them. NULL: there is nothing to keep. */
+    uint32_t holds;
+    void (*hold)(const fire_call *call);
 } fire_kernel;
 
 extern const fire_kernel *const fire_kernels[]; /* in order of preference, ends with NULL */

@@ -45,7 +45,7 @@ fire_status fire_network_new(fire_context *ctx, fire_type type, fire_network **o
     if (!net) return FIRE_NOMEM;
     net->ctx = ctx;
     net->type = type;
-    net->shape_stamp = 1;
+    net->shape_stamp = net->value_stamp = 1;
     *out = net;
     return FIRE_OK;
 }
@@ -95,6 +95,7 @@ void fire_network_free(fire_network *net) {
 
 void fire_network_changed(fire_network *net) {
     net->shape_stamp++;
+    net->value_stamp++;
     fire_states_free(net);
     fire_scorer_free(net->ctx, net->scorer);
     net->scorer = NULL;
@@ -476,12 +477,14 @@ fire_status fire_network_set_weight(fire_network *net, int i, const fire_tensor 
     if (value->type == net->type) memmove(to.data, value->data, (size_t)n * fire_type_size(net->type));
     else for (int64_t k = 0; k < n; k++) fire_put(&to, k, fire_get(value, k));
     w->ready = true;
+    net->value_stamp++;
     return FIRE_OK;
 }
 
 fire_status fire_network_init(fire_network *net, uint64_t seed, fire_error *err) {
     if (net->onnx) return FIRE_OK;
     if (!net->built) return fire_fail(err, FIRE_E_NOT_BUILT, "the network has no weights before it knows its input; add an Input layer or build it");
+    net->value_stamp++;
     for (int64_t i = 0; i < net->n_weights; i++) {
         fire_weight_slot *w = &net->weight[i];
         if (w->ready) continue;

@@ -68,6 +68,7 @@ struct fire_network {
     int64_t n_params, n_fixed;  /* elements, padding included */
     int64_t n_dense;            /* of params before the first weight that is sparse */
     int64_t weight_limit;       /* while it is read from a file: bytes that its weights may take; 0: any */
+    uint64_t value_stamp;       /* changes whenever weights may have got other numbers: what was made of them is stale */
     uint64_t shape_stamp;       /* changes whenever layers or weights' places change: plans made before are stale */
 
     /* compile */
@@ -155,6 +156,8 @@ void fire_network_forget(fire_network *net);
 /* fire_network_clear_compile - back to not compiled. */
 void fire_network_clear_compile(fire_network *net);
 void fire_scorer_free(fire_context *ctx, struct fire_scorer *s); /* score.c */
+/* fire_scorer_logits - false unless the network's graph for scoring is there and up to date; then, whether it has logits. */
+bool fire_scorer_logits(const fire_network *net, bool *has_logits);
 
 /* fire_graph_flops - floating point operations of all nodes for one row, multiply and add counted apart; 0 without memory (err may be NULL). */
 int64_t fire_graph_flops(const fire_graph *g, fire_error *err);

@@ -24,7 +24,7 @@ void fire_network_info_get(const fire_network *net, fire_network_info *info) {
     if (net->onnx) {
         info->flops = fire_graph_flops(net->onnx, NULL);
         info->has_logits = fire_logits(net->onnx, net->onnx_out, NULL) != 0;
-    } else if (net->built) {
+    } else if (net->built && !fire_scorer_logits(net, &info->has_logits)) {
         /* The graph alone knows; one that cannot be made for want of memory has no logits to give either. */
         fire_graph g;
         fire_graph_init(&g, net->ctx);

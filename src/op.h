@@ -17,6 +17,7 @@ typedef struct fire_call {
     fire_tensor in[FIRE_MAX_IN], out[FIRE_MAX_OUT];
     void *scratch; /* as many bytes as the kernel asked for, 64-byte aligned; contents undefined */
     void *state;   /* what a kernel made when it was prepared; NULL for reference kernels */
+    uint32_t held; /* bit i: input i has the same numbers in every run; known when a kernel is prepared (kernel.h) */
 } fire_call;
 
 #define FIRE_DOMAIN "ai.firesteel"

@@ -20,11 +20,13 @@ typedef struct step {
     void (*run)(const fire_call *call);
     const fire_kernel *kernel; /* NULL: reference */
     const fire_node *node;     /* in the plan's graph */
+    bool steady;               /* follows from params and constants: done by fire_plan_hold */
 } step;
 
 typedef struct store {
     fire_source source;
-    bool output;
+    bool output, steady;   /* steady: written by such a step */
+    bool wanted;           /* read by a step that is not steady */
     int32_t first, last;   /* steps that write and read it first and last */
     int64_t bytes, offset;
     int64_t refs, n_refs;  /* its pointers are ref[refs .. refs + n_refs) */
@@ -32,6 +34,7 @@ typedef struct store {
 
 struct fire_plan {
     fire_context *ctx;
+    bool holds;            /* params keep their numbers: see fire_plan_hold */
     fire_graph g;          /* fused copy */
     fire_tensor *tensor;   /* [g.n_values] concrete; data follows the store */
     int32_t *place;        /* [g.n_values] store of a value, -1: not in the plan */
@@ -98,7 +101,7 @@ static bool can_overwrite(const fire_plan *p, int64_t k, int i) {
     if (!(n->op->in_place >> i & 1) || !fire_reads(n, i) || !n->out[0]) return false;
     const fire_tensor *x = &p->tensor[n->in[i]], *y = &p->tensor[n->out[0]];
     const store *s = &p->store[p->place[n->in[i]]];
-    if (s->source != FIRE_FROM_NODE || s->output || s->last != k || x->type != y->type || !fire_same_shape(&x->shape, &y->shape)) return false;
+    if (s->source != FIRE_FROM_NODE || s->output || s->last != k || (s->steady && s->wanted) || x->type != y->type || !fire_same_shape(&x->shape, &y->shape)) return false;
     for (int j = 0; j < n->n_in; j++)
         if (j != i && fire_reads(n, j) && p->place[n->in[j]] == p->place[n->in[i]] && (n->in[j] != n->in[i] || !(n->op->in_place >> j & 1))) return false;
     return true;
@@ -114,9 +117,47 @@ static void overwrite_inputs(fire_plan *p) {
                 if (p->place[v] == from) p->place[v] = to;
             store *a = &p->store[to], *b = &p->store[from];
             a->last = b->last;
+            a->wanted = b->wanted;
             a->output = b->output;
             *b = (store){.first = -1, .last = -1}; /* nobody's */
             break;
+        }
+    }
+}
+
+/* ---- what follows from params alone ---- */
+
+/* Whether what lies in a store is the same in every run. */
+static bool stays(const fire_plan *p, const store *s) {
+    return s->source == FIRE_FROM_CONST || (p->holds && (s->source == FIRE_FROM_PARAM || (s->source == FIRE_FROM_NODE && s->steady)));
+}
+
+/* Mark steps whose inputs all stay. Outputs of the plan are written by every run: the caller may say where they go. */
+static void find_steady(fire_plan *p) {
+    for (int64_t k = 0; k < p->n_steps && p->holds; k++) {
+        step *t = &p->step[k];
+        bool steady = !t->node->op->joins && t->node->n_in > 0;
+        for (int i = 0; i < t->node->n_in && steady; i++)
+            if (fire_reads(t->node, i)) steady = stays(p, &p->store[p->place[t->node->in[i]]]);
+        for (int i = 0; i < t->node->n_out && steady; i++)
+            if (t->node->out[i]) steady = !p->store[p->place[t->node->out[i]]].output;
+        t->steady = steady;
+        for (int i = 0; i < t->node->n_out && steady; i++)
+            if (t->node->out[i]) p->store[p->place[t->node->out[i]]].steady = true;
+        for (int i = 0; i < t->node->n_in && !steady; i++)
+            if (fire_reads(t->node, i)) p->store[p->place[t->node->in[i]]].wanted = true;
+    }
+}
+
+/* What a steady step makes for another step lives in all runs, unless that step's kernel keeps it in its own way. */
+static void keep_steady(fire_plan *p) {
+    for (int64_t k = 0; k < p->n_steps; k++) {
+        const step *t = &p->step[k];
+        for (int i = 0; i < t->node->n_in && !t->steady; i++) {
+            if (!fire_reads(t->node, i)) continue;
+            store *s = &p->store[p->place[t->node->in[i]]];
+            if (!s->steady) continue;
+            if (!t->kernel || !t->kernel->hold || !(t->kernel->holds >> i & 1)) s->first = 0, s->last = (int32_t)p->n_steps;
         }
     }
 }
@@ -228,6 +269,10 @@ static fire_status choose_kernel(fire_plan *p, step *t, size_t *scratch, fire_er
     return FIRE_OK;
 }
 
+static int64_t step_flops(const step *t) {
+    return t->node->op->flops ? t->node->op->flops(&t->call) : t->node->op->pure_shape || !t->node->out[0] ? 0 : fire_count(&t->call.out[0].shape);
+}
+
 static fire_status make_steps(fire_plan *p, size_t *scratch, fire_error *err) {
     for (int64_t k = 0; k < p->n_steps; k++) {
         step *t = &p->step[k];
@@ -240,17 +285,30 @@ static fire_status make_steps(fire_plan *p, size_t *scratch, fire_error *err) {
             }
         for (int i = 0; i < n->n_out; i++)
             if (n->out[i]) t->call.out[i] = p->tensor[n->out[i]];
+        for (int i = 0; i < n->n_in; i++)
+            if (fire_reads(n, i) && !t->steady && stays(p, &p->store[p->place[n->in[i]]])) t->call.held |= 1u << i;
         size_t need = 0;
         fire_status s = choose_kernel(p, t, &need, err);
         if (s) return s;
         if (need > *scratch) *scratch = need;
-        int64_t flops = n->op->flops ? n->op->flops(&t->call) : n->op->pure_shape || !n->out[0] ? 0 : fire_count(&t->call.out[0].shape);
-        if (!fire_add(p->flops, flops, &p->flops)) p->flops = INT64_MAX;
+        if (!t->steady && !fire_add(p->flops, step_flops(t), &p->flops)) p->flops = INT64_MAX;
     }
     return FIRE_OK;
 }
 
 /* ---- the public part ---- */
+
+/* In the order of the steps, so that what a kernel keeps in its own way need not stay: its memory is free afterwards. */
+static void hold(fire_plan *p) {
+    uint32_t denormals = fire_denormals_off();
+    for (int64_t k = 0; k < p->n_steps; k++) {
+        const step *t = &p->step[k];
+        if (t->steady) t->run(&t->call);
+        else if (t->kernel && t->kernel->hold && t->call.held & t->kernel->holds) t->kernel->hold(&t->call);
+    }
+    fire_denormals_restore(denormals);
+}
+void fire_plan_hold(fire_plan *p) { hold(p); }
 
 static fire_status build(fire_plan *p, const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_error *err) {
     fire_status s = fire_fuse(g, batch, n_outputs, outputs, &p->g, &p->tensor, err);
@@ -267,8 +325,10 @@ static fire_status build(fire_plan *p, const fire_graph *g, int64_t batch, int n
     for (int i = 0; i < n_outputs; i++) is_output[outputs[i]] = true;
     make_stores(p, is_output);
     fire_free(p->ctx, is_output);
+    find_steady(p);
     overwrite_inputs(p);
     s = make_steps(p, &scratch, err);
+    keep_steady(p);
     if (!s) s = lay_out(p, scratch, err);
     if (!s) s = collect_refs(p, err);
     if (s) return s;
@@ -278,13 +338,15 @@ static fire_status build(fire_plan *p, const fire_graph *g, int64_t batch, int n
         if (t->source == FIRE_FROM_NODE) point(p, t, p->block + t->offset);
         else if (t->source == FIRE_FROM_CONST && p->g.value[v].source == FIRE_FROM_CONST) point(p, t, p->g.value[v].tensor.data);
     }
+    if (!p->holds) hold(p);
     return FIRE_OK;
 }
 
-fire_status fire_plan_new(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_plan **out, fire_error *err) {
+static fire_status plan_new(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, bool holds, fire_plan **out, fire_error *err) {
     fire_plan *p = fire_alloc(g->ctx, 1, sizeof *p, err);
     if (!p) return FIRE_NOMEM;
     p->ctx = g->ctx;
+    p->holds = holds;
     fire_status s = build(p, g, batch, n_outputs, outputs, err);
     if (s) {
         fire_plan_free(p);
@@ -292,6 +354,13 @@ fire_status fire_plan_new(const fire_graph *g, int64_t batch, int n_outputs, con
     }
     *out = p;
     return FIRE_OK;
+}
+
+fire_status fire_plan_new(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_plan **out, fire_error *err) {
+    return plan_new(g, batch, n_outputs, outputs, false, out, err);
+}
+fire_status fire_plan_new_steady(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_plan **out, fire_error *err) {
+    return plan_new(g, batch, n_outputs, outputs, true, out, err);
 }
 
 void fire_plan_free(fire_plan *p) {
@@ -330,7 +399,8 @@ bool fire_plan_needs(const fire_plan *p, fire_value v) { return store_of(p, v) !
 
 void fire_plan_run(fire_plan *p) {
     uint32_t denormals = fire_denormals_off();
-    for (int64_t k = 0; k < p->n_steps; k++) p->step[k].run(&p->step[k].call);
+    for (int64_t k = 0; k < p->n_steps; k++)
+        if (!p->step[k].steady) p->step[k].run(&p->step[k].call);
     fire_denormals_restore(denormals);
 }
 
@@ -365,6 +435,18 @@ fire_tensor fire_plan_point(const fire_plan *p, int32_t i, bool *over_workers) {
     return (fire_tensor){0};
 }
 
+void fire_plan_time(fire_plan *p, double (*clock)(void), double *seconds) {
+    uint32_t denormals = fire_denormals_off();
+    for (int64_t k = 0; k < p->n_steps; k++) {
+        if (p->step[k].steady) continue;
+        double began = clock();
+        p->step[k].run(&p->step[k].call);
+        seconds[k] += clock() - began;
+    }
+    fire_denormals_restore(denormals);
+}
+
+int64_t fire_plan_step_flops(const fire_plan *p, int i) { return step_flops(&p->step[i]); }
 int64_t fire_plan_bytes(const fire_plan *p) { return p->bytes; }
 int64_t fire_plan_flops(const fire_plan *p) { return p->flops; }
 int fire_plan_steps(const fire_plan *p) { return (int)p->n_steps; }
@@ -384,15 +466,23 @@ static void say_padded(fire_write *write, void *user, const char *text, int widt
     for (int k = (int)strlen(text); k < width; k++) say(write, user, " ");
 }
 
+const char *fire_plan_step_text(const fire_plan *p, int i, char *buf, size_t size) {
+    const fire_call *c = &p->step[i].call;
+    char one[FIRE_SHAPE_TEXT];
+    size_t at = 0;
+    buf[0] = 0;
+    for (int k = 0; k < c->n_in + c->n_out && at < size; k++) {
+        const fire_tensor *t = k < c->n_in ? &c->in[k] : &c->out[k - c->n_in];
+        at += (size_t)snprintf(buf + at, size - at, "%s%s", k == c->n_in ? " -> " : k ? " " : "", t->type ? fire_shape_text(&t->shape, one) : "-");
+    }
+    return buf;
+}
+
 void fire_plan_explain(const fire_plan *p, fire_write *write, void *user) {
     for (int64_t k = 0; k < p->n_steps; k++) {
         const step *t = &p->step[k];
-        char shapes[(FIRE_MAX_IN + FIRE_MAX_OUT) * (FIRE_SHAPE_TEXT + 4)] = "", one[FIRE_SHAPE_TEXT];
-        size_t at = 0;
-        for (int i = 0; i < t->call.n_in; i++)
-            at += (size_t)snprintf(shapes + at, sizeof shapes - at, "%s%s", i ? " " : "", t->call.in[i].type ? fire_shape_text(&t->call.in[i].shape, one) : "-");
-        for (int i = 0; i < t->call.n_out; i++)
-            at += (size_t)snprintf(shapes + at, sizeof shapes - at, "%s%s", i ? " " : " -> ", fire_shape_text(&t->call.out[i].shape, one));
+        char shapes[(FIRE_MAX_IN + FIRE_MAX_OUT) * (FIRE_SHAPE_TEXT + 4)];
+        fire_plan_step_text(p, (int)k, shapes, sizeof shapes);
         say_padded(write, user, t->node->layer ? t->node->layer : "", 16);
         say(write, user, " ");
         say_padded(write, user, t->node->op->name, 24);
@@ -400,6 +490,7 @@ void fire_plan_explain(const fire_plan *p, fire_write *write, void *user) {
         say_padded(write, user, shapes, 48);
         say(write, user, " ");
         say(write, user, t->kernel ? t->kernel->name : "reference");
+        if (t->steady) say(write, user, ", once for the weights");
         for (const fire_kernel *const *q = fire_kernels; *q && *q != t->kernel; q++) {
             if (strcmp((*q)->op, t->node->op->name)) continue;
             const char *why = why_not(p->ctx, *q, &t->call);

@@ -11,6 +11,10 @@ typedef struct fire_plan fire_plan;
 /* fire_plan_new - plan what is needed for outputs[n_outputs] with -1 dimensions set to `batch`. The graph is borrowed
 ** until the plan is freed and is not changed (the plan fuses a copy). */
 fire_status fire_plan_new(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_plan **out, fire_error *err);
+/* fire_plan_new_steady - the same for params that keep their numbers over many runs: what follows from them alone is computed by
+** fire_plan_hold, which is called once params are bound, and again after their numbers have changed, before the next run. */
+fire_status fire_plan_new_steady(const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_plan **out, fire_error *err);
+void fire_plan_hold(fire_plan *p);
 void fire_plan_free(fire_plan *p);
 
 /* fire_plan_bind - where an input or param lies, or where an output goes, from the next run on; any alignment works,
@@ -37,6 +41,12 @@ fire_tensor fire_plan_point(const fire_plan *p, int32_t i, bool *over_workers);
 int64_t fire_plan_bytes(const fire_plan *p); /* of the block */
 int64_t fire_plan_flops(const fire_plan *p);
 int fire_plan_steps(const fire_plan *p);
+/* fire_plan_time - run, and add what clock gives for each step to seconds[fire_plan_steps]; steps of fire_plan_hold are left out. */
+void fire_plan_time(fire_plan *p, double (*clock)(void), double *seconds);
+/* fire_plan_step_flops - operations of step i, multiply and add counted apart. */
+int64_t fire_plan_step_flops(const fire_plan *p, int i);
+/* fire_plan_step_text - shapes of step i, "[2, 3] [3] -> [2]". Returns buf. */
+const char *fire_plan_step_text(const fire_plan *p, int i, char *buf, size_t size);
 /* fire_plan_explain - one line of text per step: layer, operator, shapes, kernel, and what declined. */
 void fire_plan_explain(const fire_plan *p, fire_write *write, void *user);
 /* fire_plan_kernel - name of the kernel of step i ("reference" for the operator's own); *op gets the operator's name. */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Graph and plans of a network, kept until its shape_stamp moves on. */
-typedef struct lane { fire_plan *plan; void *x; } lane;
+typedef struct lane { fire_plan *plan; uint64_t held; void *x; } lane; /* held: the value_stamp of the weights that it has taken */
 struct fire_scorer {
     uint64_t stamp;
     fire_graph graph;
@@ -18,6 +18,7 @@ struct fire_scorer {
     lane *lane;          /* one per thread; made when first needed */
     int32_t n_lanes;
     fire_plan *row;      /* batch of one, output only */
+    uint64_t row_held;
 };
 
 void fire_scorer_free(fire_context *ctx, struct fire_scorer *s) {
@@ -43,6 +44,12 @@ int64_t fire_block_rows(const fire_network *net) {
     if (net->onnx) flops = fire_graph_flops(net->onnx, NULL);
     while (rows > 1 && flops > block_flops / rows) rows /= 2;
     return rows;
+}
+
+bool fire_scorer_logits(const fire_network *net, bool *has_logits) {
+    if (!net->scorer || net->scorer->stamp != net->shape_stamp) return false;
+    *has_logits = net->scorer->made.logits != 0;
+    return true;
 }
 
 static fire_status scorer_make(fire_network *net, fire_error *err) {
@@ -72,14 +79,17 @@ static fire_status plan_make(fire_network *net, int64_t batch, bool logits, fire
     fire_value outputs[2 + FIRE_MAX_STATES] = {s->made.y, s->made.logits};
     int n = logits && s->made.logits ? 2 : 1;
     for (int32_t i = 0; i < s->made.states.n; i++) outputs[n++] = s->made.states.last[i];
-    return fire_plan_new(&s->graph, batch, n, outputs, out, err);
+    return fire_plan_new_steady(&s->graph, batch, n, outputs, out, err);
 }
 
-/* Weights may have got new values, or a kernel may have packed the old ones: bind again. */
-static void bind_weights(fire_network *net, fire_plan *plan) {
+/* Make a plan ready for the states and the weights as they are, the latter if they have changed since it was. *held: the stamp of those it knows. */
+static void take_weights(const fire_network *net, fire_plan *plan, uint64_t *held) {
     fire_states_bind(net, &net->scorer->made.states, plan);
+    if (*held == net->value_stamp) return;
     for (int64_t i = 0; i < net->n_weights; i++)
         if (net->scorer->weight[i]) fire_plan_bind(plan, net->scorer->weight[i], fire_weight_data(net, i));
+    fire_plan_hold(plan);
+    *held = net->value_stamp;
 }
 
 static fire_status ready(fire_network *net, fire_error *err) {
@@ -131,12 +141,15 @@ static void score_blocks(void *user, int32_t i) {
     const job *j = user;
     struct fire_scorer *s = j->net->scorer;
     lane *l = &s->lane[i];
-    fire_plan_bind(l->plan, s->made.x, l->x);
-    bind_weights(j->net, l->plan);
+    take_weights(j->net, l->plan, &l->held);
     for (int64_t first = i * j->block; first < j->rows; first += j->lanes * j->block) {
         int64_t n = j->rows - first < j->block ? j->rows - first : j->block;
-        fire_dataset_gather(j->data, FIRE_ROLE_X, false, NULL, first, n, j->net->type, l->x);
-        memset((char *)l->x + n * j->in_bytes, 0, (size_t)((j->block - n) * j->in_bytes));
+        const void *direct = n == j->block ? fire_dataset_direct(j->data, FIRE_ROLE_X, false, first, n, j->net->type) : NULL;
+        fire_plan_bind(l->plan, s->made.x, direct ? (void *)direct : l->x); /* inputs are only read */
+        if (!direct) {
+            fire_dataset_gather(j->data, FIRE_ROLE_X, false, NULL, first, n, j->net->type, l->x);
+            memset((char *)l->x + n * j->in_bytes, 0, (size_t)((j->block - n) * j->in_bytes));
+        }
         fire_plan_run(l->plan);
         fire_states_keep(j->net, &s->made.states, l->plan);
         memcpy(j->y + first * j->out_bytes, fire_plan_data(l->plan, s->made.y), (size_t)(n * j->out_bytes));
@@ -178,7 +191,7 @@ fire_status fire_predict_row(fire_network *net, const void *x, void *y, fire_err
     if (!status && !net->scorer->row) status = plan_make(net, 1, false, &net->scorer->row, err);
     if (status) return status;
     struct fire_scorer *s = net->scorer;
-    bind_weights(net, s->row);
+    take_weights(net, s->row, &s->row_held);
     fire_plan_bind(s->row, s->made.x, (void *)x); /* inputs are only read */
     fire_plan_run(s->row);
     fire_states_keep(net, &s->made.states, s->row);

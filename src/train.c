@@ -464,6 +464,7 @@ static void tell(fit *f, fire_event event, int32_t epoch, int64_t step, double b
     p->rows = f->rows_done;
     p->seconds = f->called - began;
     p->learning_rate = f->updater.rate;
+    f->net->value_stamp++; /* the caller may want to score */
     if (f->o.progress(f->o.user, p)) f->cancel = true;
 }
 
@@ -830,6 +831,7 @@ fire_status fire_fit(fire_network *net, fire_dataset *data, const fire_fit_optio
     if (f.o.stop.monitor && f.best_params && (!st || st == FIRE_CANCELLED)) put_back(&f, f.best_params, f.best_fixed);
     r.best_epoch = f.o.stop.monitor && !st ? f.best_epoch : -1;
     r.seconds = fire_seconds() - began;
+    net->value_stamp++;
     net->last_seed = f.o.seed;
     /* Peers that wait for this rank must not wait for long. What all ranks know, they need not be told. */
     if (st && st != FIRE_DIVERGED && st != FIRE_CANCELLED && f.comm) fire_comm_fail(f.comm, err);

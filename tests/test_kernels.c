@@ -71,23 +71,32 @@ static bool make_job(job *j, const fire_op *op, const char *example, fire_type t
     return true;
 }
 
-/* Run kernel k (NULL: the reference) on the call. False when it declines. */
-static bool run(fire_context *ctx, const fire_kernel *k, const fire_op *op, fire_call *call) {
+/* Run kernel k (NULL: the reference) on the call, after it was told that it may keep the inputs `held`. False when it declines. */
+static bool run_held(fire_context *ctx, const fire_kernel *k, const fire_op *op, fire_call *call, uint32_t held) {
     size_t scratch = 0;
     call->state = NULL;
+    call->held = held;
     if (k) {
         if (k->decline && k->decline(ctx, call)) return false;
         if (k->prepare) assert_int_equal(k->prepare(ctx, call, &scratch, NULL), FIRE_OK);
     } else if (op->scratch) scratch = op->scratch(call);
     call->scratch = aligned_alloc(64, (scratch + 127) / 64 * 64);
     memset(call->scratch, 0xA5, (scratch + 127) / 64 * 64);
+    fire_tensor kept[FIRE_MAX_IN];
+    memcpy(kept, call->in, sizeof kept);
+    if (held) k->hold(call);
+    for (int i = 0; i < call->n_in; i++) /* run must not read them again */
+        if (held >> i & 1) call->in[i].data = NULL;
     (k ? k->run : op->run)(call);
+    memcpy(call->in, kept, sizeof kept);
     char *guard = (char *)call->scratch + scratch; /* up to where it was asked for */
     if (*guard != (char)0xA5) fail_msg("%s writes past its scratch", k ? k->name : op->name);
     free(call->scratch);
     if (k && k->release) k->release(ctx, call->state);
     return true;
 }
+
+static bool run(fire_context *ctx, const fire_kernel *k, const fire_op *op, fire_call *call) { return run_held(ctx, k, op, call, 0); }
 
 /* Kernels of a context for `isa` that this CPU has. */
 static void each_kernel(void (*check)(fire_context *ctx, const fire_kernel *k)) {
@@ -135,6 +144,11 @@ static void check_example(fire_context *ctx, const fire_kernel *k, const fire_op
         accepted++;
         assert_true(run(ctx, NULL, op, &want.call));
         compare(k, op, &want, &got, example, scale);
+        if (k->hold && k->holds) {
+            for (int o = 0; o < got.call.n_out; o++) memset(got.call.out[o].data, 0x55, (size_t)fire_count(&got.call.out[o].shape) * fire_type_size(got.call.out[o].type));
+            assert_true(run_held(ctx, k, op, &got.call, k->holds));
+            compare(k, op, &want, &got, example, scale);
+        }
         for (int i = 0; i < got.call.n_in; i++) /* inputs are only read */
             if (got.call.in[i].type)
                 assert_memory_equal(got.call.in[i].data, want.call.in[i].data, (size_t)fire_count(&got.call.in[i].shape) * fire_type_size(got.call.in[i].type));

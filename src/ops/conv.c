@@ -56,10 +56,39 @@ static int64_t conv_flops(const fire_call *call) {
     return fire_conv_flops(&c);
 }
 
+/* ---- what the planner makes of ChannelAffine (Conv): weights and bias take the factors ---- */
+
+/* Whether v follows from weights and constants alone, looking at no more than *left nodes. */
+static bool stays(const fire_graph *g, fire_value v, int *left) {
+    const fire_node *n = fire_producer(g, v);
+    if (!n) return fire_look(g, v)->source != FIRE_FROM_INPUT;
+    if (n->op->joins || !n->n_in || --*left < 0) return false;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i] && !stays(g, n->in[i], left)) return false;
+    return true;
+}
+
+static bool conv_fuse(fire_graph *g, int32_t i, const int32_t *uses) {
+    const fire_node top = g->node[i], *conv = fire_producer(g, top.in[0]);
+    fire_value scale = top.in[1], shift = top.n_in > 2 ? top.in[2] : 0;
+    int left = 16; /* those of a batch normalization are five */
+    if (strcmp(top.op->name, "ChannelAffine") || (top.n_in > 3 && top.in[3]) || !conv || strcmp(conv->op->name, "Conv") || uses[top.in[0]] != 1) return false;
+    if (!((const fire_window_attrs *)conv->attrs)->channels_last || !stays(g, scale, &left) || (shift && !stays(g, shift, &left))) return false;
+    const fire_node c = *conv; /* nodes move when some are added */
+    const char *layer = g->layer;
+    fire_value bias = c.n_in > 2 ? c.in[2] : 0;
+    g->layer = c.layer;
+    fire_value w = fire_apply(g, "Mul", 2, FIRE_IN(c.in[1], scale), NULL);
+    if (bias) shift = fire_apply(g, "ChannelAffine", 3, FIRE_IN(bias, scale, shift), NULL);
+    g->layer = layer;
+    g->node[i] = (fire_node){.op = c.op, .attrs = c.attrs, .n_in = shift ? 3 : 2, .n_out = 1, .in = {c.in[0], w, shift}, .out = {top.out[0]}, .layer = c.layer};
+    return true;
+}
+
 const fire_op fire_op_conv = {
     .name = "Conv", .help = "convolution over 1 to 3 dimensions, with groups, strides, dilations and padding",
     .min_in = 2, .max_in = 3, .n_out = 1, .attrs = attrs_of_conv, .attr_size = sizeof(fire_window_attrs),
-    .infer = conv_infer, .run = conv_run, .grad = conv_grad, .flops = conv_flops,
+    .infer = conv_infer, .run = conv_run, .grad = conv_grad, .flops = conv_flops, .fuse = conv_fuse,
     .lower = fire_lower_conv,
     .examples = {"[2,4,6,7] [5,4,3,3] [5]", "[2,6,7,4] [3,3,4,5] [5] channels_last=1", "[2,7,7,4] [3,3,4,16] [16] channels_last=1 strides=[2,2] auto_pad=SAME_UPPER",
                  "[2,6,8,4] [3,2,2,6] channels_last=1 group=2 pads=[1,0,2,1]", "[2,4,9] [6,2,3] [6] group=2 dilations=[2] strides=[2]",

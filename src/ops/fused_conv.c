@@ -75,7 +75,7 @@ static bool fused_conv_fuse(fire_graph *g, int32_t i, const int32_t *uses) {
 
 const fire_op fire_op_fused_conv = {
     .name = "FusedConv", .domain = FIRE_DOMAIN, .help = "activation(Conv + another tensor)",
-    .min_in = 2, .max_in = 4, .n_out = 1, .attrs = attrs_of_fused_conv, .attr_size = sizeof(fire_window_attrs),
+    .min_in = 2, .max_in = 4, .n_out = 1, .in_place = 1 << 3, .attrs = attrs_of_fused_conv, .attr_size = sizeof(fire_window_attrs),
     .infer = fused_conv_infer, .run = fused_conv_run, .scratch = fused_conv_scratch, .flops = fused_conv_flops, .fuse = fused_conv_fuse,
     .examples = {"[2,6,7,4] [3,3,4,5] [5] channels_last=1 activation=relu", "[2,4,6,7] [5,4,3,3] activation=relu", "[2,6,7,4] [1,1,4,5] [5] [2,6,7,5] channels_last=1 activation=relu",
                  "[2,6,7,4] [3,3,4,16] - [2,6,7,16] channels_last=1 pads=[1,1,1,1]", "[2,9,4] [3,4,6] [6] channels_last=1 strides=[2] activation=relu"},

@@ -1,8 +1,8 @@
 /* convolution.c - float32 convolutions and their gradients by oneDNN.
 **
 ** Activations stay as they lie, channels last or first. Weights are given to oneDNN in the order that it likes best: the primitive's state
-** has a reorder from our order into scratch (or from scratch into our order, for their gradient). Weights that are constants are
-** reordered once, when the plan is made. Threads are as in matmul.c: one.
+** has a reorder from our order into scratch (or from scratch into our order, for their gradient). Weights that are held are reordered once,
+** not by each run. Threads are as in matmul.c: one.
 */
 #include "kernel.h"
 #include "window.h"
@@ -14,15 +14,15 @@ int omp_get_max_threads(void);
 void omp_set_num_threads(int n);
 
 enum { FORWARD, BACK_DATA, BACK_WEIGHTS };
-enum { X, W, B, Y, Z, ROLES }; /* data, weights, bias, result (or their gradients), what is added to the result */
+enum { X, W, B, Y, ROLES }; /* data, weights, bias, result (or their gradients) */
 
 typedef struct convolution {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_t primitive, reorder;
     dnnl_memory_t memory[ROLES], plain, scratch; /* plain: weights in our order when W is in oneDNN's */
-    size_t room;                                 /* of the primitive; W lies behind it */
-    void *packed;                                /* constant weights in oneDNN's order */
+    size_t room, packed_bytes;                   /* scratch of the primitive; weights in oneDNN's order, which lie behind it unless they are held */
+    void *packed;                                /* held weights in oneDNN's order */
     fire_context *ctx;
     int arg[ROLES];
 } convolution;
@@ -92,7 +92,7 @@ static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bia
     TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     if (relu || add) {
         TRY(dnnl_post_ops_create(&ops));
-        if (add) TRY(dnnl_post_ops_append_binary(ops, dnnl_binary_add, y));
+        if (add) TRY(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_f32));
         if (relu) TRY(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0, 0));
         TRY(dnnl_primitive_attr_set_post_ops(attr, ops));
     }
@@ -106,19 +106,19 @@ static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bia
     TRY(dnnl_memory_create(&s->memory[X], x, s->engine, DNNL_MEMORY_NONE));
     TRY(dnnl_memory_create(&s->memory[Y], y, s->engine, DNNL_MEMORY_NONE));
     if (bias) TRY(dnnl_memory_create(&s->memory[B], b, s->engine, DNNL_MEMORY_NONE));
-    if (add) TRY(dnnl_memory_create(&s->memory[Z], y, s->engine, DNNL_MEMORY_NONE));
     if (!st) {
         const_dnnl_memory_desc_t room = dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0);
         const_dnnl_memory_desc_t best = dnnl_primitive_desc_query_md(desc, kind == BACK_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
         *scratch = s->room = room ? (dnnl_memory_desc_get_size(room) + 63) / 64 * 64 : 0;
         if (s->room) TRY(dnnl_memory_create(&s->scratch, room, s->engine, DNNL_MEMORY_NONE));
+        s->packed_bytes = dnnl_memory_desc_get_size(best);
         TRY(dnnl_memory_create(&s->memory[W], best, s->engine, DNNL_MEMORY_NONE));
         if (!st && !dnnl_memory_desc_equal(best, plain)) {
             TRY(dnnl_memory_create(&s->plain, plain, s->engine, DNNL_MEMORY_NONE));
             bool out = kind == BACK_WEIGHTS;
             TRY(dnnl_reorder_primitive_desc_create(&reorder, out ? best : plain, s->engine, out ? plain : best, s->engine, NULL));
             TRY(dnnl_primitive_create(&s->reorder, reorder));
-            *scratch += dnnl_memory_desc_get_size(best);
+            *scratch += s->packed_bytes;
         }
     }
     dnnl_primitive_desc_t descs[] = {desc, hint, reorder};
@@ -129,9 +129,9 @@ static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bia
     dnnl_memory_desc_t mds[] = {x, w, plain, b, y};
     for (size_t i = 0; i < sizeof mds / sizeof *mds; i++)
         if (mds[i]) dnnl_memory_desc_destroy(mds[i]);
-    const int args[3][ROLES] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST, DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1},
-                                {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, 0, DNNL_ARG_DIFF_DST, 0},
-                                {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS, DNNL_ARG_DIFF_DST, 0}};
+    const int args[3][ROLES] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS, DNNL_ARG_DST},
+                                {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, 0, DNNL_ARG_DIFF_DST},
+                                {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS, DNNL_ARG_DIFF_DST}};
     memcpy(s->arg, args[kind], sizeof s->arg);
     return st;
 }
@@ -145,8 +145,8 @@ static void turn(convolution *s, void *from, void *to, bool out) {
     dnnl_primitive_execute(s->reorder, s->stream, 2, arg);
 }
 
-/* weights: their numbers when they are constant. */
-static fire_status prepare(fire_context *ctx, fire_call *call, const fire_conv *c, int kind, bool bias, bool relu, bool add, void *weights, size_t *scratch, fire_error *err) {
+/* held: the weights keep their numbers. */
+static fire_status prepare(fire_context *ctx, fire_call *call, const fire_conv *c, int kind, bool bias, bool relu, bool add, bool held, size_t *scratch, fire_error *err) {
     convolution *s = fire_alloc(ctx, 1, sizeof *s, err);
     if (!s) return FIRE_NOMEM;
     int threads = omp_get_max_threads();
@@ -155,10 +155,9 @@ static fire_status prepare(fire_context *ctx, fire_call *call, const fire_conv *
     fire_status result = FIRE_OK;
     if (st == dnnl_out_of_memory) result = fire_fail(err, FIRE_E_NOMEM, "oneDNN has no memory for a convolution");
     else if (st) result = fire_fail(err, FIRE_E_UNSUPPORTED, "oneDNN cannot compute a convolution (status %d)", (int)st);
-    else if (weights && s->reorder) {
-        s->packed = fire_alloc(ctx, *scratch - s->room, 1, err);
+    else if (held) {
+        s->packed = fire_alloc(ctx, s->packed_bytes, 1, err);
         if (!s->packed) result = FIRE_NOMEM;
-        else turn(s, weights, s->packed, false);
         *scratch = s->room;
     }
     omp_set_num_threads(threads);
@@ -167,15 +166,16 @@ static fire_status prepare(fire_context *ctx, fire_call *call, const fire_conv *
     return result;
 }
 
-static void execute(const fire_call *call, void *x, void *w, void *b, void *y, void *z, bool out) {
+static void execute(const fire_call *call, void *x, void *w, void *b, void *y, bool out) {
     convolution *s = call->state;
     dnnl_exec_arg_t arg[ROLES + 1];
-    void *data[ROLES] = {x, w, b, y, z};
+    void *data[ROLES] = {x, w, b, y};
     int n = 0, threads = omp_get_max_threads();
     if (threads != 1) omp_set_num_threads(1);
-    if (s->reorder) {
-        data[W] = s->packed ? s->packed : (char *)call->scratch + s->room;
-        if (!out && !s->packed) turn(s, w, data[W], false);
+    if (s->packed) data[W] = s->packed;
+    else if (s->reorder) {
+        data[W] = (char *)call->scratch + s->room;
+        if (!out) turn(s, w, data[W], false);
     }
     for (int i = 0; i < ROLES; i++) {
         if (!s->memory[i]) continue;
@@ -191,6 +191,18 @@ static void execute(const fire_call *call, void *x, void *w, void *b, void *y, v
     if (threads != 1) omp_set_num_threads(threads);
 }
 
+static void hold(const fire_call *call) {
+    convolution *s = call->state;
+    if (!s->reorder) {
+        memcpy(s->packed, call->in[W].data, s->packed_bytes);
+        return;
+    }
+    int threads = omp_get_max_threads();
+    if (threads != 1) omp_set_num_threads(1);
+    turn(s, call->in[W].data, s->packed, false);
+    if (threads != 1) omp_set_num_threads(threads);
+}
+
 static const char *decline(fire_context *ctx, const fire_call *call) {
     if (call->in[0].type != FIRE_F32) return "not float32";
     return fire_count(&call->out[0].shape) && call->in[0].shape.dim[0] ? NULL : "it is empty";
@@ -200,8 +212,8 @@ static fire_conv sizes(const fire_call *call, int x, int w) {
     (void)fire_conv_fit(call->attrs, &call->in[x].shape, &call->in[w].shape, &c, NULL);
     return c;
 }
-#define KERNEL(symbol, op_name) \
-    const fire_kernel fire_kernel_onednn_##symbol = {.name = "onednn.convolution", .op = op_name, .isa = FIRE_ISA_AVX2, .decline = decline, .prepare = symbol##_prepare, .run = symbol##_run, .release = release}
+#define KERNEL(symbol, op_name, keeps) \
+    const fire_kernel fire_kernel_onednn_##symbol = {.name = "onednn.convolution", .op = op_name, .isa = FIRE_ISA_AVX2, .decline = decline, .prepare = symbol##_prepare, .run = symbol##_run, .release = release, .holds = keeps, .hold = hold}
 
 /* ---- y ---- */
 
@@ -209,49 +221,54 @@ static void *given(const fire_call *call, int i) { return call->n_in > i && call
 
 static fire_status conv_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
     fire_conv c = sizes(call, 0, 1);
-    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, false, false, call->in[1].data, scratch, err);
+    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, false, false, call->held >> W & 1, scratch, err);
 }
-static void conv_run(const fire_call *call) { execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, NULL, false); }
-KERNEL(conv, "Conv");
+static void conv_run(const fire_call *call) { execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, false); }
+KERNEL(conv, "Conv", 1 << W);
 
 static fire_status fused_conv_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
     fire_conv c = sizes(call, 0, 1);
-    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, *((const fire_window_attrs *)call->attrs)->activation, call->n_in > 3 && call->in[3].type, call->in[1].data, scratch, err);
+    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, *((const fire_window_attrs *)call->attrs)->activation, call->n_in > 3 && call->in[3].type, call->held >> W & 1, scratch, err);
 }
-static void fused_conv_run(const fire_call *call) { execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, given(call, 3), false); }
-KERNEL(fused_conv, "FusedConv");
+/* What is added lies in the result's place, unless somebody else wants it too. */
+static void fused_conv_run(const fire_call *call) {
+    const void *z = given(call, 3);
+    if (z && z != call->out[0].data) memcpy(call->out[0].data, z, (size_t)fire_count(&call->out[0].shape) * sizeof(float));
+    execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, false);
+}
+KERNEL(fused_conv, "FusedConv", 1 << W);
 
 /* ---- dx ---- */
 
 static fire_status conv_grad_x_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
     fire_conv c = sizes(call, 2, 1);
-    return prepare(ctx, call, &c, BACK_DATA, false, false, false, call->in[1].data, scratch, err);
+    return prepare(ctx, call, &c, BACK_DATA, false, false, false, call->held >> W & 1, scratch, err);
 }
-static void conv_grad_x_run(const fire_call *call) { execute(call, call->out[0].data, call->in[1].data, NULL, call->in[0].data, NULL, false); }
-KERNEL(conv_grad_x, "ConvGradX");
+static void conv_grad_x_run(const fire_call *call) { execute(call, call->out[0].data, call->in[1].data, NULL, call->in[0].data, false); }
+KERNEL(conv_grad_x, "ConvGradX", 1 << W);
 
 /* ---- dw, db ---- */
 
 static fire_status conv_grad_w_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
     fire_conv c = sizes(call, 0, 2);
-    return prepare(ctx, call, &c, BACK_WEIGHTS, ((const fire_window_attrs *)call->attrs)->bias, false, false, NULL, scratch, err);
+    return prepare(ctx, call, &c, BACK_WEIGHTS, ((const fire_window_attrs *)call->attrs)->bias, false, false, false, scratch, err);
 }
-static void conv_grad_w_run(const fire_call *call) { execute(call, call->in[0].data, call->out[0].data, call->out[1].data, call->in[1].data, NULL, true); }
-KERNEL(conv_grad_w, "ConvGradW");
+static void conv_grad_w_run(const fire_call *call) { execute(call, call->in[0].data, call->out[0].data, call->out[1].data, call->in[1].data, true); }
+KERNEL(conv_grad_w, "ConvGradW", 0);
 
 /* ---- the transposed convolution: dx of the convolution that it undoes, then the bias ---- */
 
 static fire_status conv_transpose_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
     fire_conv c = {0};
     (void)fire_conv_transpose_fit(call->attrs, &call->in[0].shape, &call->in[1].shape, &c, NULL);
-    return prepare(ctx, call, &c, BACK_DATA, false, false, false, call->in[1].data, scratch, err);
+    return prepare(ctx, call, &c, BACK_DATA, false, false, false, call->held >> W & 1, scratch, err);
 }
 static void conv_transpose_run(const fire_call *call) {
     const fire_shape *s = &call->out[0].shape;
     bool last = ((const fire_window_attrs *)call->attrs)->channels_last;
     const float *b = given(call, 2);
     float *y = call->out[0].data;
-    execute(call, y, call->in[1].data, NULL, call->in[0].data, NULL, false);
+    execute(call, y, call->in[1].data, NULL, call->in[0].data, false);
     if (!b) return;
     int64_t channels = s->dim[last ? s->rank - 1 : 1], count = fire_count(s), places = count / s->dim[0] / channels;
     for (int64_t i = 0; i < count && last; i += channels)
@@ -259,4 +276,4 @@ static void conv_transpose_run(const fire_call *call) {
     for (int64_t i = 0; i < count && !last; i += places)
         for (int64_t j = 0; j < places; j++) y[i + j] += b[i / places % channels];
 }
-KERNEL(conv_transpose, "ConvTranspose");
+KERNEL(conv_transpose, "ConvTranspose", 1 << W);
