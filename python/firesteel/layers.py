@@ -1030,7 +1030,7 @@ class UpSampling1D(Layer):
 
 
 class UpSampling2D(Layer):
-    """Rows and columns repeated, or drawn between neighbours ("bilinear")."""
+    """Rows and columns repeated, or drawn between neighbours ("bilinear", "bicubic")."""
 
     def __init__(self, size: int | Sequence[int] = 2, data_format: str = "channels_last", interpolation: str = "nearest", name: str | None = None) -> None:
         super().__init__(name, size=_ints(size), data_format=data_format, interpolation=interpolation)

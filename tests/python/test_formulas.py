@@ -338,3 +338,21 @@ def test_names_in_the_history():
 def test_metrics_that_do_not_fit(metric, words):
     with pytest.raises(FiresteelError, match=words):
         one(fire.layers.Activation("linear"), (5,), "mse", metrics=[metric])
+
+
+def test_bicubic_up_sampling_is_keys_cubic():
+    """Keys' curve with a = -0.5 through the four numbers around each place; numbers outside have no weight, as Keras over TensorFlow has it."""
+    def curve(n, factor):
+        rows = np.zeros((n * factor, n))
+        for i in range(n * factor):
+            place = (i + 0.5) / factor - 0.5
+            for k in range(int(np.floor(place)) - 1, int(np.floor(place)) + 3):
+                d = abs(place - k)
+                if 0 <= k < n:
+                    rows[i, k] += 1.5 * d**3 - 2.5 * d**2 + 1 if d <= 1 else -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
+            rows[i] /= rows[i].sum()
+        return rows
+
+    x = np.random.default_rng(3).normal(size=(2, 4, 5, 3))
+    model = fire.Sequential([fire.Input((4, 5, 3)), fire.layers.UpSampling2D((2, 3), interpolation="bicubic")], dtype="float64")
+    np.testing.assert_allclose(model.predict(x), np.einsum("ai,bj,nijc->nabc", curve(4, 2), curve(5, 3), x), rtol=0, atol=1e-12)
