@@ -147,11 +147,12 @@ class Nodes:
 
 
 def draw(weights):
-    """He's normal draw for kernels; everything else close to what keeps the sizes of numbers as they are."""
+    """He's normal draw for kernels, biases and factors from 0 to 0.1 away from how they start; the last layer's are small, so that its softmax
+    gives every class a share and every number counts when answers are compared."""
     rng = np.random.default_rng(1)
     for w in weights:
         if w.ndim > 1:
-            yield (rng.standard_normal(w.shape) * np.sqrt(2 / np.prod(w.shape[:-1]))).astype(np.float32)
+            yield (rng.standard_normal(w.shape) * np.sqrt(2 / np.prod(w.shape[:-1])) * (1e-3 if w.ndim == 2 else 1)).astype(np.float32)
         else:
             yield (w + 0.1 * rng.random(w.shape)).astype(np.float32)
 
