@@ -179,9 +179,36 @@ static fire_status scores(fire_context *c, void *user, fire_error *e) {
 }
 static void survives_failing_allocations(void **state) { assert_true(harness_fail_each(scores, NULL) > 20); }
 
+/* States that stay from batch to batch and from call to call. */
+static fire_status keeps_states(fire_context *c, void *user, fire_error *e) {
+    fire_network *net = NULL;
+    fire_dataset *data = NULL;
+    float given[4 * 2 * 3] = {0}, y[2][4 * 2], targets[4 * 2] = {0}; /* a GRU without input: with states it moves on by its bias */
+    fire_tensor xs = {FIRE_F32, {3, {4, 2, 3}}, given}, ys = {FIRE_F32, {2, {4, 2}}, targets};
+    const fire_fit_options o = {.size = sizeof o, .epochs = 1, .batch_size = 2};
+    fire_status s = fire_network_new(c, FIRE_F32, &net, e);
+    if (!s) s = fire_network_add(net, "Input", "shape=[2,3] batch_size=2", e);
+    if (!s) s = fire_network_add(net, "GRU", "units=2 stateful=1 bias_initializer=ones", e);
+    if (!s) s = fire_dataset_new(c, &data, e);
+    if (!s) s = fire_dataset_add(data, &xs, &ys, NULL, e);
+    for (int i = 0; i < 2 && !s; i++)
+        if (!(s = fire_predict(net, data, y[i], NULL, e))) s = fire_network_reset_states(net, i ? -1 : 1, e);
+    if (!s) {
+        assert_memory_equal(y[0], y[1], sizeof y[0]);
+        assert_memory_equal(y[0], y[0] + 2, 8);     /* rows of a batch are alike, batches are not */
+        assert_true(y[0][0] != y[0][4]);
+        s = fire_network_compile(net, "sgd", "mse", NULL, e);
+    }
+    if (!s) s = fire_fit(net, data, &o, NULL, e);
+    fire_dataset_free(data);
+    fire_network_free(net);
+    return s;
+}
+static void states_survive_failing_allocations(void **state) { assert_true(harness_fail_each(keeps_states, NULL) > 50); }
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {T(bits_do_not_depend_on_neighbours), T(builds_from_the_data), T(blocks_shrink_with_work), T(explains),
-                                       cmocka_unit_test(survives_failing_allocations)};
+                                       cmocka_unit_test(survives_failing_allocations), cmocka_unit_test(states_survive_failing_allocations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
