@@ -488,6 +488,17 @@ FIRE_API fire_status fire_function_shapes(fire_context *ctx, fire_type type, con
 
 /* ---- looking inside ------------------------------------------------------------ */
 
+/* fire_state_bytes - the optimizer's state as a safetensors file: tensors "slot0/dense/kernel" ..., step, epoch, seed and optimizer as texts. Free
+** with fire_release. fire_state_set - take it back into a network compiled alike; on failure nothing has changed. */
+FIRE_API fire_status fire_state_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err);
+FIRE_API fire_status fire_state_set(fire_network *net, const void *bytes, size_t size, fire_error *err);
+
+/* fire_safetensors_index - tell `each` of every tensor of a safetensors file in memory: its name, type, shape, and where its bytes lie; then of every text
+** of its __metadata__, with data NULL and the text in `text`. Strict: no gap, overlap, or name twice. */
+typedef struct fire_tensor_entry { const char *name, *text; const char *type; fire_shape shape; const void *data; size_t bytes; } fire_tensor_entry;
+typedef int fire_each_tensor(void *user, const fire_tensor_entry *entry); /* not 0: stop */
+FIRE_API fire_status fire_safetensors_index(fire_context *ctx, const void *bytes, size_t size, fire_each_tensor *each, void *user, fire_error *err);
+
 /* fire_write - receives text piece by piece. */
 typedef void fire_write(void *user, const char *text, size_t bytes);
 

@@ -14,6 +14,7 @@ static fire_value exponential(fire_graph *g, fire_value x) { return one(g, "Exp"
 static fire_value gelu(fire_graph *g, fire_value x) { return one(g, "Gelu", x, NULL); }
 static fire_value gelu_tanh(fire_graph *g, fire_value x) { return one(g, "Gelu", x, "approximate=tanh"); }
 static fire_value hard_sigmoid(fire_graph *g, fire_value x) { return one(g, "HardSigmoid", x, "alpha=0.16666666666666666"); }
+static fire_value hard_sigmoid_keras2(fire_graph *g, fire_value x) { return one(g, "HardSigmoid", x, "alpha=0.2"); }
 static fire_value hard_silu(fire_graph *g, fire_value x) { return one(g, "HardSwish", x, NULL); }
 static fire_value leaky_relu(fire_graph *g, fire_value x) { return one(g, "LeakyRelu", x, "alpha=0.2"); }
 static fire_value log_softmax(fire_graph *g, fire_value x) { return one(g, "LogSoftmax", x, "axis=-1"); }
@@ -69,7 +70,8 @@ static fire_value step(fire_graph *g, fire_value x) {
 /* logits: the operator whose input is worth more than its output, to losses and to rawPrediction. FIRE_ACTIVATION_CHOICES has the same names. */
 static const struct { const char *name; fire_value (*build)(fire_graph *g, fire_value x); const char *logits; } activations[] = {
     {"celu", elu, NULL}, {"elu", elu, NULL}, {"exponential", exponential, NULL}, {"gelu", gelu, NULL}, {"gelu_tanh", gelu_tanh, NULL}, {"glu", glu, NULL},
-    {"hard_shrink", hard_shrink, NULL}, {"hard_sigmoid", hard_sigmoid, NULL}, {"hard_silu", hard_silu, NULL}, {"hard_swish", hard_silu, NULL},
+    {"hard_shrink", hard_shrink, NULL}, {"hard_sigmoid", hard_sigmoid, NULL}, {"hard_sigmoid_keras2", hard_sigmoid_keras2, NULL},
+    {"hard_silu", hard_silu, NULL}, {"hard_swish", hard_silu, NULL},
     {"hard_tanh", hard_tanh, NULL}, {"leaky_relu", leaky_relu, NULL}, {"linear", linear, NULL}, {"log_sigmoid", log_sigmoid, NULL},
     {"log_softmax", log_softmax, NULL}, {"mish", mish, NULL}, {"relu", relu, NULL}, {"relu6", relu6, NULL}, {"selu", selu, NULL},
     {"sigmoid", sigmoid, "Sigmoid"}, {"silu", silu, NULL}, {"soft_shrink", soft_shrink, NULL}, {"softmax", softmax, "Softmax"},

@@ -214,7 +214,7 @@ static fire_status put_state(const fire_network *net, fire_buffer *b, fire_error
             char *name = fire_arena_alloc(&arena, room, 1, err);
             if (!name) goto done;
             snprintf(name, room, "slot%d/%s", (int)k, w->name);
-            t[n++] = (fire_safetensor){name, net->type, w->shape, (const char *)net->slots + (size_t)(k * net->n_params + w->offset) * size, (size_t)fire_count(&w->shape) * size};
+            t[n++] = (fire_safetensor){name, net->type, w->shape, (const char *)net->slots + (size_t)(k * net->n_params + w->offset) * size, (size_t)fire_count(&w->shape) * size, NULL};
         }
     }
     char step[24], epoch[24], seed[24];
@@ -290,15 +290,17 @@ static fire_status restore_state(fire_network *net, const void *bytes, size_t si
         const size_t element = fire_type_size(net->type);
         int64_t expected = 0;
         if ((s = fire_network_slots(net, err))) goto done;
-        for (int64_t i = 0; i < net->n_weights && !s; i++) {
-            const fire_weight_slot *w = &net->weight[i];
-            for (int32_t k = 0; k < n_slots && w->trainable && !s; k++, expected++) {
+        for (int64_t j = 0; j < 2 * net->n_weights && !s; j++) { /* look at all of them first, then copy */
+            const fire_weight_slot *w = &net->weight[j % net->n_weights];
+            const bool copy = j >= net->n_weights;
+            if (j == net->n_weights && expected != t.n_tensors) break;
+            for (int32_t k = 0; k < n_slots && w->trainable && !s; k++, expected += !copy) {
                 char name[2 * FIRE_ATTR_TEXT_SIZE + 64], shown[100];
                 snprintf(name, sizeof name, "slot%d/%s", (int)k, w->name);
                 const fire_safetensor *f = fire_safetensors_find(&t, name);
                 if (!f || f->type != net->type || !fire_same_shape(&f->shape, &w->shape))
                     s = fire_fail(err, FIRE_E_CORRUPT, "tensor '%s' is missing or does not fit its weight", fire_escape(shown, sizeof shown, name, strlen(name)));
-                else if (f->bytes) memcpy((char *)net->slots + (size_t)(k * net->n_params + w->offset) * element, f->data, f->bytes);
+                else if (copy && f->bytes) memcpy((char *)net->slots + (size_t)(k * net->n_params + w->offset) * element, f->data, f->bytes);
             }
         }
         if (!s && expected != t.n_tensors) s = fire_fail(err, FIRE_E_CORRUPT, "%lld tensors, expected %lld for this optimizer", (long long)t.n_tensors, (long long)expected);
@@ -308,6 +310,24 @@ static fire_status restore_state(fire_network *net, const void *bytes, size_t si
 done:
     fire_safetensors_clear(&t);
     return s;
+}
+
+fire_status fire_state_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err) {
+    fire_buffer b = {.ctx = net->ctx};
+    fire_status s = put_state(net, &b, err);
+    if (s) {
+        fire_buffer_free(&b);
+        return s;
+    }
+    *bytes = b.data;
+    *size = (size_t)b.size;
+    return FIRE_OK;
+}
+
+fire_status fire_state_set(fire_network *net, const void *bytes, size_t size, fire_error *err) {
+    if (!net->optim) return fire_fail(err, FIRE_E_NOT_COMPILED, "the network has no optimizer yet; call compile first");
+    if (!net->built) return fire_fail(err, FIRE_E_NOT_BUILT, "the network has no shape yet, and so its optimizer no state");
+    return restore_state(net, bytes, size, err);
 }
 
 fire_status fire_checkpoint_load(fire_context *ctx, const char *dir, fire_network **out, fire_error *err) {

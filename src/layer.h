@@ -111,9 +111,9 @@ fire_value fire_activate(fire_graph *g, const char *activation, fire_value x);
 /* fire_logits - what y is the softmax or sigmoid of; 0 when it is neither. `activation` NULL: either. */
 fire_value fire_logits(const fire_graph *g, fire_value y, const char *activation);
 #define FIRE_ACTIVATION_CHOICES                                                                                                              \
-    "celu|elu|exponential|gelu|gelu_tanh|glu|hard_shrink|hard_sigmoid|hard_silu|hard_swish|hard_tanh|leaky_relu|linear|log_sigmoid|"         \
-    "log_softmax|mish|relu|relu6|selu|sigmoid|silu|soft_shrink|softmax|softplus|softsign|sparse_plus|sparse_sigmoid|squareplus|step|swish|"  \
-    "tanh|tanh_shrink"
+    "celu|elu|exponential|gelu|gelu_tanh|glu|hard_shrink|hard_sigmoid|hard_sigmoid_keras2|hard_silu|hard_swish|hard_tanh|leaky_relu|linear|"   \
+    "log_sigmoid|log_softmax|mish|relu|relu6|selu|sigmoid|silu|soft_shrink|softmax|softplus|softsign|sparse_plus|sparse_sigmoid|squareplus|" \
+    "step|swish|tanh|tanh_shrink"
 
 /* An initializer: Keras' names; one row each in init.c; the class and the function name both work. fan-in and fan-out are Keras' (the last two dimensions times the receptive field). */
 /* fire_init_check - whether `text` names an initializer with good attributes. */

@@ -1,7 +1,7 @@
 /* recurrent.c - shapes, activations and gradients' nodes that the recurrences share; see recurrent.h. */
 #include "recurrent.h"
 
-static const char *const curve_names[] = {"elu", "exponential", "hard_sigmoid", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "softplus", "softsign", "tanh"};
+static const char *const curve_names[] = {"elu", "exponential", "hard_sigmoid", "hard_sigmoid_keras2", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "softplus", "softsign", "tanh"};
 
 fire_curve fire_curve_named(const char *name) {
     for (int k = 0; k <= FIRE_TANH; k++)
@@ -14,6 +14,7 @@ double fire_curve_at(fire_curve k, double x) {
     case FIRE_ELU: return x > 0 ? x : expm1(x);
     case FIRE_EXPONENTIAL: return exp(x);
     case FIRE_HARD_SIGMOID: return x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + 0.5;
+    case FIRE_HARD_SIGMOID_KERAS2: return x <= -2.5 ? 0 : x >= 2.5 ? 1 : 0.2 * x + 0.5;
     case FIRE_LEAKY_RELU: return x > 0 ? x : 0.2 * x;
     case FIRE_RELU: return x > 0 ? x : x != x ? x : 0;
     case FIRE_RELU6: return x > 6 ? 6 : x > 0 ? x : x != x ? x : 0;
@@ -31,6 +32,7 @@ double fire_curve_slope(fire_curve k, double y) {
     case FIRE_ELU: return y > 0 ? 1 : y + 1;
     case FIRE_EXPONENTIAL: return y;
     case FIRE_HARD_SIGMOID: return y > 0 && y < 1 ? 1.0 / 6 : 0;
+    case FIRE_HARD_SIGMOID_KERAS2: return y > 0 && y < 1 ? 0.2 : 0;
     case FIRE_LEAKY_RELU: return y > 0 ? 1 : 0.2;
     case FIRE_RELU: return y > 0;
     case FIRE_RELU6: return y > 0 && y < 6;

@@ -16,9 +16,9 @@ enum { FIRE_SEQ_XW, FIRE_SEQ_R, FIRE_SEQ_B, FIRE_SEQ_H0, FIRE_SEQ_MASK, FIRE_SEQ
 enum { FIRE_BACK_GATES, FIRE_BACK_Y, FIRE_BACK_R, FIRE_BACK_KEPT, FIRE_BACK_H0, FIRE_BACK_MASK, FIRE_BACK_DROP, FIRE_BACK_C0, FIRE_BACK_DY, FIRE_BACK_DH, FIRE_BACK_DC, FIRE_BACK_IN };
 
 /* Activations whose slope follows from their value, so that only the value is kept; others need an unrolled network. */
-#define FIRE_CURVES "elu|exponential|hard_sigmoid|leaky_relu|linear|relu|relu6|selu|sigmoid|softplus|softsign|tanh"
+#define FIRE_CURVES "elu|exponential|hard_sigmoid|hard_sigmoid_keras2|leaky_relu|linear|relu|relu6|selu|sigmoid|softplus|softsign|tanh"
 typedef enum fire_curve {
-    FIRE_ELU, FIRE_EXPONENTIAL, FIRE_HARD_SIGMOID, FIRE_LEAKY_RELU, FIRE_LINEAR, FIRE_RELU, FIRE_RELU6, FIRE_SELU, FIRE_SIGMOID, FIRE_SOFTPLUS, FIRE_SOFTSIGN, FIRE_TANH
+    FIRE_ELU, FIRE_EXPONENTIAL, FIRE_HARD_SIGMOID, FIRE_HARD_SIGMOID_KERAS2, FIRE_LEAKY_RELU, FIRE_LINEAR, FIRE_RELU, FIRE_RELU6, FIRE_SELU, FIRE_SIGMOID, FIRE_SOFTPLUS, FIRE_SOFTSIGN, FIRE_TANH
 } fire_curve;
 #define FIRE_SELU_SCALE 1.0507009873554805
 #define FIRE_SELU_ALPHA 1.6732632423543772

@@ -49,7 +49,7 @@ static fire_value biases(fire_graph *g, fire_value b, int gates, int64_t u) {
 /* ONNX's names of activations, with the numbers that make them Keras'. False: ONNX has none such. */
 static bool add_function(const char *curve, char *names, char *alpha, char *beta, size_t capacity) {
     static const struct { const char *curve, *name, *alpha, *beta; } all[] = {
-        {"elu", "Elu", "1", NULL}, {"hard_sigmoid", "HardSigmoid", "0.16666666666666666", "0.5"}, {"leaky_relu", "LeakyRelu", "0.2", NULL}, {"linear", "Affine", "1", "0"},
+        {"elu", "Elu", "1", NULL}, {"hard_sigmoid", "HardSigmoid", "0.16666666666666666", "0.5"}, {"hard_sigmoid_keras2", "HardSigmoid", "0.2", "0.5"}, {"leaky_relu", "LeakyRelu", "0.2", NULL}, {"linear", "Affine", "1", "0"},
         {"relu", "Relu", NULL, NULL}, {"sigmoid", "Sigmoid", NULL, NULL}, {"softplus", "Softplus", NULL, NULL}, {"softsign", "Softsign", NULL, NULL}, {"tanh", "Tanh", NULL, NULL}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i].curve, curve)) continue;

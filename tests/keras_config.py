@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any
 
 import firesteel as fire
@@ -50,90 +49,3 @@ def plain(value: Any) -> Any:
             home = fire.optimizers.schedules if part == "schedules" else getattr(fire, part, None)
             return make(home, kind, config)
     return make(fire.layers, kind, config)
-
-
-class Rebuilt:
-    """A network from Keras' configuration of a Sequential or Functional model and the HDF5 group of its weights: `model`, with those weights."""
-
-    def __init__(self, config: dict[str, Any], group: Any) -> None:
-        self.held: list[tuple[Any, list[Any]]] = []
-        inputs: list[Any] = []
-        outputs = self.apply(config, group, None, inputs)
-        self.model = fire.Model(inputs, outputs if len(outputs) > 1 else outputs[0])
-        for layer, values in self.held:
-            if values:
-                layer.set_weights(values)
-
-    def apply(self, config: dict[str, Any], group: Any, given: list[Any] | None, inputs: list[Any]) -> list[Any]:
-        """Outputs of the model of `config` on tensors, or on Inputs of its own, which are appended to `inputs`."""
-        chain = config["class_name"] == "Sequential"
-        entries = config["config"]["layers"]
-        made: dict[tuple[str, int], list[Any]] = {}
-        parts: dict[str, tuple[dict[str, Any], Any, Any]] = {}
-        names: dict[str, int] = {}
-        at_input: dict[str, list[Any]] = {}
-        for entry in entries:
-            stem = snake(entry["class_name"])
-            number = names[stem] = names.get(stem, -1) + 1
-            inside = group["layers"].get(f"{stem}_{number}" if number else stem)
-            name = entry["config"]["name"]
-            if entry["class_name"] == "InputLayer":
-                at_input[name] = [fire.Input(tuple(entry["config"]["batch_shape"][1:]))] if given is None else []
-                continue
-            nested = entry["class_name"] in ("Sequential", "Functional")
-            layer = None if nested else make(fire.layers, entry["class_name"], entry["config"])
-            if layer is not None:
-                self.held.append((layer, arrays_of(inside) if inside is not None else []))
-            parts[name] = (entry, layer, inside)
-        order = [name for name, _, _ in pairs(config["config"]["input_layers"])] if not chain else list(at_input)
-        for name, tensor in zip(order, given if given is not None else [at_input[name][0] for name in order]):
-            made[name, 0] = [tensor]
-        if given is None:
-            inputs += [made[name, 0][0] for name in order]
-
-        def call(name: str, tensors: list[Any]) -> list[Any]:
-            entry, layer, inside = parts[name]
-            if layer is None:
-                return self.apply(entry, inside, tensors, inputs)
-            out = layer(*tensors)
-            return out if isinstance(out, list) else [out]
-        if chain:
-            tensors = made[order[0], 0]
-            for name in parts:
-                tensors = call(name, tensors)
-            return tensors
-        waiting = [(name, k, node) for name, (entry, _, _) in parts.items() for k, node in enumerate(entry["inbound_nodes"])]
-        while waiting:
-            for name, k, node in list(waiting):
-                wanted = [tuple(t) for t in tensors_in(node["args"]) + tensors_in(node["kwargs"])]
-                if all((of, at) in made for of, at, _ in wanted):
-                    made[name, k] = call(name, [made[of, at][i] for of, at, i in wanted])
-                    waiting.remove((name, k, node))
-        return [made[name, node][i] for name, node, i in pairs(config["config"]["output_layers"])]
-
-
-def pairs(value: Any) -> list[Any]:
-    """["a", 0, 0] or a list of such as a list."""
-    return [value] if value and isinstance(value[0], str) else list(value)
-
-
-def tensors_in(value: Any) -> list[Any]:
-    """keras_history of every tensor in the arguments of a call, in order."""
-    if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            return [value["config"]["keras_history"]]
-        value = list(value.values())
-    return [found for part in value for found in tensors_in(part)] if isinstance(value, list) else []
-
-
-def snake(name: str) -> str:
-    """Keras' name of a group of weights: SeparableConv2D is separable_conv2d."""
-    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
-
-
-def arrays_of(group: Any) -> list[Any]:
-    """All arrays below a layer's group, in the order of get_weights."""
-    found = [group["vars"][name][()] for name in sorted(group["vars"], key=int)] if "vars" in group else []
-    for name in sorted((name for name in group if name != "vars"), key=lambda name: (name != "forward_layer", name)):
-        found += arrays_of(group[name])
-    return found

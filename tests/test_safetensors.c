@@ -88,7 +88,7 @@ static void bad_headers(void **state) {
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, FIRE_E_CORRUPT, "before they begin"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, FIRE_E_CORRUPT, "whole number"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}}", 8, FIRE_E_CORRUPT, "too many"},
-        {"{\"a\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, FIRE_E_CORRUPT, "type that this version"},
+        {"{\"a\":{\"dtype\":\"F4\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4, FIRE_E_CORRUPT, "type that this version"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, FIRE_E_CORRUPT, "missing"}, {"{\"a\":{\"x\":1}}", 0, FIRE_E_CORRUPT, "expected dtype"},
         {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 0, FIRE_E_CORRUPT, "twice"}, {"{\"a\":1}", 0, FIRE_E_CORRUPT, "an object"}, {"[]", 0, FIRE_E_CORRUPT, "an object"},
         {"{\"__metadata__\":{\"a\":1}}", 0, FIRE_E_CORRUPT, "a text"}, {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, FIRE_E_CORRUPT, "twice"},

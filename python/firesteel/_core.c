@@ -254,6 +254,7 @@ static PyMethodDef core_methods[] = {
     {"catalog", core_catalog, METH_NOARGS, NULL},
     {"schedule", core_schedule, METH_VARARGS, NULL},
     {"column_names", core_column_names, METH_O, NULL},
+    {"safetensors", core_safetensors, METH_VARARGS, NULL},
     {"listen", core_listen, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

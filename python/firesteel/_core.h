@@ -59,4 +59,5 @@ PyObject *text_take(text_buffer *b);
 /* Module functions that live beside their types. */
 PyObject *core_listen(PyObject *module, PyObject *args);
 PyObject *core_column_names(PyObject *module, PyObject *capsule);
+PyObject *core_safetensors(PyObject *module, PyObject *args);
 #endif

@@ -640,6 +640,34 @@ static PyObject *network_save_bytes(PyObject *object, PyObject *unused) {
     return out;
 }
 
+static PyObject *network_state(PyObject *object, PyObject *unused) {
+    (void)unused;
+    void *bytes = NULL;
+    size_t size = 0;
+    fire_error err;
+    Network *self = enter(object, 0);
+    fire_status status = fire_state_bytes(self->net, &bytes, &size, &err);
+    leave(self);
+    if (status) return raise_error(&err);
+    PyObject *out = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)size);
+    fire_release(self->context->ctx, bytes);
+    return out;
+}
+
+static PyObject *network_set_state(PyObject *object, PyObject *args) {
+    Py_buffer view;
+    Network *self;
+    fire_error err;
+    if (!PyArg_ParseTuple(args, "y*:set_state", &view)) return NULL;
+    if (!(self = enter(object, 1))) {
+        PyBuffer_Release(&view);
+        return NULL;
+    }
+    fire_status status = fire_state_set(self->net, view.buf, (size_t)view.len, &err);
+    PyBuffer_Release(&view);
+    return finish(self, status, &err);
+}
+
 /* Network.load(context, path) and Network.load_bytes(context, bytes). */
 static PyObject *network_load(PyObject *type, PyObject *args) {
     module_state *m = PyType_GetModuleState((PyTypeObject *)type);
@@ -737,6 +765,8 @@ static PyMethodDef network_methods[] = {
     {"predict", network_predict, METH_VARARGS, NULL},
     {"predict_row", network_predict_row, METH_VARARGS, NULL},
     {"save", network_save, METH_VARARGS, NULL},
+    {"state", network_state, METH_NOARGS, NULL},
+    {"set_state", network_set_state, METH_VARARGS, NULL},
     {"save_bytes", network_save_bytes, METH_NOARGS, NULL},
     {"save_checkpoint", network_save_checkpoint, METH_VARARGS, NULL},
     {"load", network_load, METH_VARARGS | METH_CLASS, NULL},

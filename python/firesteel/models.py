@@ -354,12 +354,36 @@ class Model:
             self.loss = object_of(info["loss"], _named(loss_classes)) or info["loss"]
 
     def _dataset(self, x: Any, y: Any, w: Any, columns: rows.Columns) -> _core.Dataset:
+        self._open_to(x)
         made = _core.Dataset(context())
         made.pad(self._net)
         x, y = self._join(self._worded(x), y)
         if rows.add(made, x, y, w, columns, self._padded):
             self._columns = columns
         return made
+
+    _open: tuple[dict[str, Any], int] | None = None  # of a Keras file that leaves sizes open: its configuration, and Keras' version
+
+    def _open_to(self, x: Any) -> None:
+        """Where a Keras file left sizes of the input open: make the network for those of x, with the weights and the optimizer's state that there are."""
+        if self._open is None or rows.is_arrow(x):
+            return
+        given = [x[name] for name in self.input_names] if isinstance(x, dict) else list(x) if isinstance(x, (list, tuple)) and len(self.inputs) > 1 else [x]
+        shapes = [np.shape(part)[1:] for part in given]
+        parts = [tuple(part[1][1:]) for part in self._net.parts(False)]
+        if len(shapes) != len(parts) or shapes == parts or any(len(a) != len(b) for a, b in zip(shapes, parts)):
+            return
+        from .formats._keras_read import build
+        other, held, info = build(*self._open, input_shape=shapes)[0], self.get_weights(), self._net.info()
+        other.set_weights(held)
+        if info["compiled"]:
+            other._net.compile(info["optimizer"], info["loss"], info["metrics"] or None)
+            other._net.set_state(self._net.state())
+        self._net = other._net
+        self._sync()
+        self.__dict__.pop("_nodes", None)
+        if self.optimizer is not None:
+            self.optimizer._net = self._net
 
     @property
     def preprocessing(self) -> TextLayer | None:
@@ -619,6 +643,19 @@ class Model:
         self._net.adapt(made)
 
     # ---- files
+
+    def load_weights(self, path: str | PathLike[str]) -> None:
+        """Weights of a model with the same layers: a safetensors file, or one of Keras (.weights.h5, .h5, .keras), which needs h5py. Layers of
+        Keras are matched by name, or by order where the names are others; all weights fit, or none is changed."""
+        from .formats import load_weights
+        self._ready()
+        load_weights(self, fspath(path))
+
+    def save_weights(self, path: str | PathLike[str]) -> None:
+        """Write all weights, by the names that summary gives layers ("dense/kernel"), as a safetensors file."""
+        from .formats import safetensors
+        self._ready()
+        safetensors.save(path, dict(zip((w[0] for w in self._net.weights()), self.get_weights())), {"format": "firesteel.weights"})
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write an ONNX file for inference that fire.load makes a trainable model of again. Not the optimizer's state: see save_checkpoint."""
@@ -895,9 +932,27 @@ def _unpickle(content: bytes | str, name: str, settings: tuple[str, str, str] | 
     return model
 
 
-def load(path: str | PathLike[str]) -> Model:
-    """A model from an ONNX file, or from a checkpoint folder with its optimizer state and position. An ONNX file of other software, or
-    one that other software has changed, predicts but has no layers; the latter warns."""
+def model_from_json(text: str, input_shape: Any = None) -> Model:
+    """A model of the architecture that Keras' to_json wrote, of any version, with weights yet to be drawn."""
+    from .formats._keras_read import from_json
+    return cast("Model", from_json(text, input_shape))
+
+
+def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = None) -> Model:
+    """A model from an ONNX file, from Keras' .keras and .h5 files (they need h5py), or from a checkpoint folder with its optimizer state and
+    position; what a file is, its content tells. An ONNX file of other software, or one that other software has changed, predicts but has no layers;
+    the latter warns. Of Keras' files: compile=False leaves loss, metrics and optimizer alone; input_shape is that of a row, or a list for
+    several inputs, where the file leaves sizes open and the first data shall not decide."""
+    from .formats import kind_of
+    found = kind_of(fspath(path))
+    if found == "keras":
+        from .formats._keras_read import load as load_keras
+        return cast("Model", load_keras(fspath(path), compile, input_shape))
+    if found == "json":
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return model_from_json(file.read(), input_shape)
+    if found == "safetensors":
+        raise errors.make(5002, f"{fspath(path)}: a safetensors file holds weights alone; build the model and call model.load_weights")
     try:
         net = _core.Network.load(context(), fspath(path))
         if warning := net.note("warning"):

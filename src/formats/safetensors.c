@@ -6,9 +6,10 @@
 /* The limit of the format's own reader: larger headers are taken for an attack. */
 #define MAX_HEADER 100000000
 
-static const struct { const char *name; fire_type type; } types[] = {
-    {"F64", FIRE_F64}, {"F32", FIRE_F32}, {"I64", FIRE_I64}, {"I32", FIRE_I32}, {"I16", FIRE_I16}, {"I8", FIRE_I8},
-    {"U16", FIRE_U16}, {"U8", FIRE_U8}, {"BOOL", FIRE_BOOL},
+static const struct { const char *name; fire_type type; int64_t bytes; } types[] = {
+    {"F64", FIRE_F64, 8}, {"F32", FIRE_F32, 4}, {"I64", FIRE_I64, 8}, {"I32", FIRE_I32, 4}, {"I16", FIRE_I16, 2}, {"I8", FIRE_I8, 1}, {"U16", FIRE_U16, 2},
+    {"U8", FIRE_U8, 1}, {"BOOL", FIRE_BOOL, 1}, {"F16", FIRE_NO_TYPE, 2}, {"BF16", FIRE_NO_TYPE, 2}, {"U32", FIRE_NO_TYPE, 4}, {"U64", FIRE_NO_TYPE, 8},
+    {"F8_E4M3", FIRE_NO_TYPE, 1}, {"F8_E5M2", FIRE_NO_TYPE, 1},
 };
 
 static int by_name(const void *a, const void *b) { return strcmp(((const fire_safetensor *)a)->name, ((const fire_safetensor *)b)->name); }
@@ -43,7 +44,7 @@ static fire_status read_tensor(fire_json *j, fire_safetensor *out, const char *d
     enum { TYPE = 1, SHAPE = 2, PLACE = 4 };
     fire_json_token t, key;
     int found = 0;
-    int64_t from = 0, to = 0, bytes;
+    int64_t from = 0, to = 0, bytes, each = 0;
     fire_status r = fire_json_expect(j, FIRE_JSON_OBJECT, "an object", &t, err);
     if (r) return r;
     const fire_json_token place = t;
@@ -57,8 +58,8 @@ static fire_status read_tensor(fire_json *j, fire_safetensor *out, const char *d
         if (field == TYPE) {
             if ((r = fire_json_expect(j, FIRE_JSON_TEXT, "a type", &t, err))) return r;
             for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-                if (fire_json_is(&t, types[i].name)) out->type = types[i].type;
-            if (!out->type) return fire_json_fail(j, &t, "a type that this version does not read", err);
+                if (fire_json_is(&t, types[i].name)) out->type = types[i].type, out->dtype = types[i].name, each = types[i].bytes;
+            if (!each) return fire_json_fail(j, &t, "a type that this version does not read", err);
             continue;
         }
         if ((r = fire_json_expect(j, FIRE_JSON_ARRAY, "a list of whole numbers", &t, err))) return r;
@@ -74,7 +75,7 @@ static fire_status read_tensor(fire_json *j, fire_safetensor *out, const char *d
     if (found != (TYPE | SHAPE | PLACE)) return fire_json_fail(j, &place, "dtype, shape or data_offsets is missing", err);
     if (from > to) return fire_json_fail(j, &place, "data_offsets end before they begin", err);
     if ((uint64_t)to > size) return fire_fail(err, FIRE_E_TRUNCATED, "a tensor ends at byte %lld of the numbers, but there are %zu", (long long)to, size);
-    if (!fire_mul(fire_count(&out->shape), (int64_t)fire_type_size(out->type), &bytes) || bytes != to - from)
+    if (!fire_mul(fire_count(&out->shape), each, &bytes) || bytes != to - from)
         return fire_json_fail(j, &place, "the shape does not fit data_offsets", err);
     out->data = data + from;
     out->bytes = (size_t)bytes;
@@ -192,4 +193,15 @@ void fire_safetensors_write(fire_buffer *b, int64_t n_tensors, const fire_safete
     if (b->first.status) return;
     for (int i = 0; i < 8; i++) b->data[start + i] = (uint8_t)((uint64_t)(b->size - start - 8) >> (8 * i));
     for (int64_t i = 0; i < n_tensors; i++) fire_buffer_add(b, tensor[i].data, tensor[i].bytes);
+}
+
+fire_status fire_safetensors_index(fire_context *ctx, const void *bytes, size_t size, fire_each_tensor *each, void *user, fire_error *err) {
+    fire_safetensors t;
+    fire_status s = fire_safetensors_read(ctx, bytes, size, &t, err);
+    int stop = 0;
+    for (int64_t i = 0; !s && !stop && i < t.n_tensors; i++)
+        stop = each(user, &(fire_tensor_entry){t.tensor[i].name, NULL, t.tensor[i].dtype, t.tensor[i].shape, t.tensor[i].data, t.tensor[i].bytes});
+    for (int64_t i = 0; !s && !stop && i < t.n_pairs; i++) stop = each(user, &(fire_tensor_entry){.name = t.pair[i].key, .text = t.pair[i].text});
+    fire_safetensors_clear(&t);
+    return s;
 }

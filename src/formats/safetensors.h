@@ -6,10 +6,11 @@
 
 typedef struct fire_safetensor {
     const char *name;
-    fire_type type;
+    fire_type type;       /* FIRE_NO_TYPE: one that the engine does not compute with */
     fire_shape shape;
     const void *data;     /* dense; at any alignment when it was read: copy before use as numbers */
     size_t bytes;
+    const char *dtype;    /* "F32"; reading sets it, writing looks at type */
 } fire_safetensor;
 
 typedef struct fire_pair { const char *key, *text; } fire_pair;
@@ -21,7 +22,7 @@ typedef struct fire_safetensors {
 } fire_safetensors;
 
 /* fire_safetensors_read - index a file in memory. Numbers are borrowed from `bytes`, all else is in *out until fire_safetensors_clear, which
-** is due on failure too. Refuses overlaps, gaps, names given twice, shapes that do not fit their bytes, and types that fire_type lacks. */
+** is due on failure too. Refuses overlaps, gaps, names given twice, shapes that do not fit their bytes, and types of unknown size. */
 fire_status fire_safetensors_read(fire_context *ctx, const void *bytes, size_t size, fire_safetensors *out, fire_error *err);
 void fire_safetensors_clear(fire_safetensors *s);
 /* fire_safetensors_find, fire_safetensors_text - by name; NULL when there is none. */

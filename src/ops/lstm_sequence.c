@@ -74,7 +74,7 @@ const fire_op fire_op_lstm_sequence = {
     .min_in = 2, .max_in = FIRE_SEQ_IN, .n_out = 5, .in_place = 1, .saved = 5, .attrs = attrs_of_lstm, .attr_size = sizeof(fire_recurrent_attrs),
     .infer = lstm_infer, .run = lstm_run, .scratch = lstm_scratch, .grad = lstm_grad, .lower = lstm_lower, .flops = lstm_flops,
     .examples = {"[3,2,8] [2,8] [8]", "[3,2,8] [2,8] [8] [2,2] - - [2,2]", "[3,2,8] [2,8] - [2,2] bool[2,3] - [2,2] reverse=1", "[4,3,4] [1,4] [4] - bool[3,4]",
-                 "[2,3,8] [2,8] [8] truncate=4 recurrent_activation=hard_sigmoid", "[2,2,12] [3,12] activation=softsign reverse=1"},
+                 "[2,3,8] [2,8] [8] truncate=4 recurrent_activation=hard_sigmoid", "[2,3,8] [2,8] [8] recurrent_activation=hard_sigmoid_keras2", "[2,2,12] [3,12] activation=softsign reverse=1"},
 };
 
 /* ---- gradient ---- */

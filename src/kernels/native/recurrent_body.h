@@ -17,6 +17,10 @@ INLINE VEC T(curve)(fire_curve k, VEC x) {
         VEC y = x * (REAL)(1.0 / 6) + (REAL)0.5;
         return V(choose)((MASK)(x <= -3), V(all)(0), V(choose)((MASK)(x >= 3), V(all)(1), y));
     }
+    case FIRE_HARD_SIGMOID_KERAS2: {
+        VEC y = x * (REAL)0.2 + (REAL)0.5;
+        return V(choose)((MASK)(x <= (REAL)-2.5), V(all)(0), V(choose)((MASK)(x >= (REAL)2.5), V(all)(1), y));
+    }
     case FIRE_LEAKY_RELU: return T(positive)(x, x, x * (REAL)0.2);
     case FIRE_RELU: return (VEC)((MASK)x & ~(MASK)(x <= 0));
     case FIRE_RELU6: return V(choose)((MASK)(x > 6), V(all)(6), (VEC)((MASK)x & ~(MASK)(x <= 0)));
@@ -35,6 +39,7 @@ INLINE VEC T(slope)(fire_curve k, VEC y) {
     case FIRE_ELU: return T(positive)(y, one, y + 1);
     case FIRE_EXPONENTIAL: return y;
     case FIRE_HARD_SIGMOID: return V(choose)((MASK)(y > 0) & (MASK)(y < 1), V(all)((REAL)(1.0 / 6)), none);
+    case FIRE_HARD_SIGMOID_KERAS2: return V(choose)((MASK)(y > 0) & (MASK)(y < 1), V(all)((REAL)0.2), none);
     case FIRE_LEAKY_RELU: return T(positive)(y, one, V(all)((REAL)0.2));
     case FIRE_RELU: return T(positive)(y, one, none);
     case FIRE_RELU6: return V(choose)((MASK)(y > 0) & (MASK)(y < 6), one, none);

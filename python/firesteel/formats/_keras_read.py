@@ -1,0 +1,621 @@
+"""_keras_read - Keras' files as models: the configuration becomes layers and calls of them, then weights and compile settings are put in."""
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import _graph as graph, errors, layers, ops
+from . import _keras_compile, _keras_names as names, _keras_weights as weights
+from ._hdf5 import Folder, open_file, text
+
+NESTED = {"Sequential", "Functional", "Model"}
+MOST_JSON = 256 << 20
+MERGES = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate", "dot": "Dot", "cos": "Dot"}
+
+
+class Part:
+    """A layer of a configuration, or a model in it: what its weights are looked up by."""
+
+    def __init__(self, kind: str, config: dict[str, Any], name: str) -> None:
+        self.kind, self.config, self.name = kind, config, name
+        self.layer: layers.Layer | None = None
+        self.parts: list[Part] = []
+        self.nested = False
+
+    def leaves(self) -> Iterator[Part]:
+        """The layers with handles, in Keras' order."""
+        if self.layer is not None:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise errors.make(5004, f"{what} is {type(value).__name__}; expected an object")
+    return value
+
+
+def _shape(config: dict[str, Any]) -> list[int | None] | None:
+    """The shape of a row that a first layer tells, None for sizes that it leaves open."""
+    for key in ("batch_input_shape", "batch_shape"):
+        if isinstance(config.get(key), list) and config[key]:
+            return list(config[key][1:])
+    if isinstance(config.get("input_shape"), list):
+        return list(config["input_shape"])
+    if config.get("input_dim") and "input_length" in config:
+        return [config["input_length"], config["input_dim"]]
+    return [config["input_dim"]] if config.get("input_dim") else None
+
+
+class Reader:
+    """A network from a configuration. `fill`: what stands for the sizes that the file leaves open; `shapes`: of inputs, given by the caller."""
+
+    def __init__(self, version: int, fill: int, shapes: list[tuple[int, ...]] | None) -> None:
+        self.version, self.fill, self.shapes = version, fill, shapes
+        self.used: set[str] = set()
+        self.inputs: list[Any] = []
+        self.open = False  # whether a size was left open
+        self.depth = 0
+
+    def input(self, shape: list[int | None] | None, name: str) -> layers.Input:
+        """An Input of the model."""
+        at = len(self.inputs)
+        if self.shapes is not None and at < len(self.shapes):
+            sizes = [int(n) for n in self.shapes[at]]
+        elif shape is None:
+            raise errors.make(1006, f"{name}: the file tells no shape of the input; give it: fire.load(path, input_shape=(...))")
+        else:
+            sizes = [self.fill if n is None else int(n) for n in shape]
+        self.open |= shape is None or None in shape
+        made = layers.Input(tuple(sizes), name=self.unique(name, ""))
+        self.inputs.append(made)
+        return made
+
+    def unique(self, name: str, prefix: str) -> str:
+        """A name that no other layer has: as in the file, or with that of the model around it in front."""
+        name = "".join("_" if c in "/\\" or ord(c) < 32 else c for c in name)[:200] or "layer"
+        tried = name if name not in self.used else f"{prefix}_{name}" if prefix else name
+        count = 1
+        while tried in self.used:
+            count += 1
+            tried = f"{name}_{count}"
+        self.used.add(tried)
+        return tried
+
+    def layer(self, kind: str, config: dict[str, Any], name: str) -> layers.Layer:
+        """The layer of a configuration."""
+        def inner(entry: dict[str, Any]) -> layers.Layer:
+            of, own = names.parts(entry)
+            if of in NESTED:
+                raise errors.make(1005, f"layer {config.get('name', kind)}: {kind} of a whole model is not supported; apply it to each layer")
+            return names.layer(of, own, self.version < 3, inner)
+        made = names.layer(kind, config, self.version < 3, inner)
+        made._name = name
+        if config.get("trainable") is False:
+            made._trainable = False
+        return made
+
+    def model(self, entry: dict[str, Any], given: list[Any] | None, around: str) -> tuple[Part, Any]:
+        """A Sequential or functional model: its parts, and a function that applies it to tensors. given None: it has Inputs of its own."""
+        self.depth += 1
+        if self.depth > 64:
+            raise errors.make(5004, "models inside models, more than 64 deep")
+        kind, config = entry.get("class_name"), entry.get("config")
+        if kind == "Sequential":
+            chain = config if isinstance(config, list) else _object(config, "config").get("layers")
+            own = {} if isinstance(config, list) else _object(config, "config")
+            made = self.chain(_list(chain, "layers"), own, around)
+        else:
+            made = self.functional(_object(config, "config"), around)
+        self.depth -= 1
+        return made
+
+    def part(self, entry: dict[str, Any], around: str) -> tuple[Part, Any]:
+        """One layer, or nested model, of a configuration."""
+        entry = _object(entry, "a layer")
+        kind, config = str(entry.get("class_name")).rpartition(">")[2], entry.get("config")
+        if str(entry.get("class_name")).rpartition(">")[1] or entry.get("registered_name") not in (None, "", kind, f"keras>{kind}") and kind not in NESTED:
+            raise errors.make(1005, f"layer {entry.get('name') or kind}: {entry.get('registered_name') or entry.get('class_name')!r} is a class of the file's author; its code is not in the file, and would not be run")
+        if kind in NESTED:
+            name = str(entry.get("name") or (config.get("name") if isinstance(config, dict) else None) or kind)
+            made, apply_model = self.model(entry, None, name)
+            made.name, made.nested = name, True
+            if isinstance(config, dict) and config.get("trainable") is False:
+                for leaf in made.leaves():
+                    assert leaf.layer is not None
+                    leaf.layer._trainable = False
+            return made, apply_model
+        config = _object(config, f"the configuration of {kind}")
+        made = Part(kind, config, str(entry.get("name") or config.get("name") or kind))
+        module = str(entry.get("module") or "")
+        if kind == "Merge":
+            return made, self.merge(made, config, around)
+        if kind in ("TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda") or ".ops." in module:
+            return made, self.operation(kind if ".ops." in module else str(config.get("function")), made)
+        made.layer = self.layer(kind, config, self.unique(made.name, around))
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            assert made.layer is not None
+            if call.get("use_causal_mask"):
+                made.layer._attrs["use_causal_mask"] = True
+            if call.get("return_attention_scores"):
+                made.layer._attrs["return_attention_scores"] = True
+            kept = [t for t in tensors if t is not None]
+            if kind in ("Attention", "AdditiveAttention", "MultiHeadAttention") and call.get("attention_mask") is not None:
+                raise errors.make(1005, f"layer {made.name}: attention_mask as a tensor is not supported")
+            out = made.layer(*kept)
+            return out if isinstance(out, list) else [out]
+        return made, apply
+
+    def operation(self, function: str, made: Part) -> Any:
+        """An operator that was applied to tensors, as x + 1 is."""
+        name = function.rpartition(".")[2]
+        word = {"Add": "add", "__add__": "add", "AddV2": "add", "add": "add", "Subtract": "subtract", "subtract": "subtract", "sub": "subtract", "Multiply": "multiply",
+                "multiply": "multiply", "mul": "multiply", "Divide": "divide", "TrueDivide": "divide", "truediv": "divide", "divide": "divide", "Negative": "negative", "Exp": "exp",
+                "exp": "exp", "Log": "log", "log": "log", "Square": "square", "square": "square", "Sqrt": "sqrt", "sqrt": "sqrt", "Absolute": "absolute", "abs": "absolute",
+                "Tanh": "tanh", "tanh": "tanh", "Sigmoid": "sigmoid", "sigmoid": "sigmoid", "Relu": "relu", "relu": "relu", "Maximum": "maximum", "maximum": "maximum",
+                "Minimum": "minimum", "minimum": "minimum", "Matmul": "matmul", "matmul": "matmul", "Power": "power", "pow": "power"}.get(name)
+        chosen = getattr(ops, word, None) if word else None
+        if chosen is None:
+            raise errors.make(1005, f"layer {made.name}: the operation {function!r} is not one that is read from Keras' files")
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            values = tensors + [v for k, v in call.items() if k in ("x", "y", "x1", "x2") and isinstance(v, (int, float))]
+            values += [v for v in call.get("constants", []) if isinstance(v, (int, float))]
+            return [chosen(*values)]
+        return apply
+
+    def merge(self, made: Part, config: dict[str, Any], around: str) -> Any:
+        """Keras 1's Merge; as the first of a Sequential it has branches of its own."""
+        mode = config.get("mode", "sum")
+        kind = MERGES.get(mode) if isinstance(mode, str) else None
+        if kind is None:
+            raise errors.make(1005, f"layer {made.name}: Merge with mode={mode!r} holds Python code or is unknown; it is never run")
+        attrs: dict[str, Any] = {}
+        if kind == "Concatenate":
+            attrs["axis"] = config.get("concat_axis", -1)
+        if kind == "Dot":
+            axes = config.get("dot_axes", -1)
+            attrs = {"axes": axes if isinstance(axes, int) else [a[0] if isinstance(a, list) else a for a in axes], "normalize": mode == "cos"}
+        layer = self.layer(kind, {"name": made.name, **attrs}, self.unique(made.name, around))
+        branches = [self.part(branch, around) for branch in config.get("layers") or []]
+        made.parts = [branch for branch, _ in branches]
+        merged = Part(kind, config, made.name)
+        merged.layer = layer
+        made.parts.append(merged)
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            if branches:
+                tensors = [t for _, branch in branches for t in branch([], {})]
+            return [layer(*tensors)]
+        return apply
+
+    def chain(self, entries: list[Any], own: dict[str, Any], around: str) -> tuple[Part, Any]:
+        """A Sequential."""
+        made, first, input_name = Part("Sequential", own, str(own.get("name") or "sequential")), None, "input"
+        steps: list[tuple[Part, Any]] = []
+        for entry in entries:
+            entry = _object(entry, "a layer")
+            config = entry.get("config")
+            if entry.get("class_name") == "InputLayer":
+                config = _object(config, "the configuration of InputLayer")
+                first, input_name = _shape(config), str(config.get("name") or "input")
+                made.parts.append(Part("InputLayer", config, input_name))
+                continue
+            if not steps and first is None and isinstance(config, dict) and entry.get("class_name") not in NESTED | {"Merge"}:
+                first = _shape(config)
+                if entry.get("class_name") == "Embedding" and "batch_input_shape" not in config and "batch_shape" not in config:
+                    length = config.get("input_length")
+                    first = [length[0] if isinstance(length, list) else length]
+                elif first and None in first and isinstance(config.get("input_length"), int):
+                    first = [config["input_length"], *first[1:]]
+            steps.append(self.part(entry, around))
+            made.parts.append(steps[-1][0])
+        if first is None and isinstance(own.get("build_input_shape"), list):
+            first = list(own["build_input_shape"][1:])
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            if not tensors and steps and not (steps[0][0].nested or steps[0][0].kind == "Merge"):
+                tensors = [self.input(first, input_name)]
+            for _, step in steps:
+                tensors = step(tensors, {})
+            return tensors
+        return made, apply
+
+    def functional(self, config: dict[str, Any], around: str) -> tuple[Part, Any]:
+        """A graph of calls."""
+        made = Part("Functional", config, str(config.get("name") or "functional"))
+        entries = [_object(entry, "a layer") for entry in _list(config.get("layers"), "layers")]
+        starts: dict[str, tuple[dict[str, Any], Part]] = {}
+        applies: dict[str, Any] = {}
+        calls: list[tuple[str, int, list[Any], dict[str, Any]]] = []
+        for entry in entries:
+            own = entry.get("config")
+            name = str(entry.get("name") or (own.get("name") if isinstance(own, dict) else ""))
+            if entry.get("class_name") == "InputLayer":
+                own = _object(own, "the configuration of InputLayer")
+                starts[name] = own, Part("InputLayer", own, name)
+                made.parts.append(starts[name][1])
+                continue
+            part, applies[name] = self.part(entry, around)
+            made.parts.append(part)
+            for k, node in enumerate(_list(entry.get("inbound_nodes"), f"inbound_nodes of {name}")):
+                sources, call = _node(node)
+                calls.append((name, k, sources, call))
+        ins = _histories(config.get("input_layers"))
+        outs = _histories(config.get("output_layers"))
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            if not tensors:
+                tensors = [self.input(_shape(starts[name][0]), name) if name in starts else None for name, _, _ in ins]
+            if len(tensors) != len(ins) or any(t is None for t in tensors):
+                raise errors.make(5004, f"model {made.name}: called on {len(tensors)} tensors, it has {len(ins)} inputs")
+            known: dict[tuple[str, int], list[Any]] = {(name, 0): [t] for (name, _, _), t in zip(ins, tensors)}
+            waiting = list(calls)
+            while waiting:
+                later = []
+                for name, k, sources, kwargs in waiting:
+                    if all(source is None or (source[0], source[1]) in known for source in sources):
+                        try:
+                            given = [None if source is None else known[source[0], source[1]][source[2]] for source in sources]
+                        except IndexError:
+                            raise errors.make(5004, f"layer {name}: called on an output that its source does not have") from None
+                        known[name, k] = applies[name](given, kwargs)
+                    else:
+                        later.append((name, k, sources, kwargs))
+                if len(later) == len(waiting):
+                    raise errors.make(5004, f"model {made.name}: the calls of {', '.join(sorted({name for name, *_ in later}))[:200]} need each other, or layers that are not there")
+                waiting = later
+            found = []
+            for name, k, at in outs:
+                if (name, k) not in known or at >= len(known[name, k]):
+                    raise errors.make(5004, f"model {made.name}: the output {name!r} is not there")
+                found.append(known[name, k][at])
+            return found
+        return made, apply
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise errors.make(5004, f"{what}: {type(value).__name__}; expected a list")
+    return value
+
+
+def _history(value: Any) -> tuple[str, int, int]:
+    if isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int) and isinstance(value[2], int) and value[1] >= 0 and value[2] >= 0:
+        return value[0], value[1], value[2]
+    raise errors.make(5004, f"a tensor is named by {str(value)[:80]!r}; expected [layer, call, output]")
+
+
+def _histories(value: Any) -> list[tuple[str, int, int]]:
+    """["a", 0, 0], a list of such, or a dict of them."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    value = _list(value, "input_layers or output_layers")
+    if value and isinstance(value[0], str):
+        return [_history(value)]
+    return [found for part in value for found in (_histories(part) if isinstance(part, dict) or part and isinstance(part[0], list) else [_history(part)])]
+
+
+def _tensors(value: Any, depth: int = 0) -> list[tuple[str, int, int]]:
+    """Keras 3: every tensor in the arguments of a call, in order."""
+    if depth > 32:
+        raise errors.make(5004, "arguments of a call are nested too deeply")
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            return [_history(_object(value.get("config"), "a tensor").get("keras_history"))]
+        value = list(value.values())
+    return [found for part in value for found in _tensors(part, depth + 1)] if isinstance(value, list) else []
+
+
+def _node(node: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The tensors of one call and its other arguments, of any version."""
+    if isinstance(node, dict):  # Keras 3
+        kwargs = {k: v for k, v in _object(node.get("kwargs") or {}, "kwargs").items() if k not in ("training", "mask")}
+        places = {"query": 0, "value": 1, "key": 2}
+        args = node.get("args") or []
+        found = _tensors(args)
+        for name in sorted((k for k in kwargs if k != "attention_mask"), key=lambda k: places.get(k, 9)):
+            found += _tensors(kwargs[name])
+        constants = [v for v in args if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        return list(found), {**kwargs, "constants": constants}
+    node = _list(node, "a call")
+    if node and isinstance(node[0], str):
+        node = [node]
+    found = []
+    call: dict[str, Any] = {}
+    for tensor in node:
+        tensor = _list(tensor, "a tensor")
+        if tensor and tensor[0] == "_CONSTANT_VALUE":
+            call.setdefault("constants", []).append(tensor[2] if len(tensor) > 2 else None)
+            continue
+        found.append(_history(tensor))
+        if len(tensor) > 3 and isinstance(tensor[3], dict):
+            for key, value in tensor[3].items():
+                if key in ("training", "mask"):
+                    continue
+                if isinstance(value, list) and value and isinstance(value[0], (str, list)):
+                    more = [value] if isinstance(value[0], str) else value
+                    found += [_history(one) for one in more if isinstance(one, list) and one and one[0] != "_CONSTANT_VALUE"]
+                call[key] = value
+    return found, call
+
+
+def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple[Any, Part]:
+    """A model without weights, and its parts."""
+    from ..models import Model, Sequential
+    given = None
+    if input_shape is not None:
+        given = [tuple(s) for s in input_shape] if input_shape and isinstance(input_shape[0], (list, tuple)) else [tuple(input_shape)]
+    kind = entry.get("class_name")
+    if kind not in NESTED:
+        raise errors.make(1005, f"the model's class is {kind!r}; Sequential and functional models are read, classes of the file's author are not")
+    for fill in (16, 64, 256):
+        reader = Reader(version, fill, given)
+        try:
+            tree, apply = reader.model(entry, None, "")
+            outputs = apply([], {})
+            own = entry["config"] if isinstance(entry["config"], dict) else {}
+            dtype = _dtype(own)
+            leaves = [part for part in tree.parts if part.kind != "InputLayer"]
+            if kind == "Sequential" and len(reader.inputs) == 1 and all(part.layer is not None for part in leaves) and len(outputs) == 1:
+                model: Any = Sequential([reader.inputs[0], *(part.layer for part in leaves if part.layer is not None)], name=tree.name, dtype=dtype)
+            else:
+                model = Model(reader.inputs, outputs if len(outputs) > 1 else outputs[0], name=tree.name, dtype=dtype)
+            break
+        except errors.UsageError as problem:
+            if not reader.open or given is not None or fill == 256 or not problem.code.endswith("1002"):
+                raise
+    if reader.open and given is None:
+        model._open = entry, version
+    return model, tree
+
+
+def _dtype(config: dict[str, Any]) -> str:
+    found = json.dumps(config)
+    return "float64" if '"float64"' in found and '"float32"' not in found.replace('"dtype": "float32", "sparse"', "") else "float32"
+
+
+def place(model: Any, tree: Part, root: Folder, version: int, backend: str, who: str) -> None:
+    """Put the weights of a file into a model whose parts are known."""
+    top = root.folder("model_weights") or root
+    if "layer_names" in top.attrs or "layer_names0" in top.attrs:
+        chosen: list[tuple[Part, weights.Arrays]] = []
+        known = {part.name: part for part in _flat(tree)}
+        in_order = [part for part in _flat(tree) if any(_counts(model, leaf) != (0, 0) for leaf in part.leaves())]
+        stored = [(name, weights.listed(top.folders[name], who)) for name in top.texts("layer_names") if name in top.folders]
+        filled = [(name, arrays) for name, arrays in stored if arrays]
+        if not all(name in known for name, _ in filled):  # another model's names: by order, as Keras does
+            if len(filled) != len(in_order):
+                raise errors.make(5004, f"{who}: {len(filled)} layers have weights, the model has {len(in_order)} such layers")
+            chosen = [(part, arrays) for part, (_, arrays) in zip(in_order, filled)]
+        else:
+            chosen = [(known[name], arrays) for name, arrays in filled]
+        for part, arrays in chosen:
+            _spread(model, part, arrays, version, backend, who)
+        missing = [part.name for part in in_order if not any(part is other for other, _ in chosen)]
+    elif root.folder("layers") is not None or root.folder("_layer_checkpoint_dependencies") is not None:
+        missing = _descend(model, tree, root, version, backend, who)
+    else:
+        raise errors.make(5004, f"{who}: holds no weights of Keras: neither layer_names nor layers")
+    if missing:
+        raise errors.make(5004, f"{who}: no weights of {', '.join(missing[:5])}")
+
+
+def _flat(tree: Part) -> list[Part]:
+    """The parts that have a group of their own; those in a Merge of Keras 1 too."""
+    return [part for one in tree.parts for part in (_flat(one) if one.kind == "Merge" else [one])]
+
+
+def _counts(model: Any, leaf: Part) -> tuple[int, int]:
+    """(trainable, other) weights of a layer."""
+    assert leaf.layer is not None
+    net, at = model.get_layer(leaf.layer.name)._place()
+    own = [learns for _, of, learns, _, _ in net.weights() if of == at]
+    return sum(own), len(own) - sum(own)
+
+
+def _put(model: Any, leaf: Part, arrays: weights.Arrays, version: int, backend: str, who: str) -> None:
+    assert leaf.layer is not None
+    layer = model.get_layer(leaf.layer.name)
+    net, at = layer._place()
+    shapes = [shape for _, of, _, _, shape in net.weights() if of == at]
+    kind = layer.kind
+    try:
+        arrays = weights.convert(kind, leaf.config, arrays, shapes, version, backend == "theano", bool(leaf.layer.__dict__.get("_cudnn")))
+        if len(arrays) != len(shapes) or any(a.shape != tuple(s) for a, s in zip(arrays, shapes)):
+            raise ValueError
+    except (ValueError, IndexError):
+        found = ", ".join(str(list(a.shape)) for a in arrays[:6])
+        raise errors.make(5004, f"{who}: layer {leaf.name} has weights of shapes {found}; expected {', '.join(str(list(s)) for s in shapes)}") from None
+    if shapes:
+        layer.set_weights([np.asarray(a, np.float64 if a.dtype == np.float64 else np.float32) for a in arrays])
+
+
+def _spread(model: Any, part: Part, arrays: weights.Arrays, version: int, backend: str, who: str) -> None:
+    """A nested model's arrays: first what its layers train, then the others."""
+    leaves = [leaf for leaf in part.leaves()]
+    if not part.nested:
+        for leaf in leaves:
+            _put(model, leaf, arrays, version, backend, who)
+        return
+    first: list[tuple[Part, int]] = []
+    then: list[tuple[Part, int]] = []
+    for leaf in leaves:
+        assert leaf.layer is not None
+        learns, others = weights.file_count(model.get_layer(leaf.layer.name).kind, _counts(model, leaf), version)
+        trainable = leaf.config.get("trainable", True) is not False and leaf.layer._trainable
+        first.append((leaf, learns if trainable else 0))
+        then.append((leaf, others + (0 if trainable else learns)))
+    if sum(n for _, n in first + then) != len(arrays):
+        raise errors.make(5004, f"{who}: the model {part.name} has {len(arrays)} arrays; expected {sum(n for _, n in first + then)}")
+    own: dict[int, weights.Arrays] = {id(leaf): [] for leaf in leaves}
+    at = 0
+    for leaf, n in first + then:
+        own[id(leaf)] += arrays[at:at + n]
+        at += n
+    for leaf in leaves:
+        _put(model, leaf, own[id(leaf)], version, backend, who)
+
+
+def _descend(model: Any, tree: Part, group: Folder, version: int, backend: str, who: str) -> list[str]:
+    """Keras 3's groups: named after classes, counted. Gives the names of layers without weights."""
+    missing: list[str] = []
+    inside = group.folder("layers") or group.folder("_layer_checkpoint_dependencies") or Folder()
+    counted: dict[str, int] = {}
+    for part in tree.parts:
+        stem = weights.snake(part.kind if not part.nested else ("Sequential" if part.kind == "Sequential" else "Functional"))
+        number = counted[stem] = counted.get(stem, -1) + 1
+        found = inside.folders.get(f"{stem}_{number}" if number else stem) or inside.folders.get(part.name)
+        if part.nested:
+            missing += _descend(model, part, found or Folder(), version, backend, who)
+        elif part.layer is not None:
+            arrays = weights.below(found)
+            if not arrays and _counts(model, part) != (0, 0):
+                missing.append(part.name)
+            else:
+                _put(model, part, arrays, version, backend, who)
+    return missing
+
+
+# ---- files
+
+def _json(content: bytes | str, who: str) -> dict[str, Any]:
+    try:
+        return _object(json.loads(content), who)
+    except (ValueError, RecursionError) as problem:
+        raise errors.make(5004, f"{who}: no JSON of a model: {str(problem)[:200]}") from None
+
+
+def _version(found: Any) -> int:
+    """The first number of keras_version; files without one are of Keras 1."""
+    digits = text(found).lstrip()[:1] if found is not None else "1"
+    return int(digits) if digits.isdigit() else 3
+
+
+def _member(archive: zipfile.ZipFile, name: str, who: str, most: int) -> bytes:
+    """One file of an archive, that is no larger than it says and not 100 times what it takes there."""
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or info.flag_bits & 1:
+        raise errors.make(5004, f"{who}: {name} is packed in a way that models are not")
+    if info.file_size > min(most, 100 * info.compress_size + (1 << 20)):
+        raise errors.make(5004, f"{who}: {name} claims {info.file_size} bytes unpacked from {info.compress_size}")
+    with archive.open(info) as file:
+        content = file.read(info.file_size + 1)
+    if len(content) != info.file_size:
+        raise errors.make(5004, f"{who}: {name} has another size than it says")
+    return content
+
+
+def _unzip(path: str, who: str) -> dict[str, bytes]:
+    """The parts of a .keras file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            listed = [info.filename for info in archive.infolist()]
+            if len(listed) > 10000 or len(set(listed)) != len(listed):
+                raise errors.make(5004, f"{who}: the archive names a file twice, or holds more than 10,000")
+            for info in archive.infolist():
+                parts = info.filename.replace("\\", "/").split("/")
+                if parts[0] == "" or ".." in parts or ":" in parts[0] or (info.external_attr >> 16) & 0o170000 not in (0, 0o100000, 0o040000):
+                    raise errors.make(5004, f"{who}: {info.filename!r} in the archive is a link or leads out of it")
+            wanted = [name for name in ("config.json", "metadata.json", "model.weights.h5") if name in listed]
+            if "config.json" not in wanted:
+                raise errors.make(5002, f"{who}: a zip file without config.json is no model of Keras")
+            size = os.stat(path).st_size
+            return {name: _member(archive, name, who, MOST_JSON if name != "model.weights.h5" else 100 * size) for name in wanted}
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError, zipfile.zlib.error) as problem:  # type: ignore[attr-defined]
+        if isinstance(problem, errors.FiresteelError):
+            raise
+        raise errors.make(5004, f"{who}: {' '.join(str(problem).split())[:200]}") from None
+
+
+def load(path: str, compile: bool = True, input_shape: Any = None) -> Any:
+    """A model from a .keras or .h5 file."""
+    who = os.path.basename(path)
+    with open(path, "rb") as file:
+        zipped = file.read(4) == b"PK\x03\x04"
+    try:
+        if zipped:
+            return _load_keras(path, who, compile, input_shape)
+        return _load_h5(path, who, compile, input_shape)
+    except RecursionError:
+        raise errors.make(5004, f"{who}: nested too deeply") from None
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as problem:  # a configuration that contradicts itself
+        raise errors.make(5004, f"{who}: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}") from problem
+
+
+def _load_keras(path: str, who: str, compile: bool, input_shape: Any) -> Any:
+    parts = _unzip(path, who)
+    config = _json(parts["config.json"], f"{who}: config.json")
+    version = _version(_json(parts.get("metadata.json", b"{}"), f"{who}: metadata.json").get("keras_version", "3"))
+    model, tree = build(config, version, input_shape)
+    if "model.weights.h5" not in parts:
+        raise errors.make(5004, f"{who}: the archive has no model.weights.h5")
+    file, root = open_file(parts["model.weights.h5"], f"{who}: model.weights.h5")
+    with file:
+        place(model, tree, root, version, "", who)
+        if compile:
+            _keras_compile.restore(model, tree, config.get("compile_config"), root, who)
+    return model
+
+
+def _load_h5(path: str, who: str, compile: bool, input_shape: Any) -> Any:
+    file, root = open_file(path, who)
+    with file:
+        if "model_config" not in root.attrs:
+            raise errors.make(5002, f"{who}: an HDF5 file without model_config: weights alone; build the model and call model.load_weights")
+        config = _json(text(root.attrs["model_config"]), f"{who}: model_config")
+        top = root.folder("model_weights") or root
+        found = root.attrs.get("keras_version", top.attrs.get("keras_version"))
+        version = _version(found)
+        model, tree = build(config, version, input_shape)
+        place(model, tree, root, version, text(root.attrs.get("backend", top.attrs.get("backend", ""))), who)
+        if compile and "training_config" in root.attrs:
+            settings = _json(text(root.attrs["training_config"]), f"{who}: training_config")
+            _keras_compile.restore(model, tree, settings, root, who)
+    return model
+
+
+def load_weights(model: Any, path: str) -> None:
+    """Weights alone, of an .h5, .weights.h5 or .keras file, into a model of the same layers."""
+    who = os.path.basename(path)
+    with open(path, "rb") as file:
+        zipped = file.read(4) == b"PK\x03\x04"
+    content: Any = path
+    version = 0
+    if zipped:
+        parts = _unzip(path, who)
+        content, version = parts.get("model.weights.h5", b""), 3
+    tree = Part("Sequential", {}, model.name)
+    for layer in model._all:
+        part = Part("InputLayer" if isinstance(layer, layers.Input) else {"GroupQueryAttention": "GroupedQueryAttention"}.get(layer.kind, layer.kind),
+                    {"data_format": layer._attrs.get("data_format"), "trainable": layer.trainable}, layer.name)
+        part.layer = None if isinstance(layer, layers.Input) else layer
+        tree.parts.append(part)
+    file, root = open_file(content, who)
+    with file:
+        top = root.folder("model_weights") or root
+        version = version or _version(top.attrs.get("keras_version", root.attrs.get("keras_version", "3" if root.folder("layers") is not None else None)))
+        before = model.get_weights()
+        try:
+            place(model, tree, root, version, text(top.attrs.get("backend", root.attrs.get("backend", ""))), who)
+        except BaseException:
+            model.set_weights(before)
+            raise
+
+
+def from_json(content: str, input_shape: Any = None) -> Any:
+    """A model of the architecture that Keras' to_json wrote, with weights yet to be drawn."""
+    config = _json(content, "model_from_json")
+    try:
+        return build(config, _version(config.get("keras_version", "3" if "module" in config else None)), input_shape)[0]
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as problem:
+        raise errors.make(5004, f"model_from_json: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}") from problem

@@ -1,0 +1,102 @@
+"""_keras_weights - the weights of layers in Keras' files: where they lie, and what older versions stored in another form."""
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ._hdf5 import Folder
+
+Arrays = list[np.ndarray]
+# The order of parts in a group of Keras 3, where it is not that of the alphabet. A leading _ does not count.
+ORDER = ("forward_layer", "backward_layer", "cell", "layer", "query_dense", "key_dense", "value_dense", "output_dense")
+
+
+def snake(name: str) -> str:
+    """Keras 3's name of a group of weights: SeparableConv2D is separable_conv2d."""
+    name = re.sub(r"\W+", "", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+def below(group: Folder | None) -> Arrays:
+    """All arrays of a layer's group of Keras 3, in the order of get_weights; the states of random generators are none."""
+    if group is None:
+        return []
+    found: Arrays = []
+    own = group.folders.get("vars")
+    if own is not None:
+        found += [np.asarray(own.arrays[name][()]) for name in sorted((n for n in own.arrays if n.isdigit()), key=int)]
+    names = [name for name in group.folders if name not in ("vars", "seed_generator", "random_generator")]
+    for name in sorted(names, key=lambda n: (ORDER.index(n.lstrip("_")) if n.lstrip("_") in ORDER else len(ORDER), n)):
+        found += below(group.folders[name])
+    return found
+
+
+def listed(group: Folder, who: str) -> Arrays:
+    """The arrays that a layer's group of an .h5 file lists, in its order."""
+    found: Arrays = []
+    for name in group.texts("weight_names"):
+        array = group.array(name)
+        if array is None:
+            raise errors.make(5004, f"{who}: the weight {name!r} is listed, but not there")
+        found.append(array)
+    return found
+
+
+def file_count(kind: str, counts: tuple[int, int], version: int) -> tuple[int, int]:
+    """How many arrays (trainable, others) a layer has in a file."""
+    if version == 1 and kind == "LSTM" and counts[0] == 3:
+        return 12, 0
+    if version == 1 and kind == "GRU" and counts[0] == 3:
+        return 9, 0
+    return counts
+
+
+def _gates(a: Arrays, order: Sequence[int]) -> Arrays:
+    """Keras 1's W, U and b of each gate, side by side."""
+    return [np.concatenate([a[3 * gate + part] for gate in order], axis=-1) for part in range(3)]
+
+
+def _cudnn(a: Arrays, gates: int, gru: bool) -> Arrays:
+    """From cuDNN's layout: matrices transposed gate by gate, two biases."""
+    kernel = np.hstack([k.T.reshape(k.shape, order="C") for k in np.hsplit(a[0], gates)])
+    recurrent = np.hstack([k.T for k in np.hsplit(a[1], gates)])
+    return [kernel, recurrent, a[2].reshape(2, -1) if gru else a[2].reshape(2, -1).sum(0)]
+
+
+def convert(kind: str, config: dict[str, Any], arrays: Arrays, shapes: Sequence[tuple[int, ...]], version: int, theano: bool, cudnn: bool) -> Arrays:
+    """A layer's arrays as a file has them in the form of Keras 3. shapes: what the layer wants."""
+    a = list(arrays)
+    if kind == "Bidirectional" and version == 1 and len(a) in (18, 24):
+        half, order = len(a) // 2, (0, 1, 2) if len(a) == 18 else (0, 2, 1, 3)
+        a = _gates(a[:half], order) + _gates(a[half:], order)
+    elif kind == "LSTM" and len(a) == 12:
+        a = _gates(a, (0, 2, 1, 3))  # Keras 1 stored i, c, f, o
+    elif kind == "GRU" and len(a) == 9:
+        a = _gates(a, (0, 1, 2))
+    elif cudnn and len(a) == 3:
+        a = _cudnn(a, 4 if kind == "LSTM" else 3, kind == "GRU")
+    if version == 1 and kind.startswith("Conv") and a and len(shapes[0]) > 2:
+        first = config.get("dim_ordering") == "th" or config.get("data_format") == "channels_first"
+        k = a[0]
+        if kind == "Conv1D" and k.ndim == 4:  # [steps, 1, channels, filters], before that [filters, channels, steps, 1]
+            k = (k.transpose(2, 3, 1, 0) if k.shape[1] != 1 or k.shape[3] != shapes[0][2] else k)[:, 0]
+        elif first and kind == "Conv3D":
+            k = k.transpose(2, 3, 4, 1, 0)
+        elif first and k.ndim == 4:
+            k = k.transpose(2, 3, 1, 0)
+        elif kind == "Conv2DTranspose":
+            k = k.transpose(0, 1, 3, 2)
+        a[0] = k
+    if theano and kind.startswith("Conv") and a and a[0].ndim > 2:  # Theano turns kernels round
+        a[0] = a[0][(slice(None, None, -1),) * (a[0].ndim - 2)]
+    if kind == "PReLU" and a and len(a[0].shape) == len(shapes[0]) + 1:
+        a[0] = a[0][0]
+    if len(a) == len(shapes):  # the same numbers with other ones in their shape, as in [1, 1, 3, 8] for [3, 8]
+        a = [x.reshape(s) if x.shape != tuple(s) and [n for n in x.shape if n != 1] == [n for n in s if n != 1] else x for x, s in zip(a, shapes)]
+    if kind == "Normalization" and len(a) == 2 and len(shapes) == 3:
+        a.append(np.zeros(shapes[2]))
+    return a

@@ -1,0 +1,232 @@
+"""Files that Keras wrote: outputs, the next step of training, old versions' words, and what is refused. tests/keras_files/make_models.py made the data; more
+models lie in shared/cases beside the checkout."""
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import firesteel as fire
+import numpy as np
+import pytest
+from firesteel import errors
+from firesteel.formats import _keras_compile
+
+h5py = pytest.importorskip("h5py")
+HERE = Path(__file__).resolve()
+OWN = HERE.parents[1] / "data" / "keras_models"
+CASES = HERE.parents[3] / "shared/cases/keras_models"
+FILES = sorted(file for folder in (OWN, CASES) for end in ("keras", "h5") for file in folder.glob(f"*.{end}"))
+TRAINED = [file for file in FILES if file.parent == OWN]
+name_of = dict(ids=lambda file: file.name)
+
+
+def arrays_of(arrays, letter):
+    return [arrays[name] for name in sorted((n for n in arrays if n[0] == letter), key=lambda n: int(n[1:] or 0))]
+
+
+def one(values):
+    return values if len(values) > 1 else values[0]
+
+
+@pytest.mark.parametrize("file", FILES, **name_of)
+def test_outputs(file):
+    model = fire.load(file)
+    arrays = np.load(file.with_suffix(".npz"))
+    found = model.predict(one(arrays_of(arrays, "x")), verbose=0)
+    for got, want in zip(found if isinstance(found, list) else [found], arrays_of(arrays, "y"), strict=True):
+        assert got.shape == want.shape
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
+def trained_arrays(model):
+    """Trainable weights in the order of layers, which is Keras' where no model is nested."""
+    frozen = {i for i, info in enumerate(model._net.layers()) if not info[6]}
+    return {name: a for (name, of, learns, _, _), a in zip(model._net.weights(), model.get_weights()) if learns and of not in frozen}
+
+
+@pytest.mark.parametrize("file", TRAINED, **name_of)
+def test_goes_on_training(file, monkeypatch):
+    trees = []
+    real = _keras_compile.restore
+    monkeypatch.setattr(_keras_compile, "restore", lambda model, tree, *rest: (trees.append(tree), real(model, tree, *rest)))
+    model = fire.load(file)
+    assert model.optimizer.iterations == 3
+    arrays = np.load(file.with_suffix(".npz"))
+    model.fit(one(arrays_of(arrays, "x")), one(arrays_of(arrays, "t")), batch_size=8, epochs=1, shuffle=False, verbose=0)
+    assert model.optimizer.iterations == 4
+    own = trained_arrays(model)
+    order = [name for name, _ in _keras_compile.trained(model, trees[0])]
+    assert sorted(order) == sorted(own)
+    for name, want in zip(order, arrays_of(arrays, "w"), strict=True):
+        np.testing.assert_allclose(own[name], want, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+def test_sizes_left_open():
+    model = fire.load(OWN / "sequence.keras")
+    x = np.random.default_rng(0).normal(size=(3, 11, 4)).astype("f")
+    many = model.predict(x, verbose=0)
+    padded = fire.load(OWN / "sequence.keras", input_shape=(11, 4))
+    np.testing.assert_array_equal(many, padded.predict(x, verbose=0))
+    assert model.optimizer.iterations == 3
+
+
+# ---- old versions, written here by hand after their formats
+
+def write_h5(path, config, weights, version="1.2.2", backend="tensorflow", training=None):
+    """weights: {layer: [arrays]}"""
+    with h5py.File(path, "w") as file:
+        if version:
+            file.attrs["keras_version"] = version
+            file.attrs["backend"] = backend
+        file.attrs["model_config"] = json.dumps(config).encode()
+        if training:
+            file.attrs["training_config"] = json.dumps(training).encode()
+        top = file.create_group("model_weights")
+        top.attrs["layer_names"] = [name.encode() for name in weights]
+        for name, arrays in weights.items():
+            group = top.create_group(name)
+            group.attrs["weight_names"] = [f"{name}_{i}".encode() for i in range(len(arrays))]
+            for i, a in enumerate(arrays):
+                group[f"{name}_{i}"] = a
+    return path
+
+
+def rand(*shape):
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype("f")
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+def test_keras_1_convnet(tmp_path, backend):
+    k, w = rand(3, 2, 3, 3), rand(27, 2)
+    config = {"class_name": "Sequential", "config": [
+        {"class_name": "Convolution2D", "config": {"name": "c", "batch_input_shape": [None, 2, 5, 5], "nb_filter": 3, "nb_row": 3, "nb_col": 3, "border_mode": "valid",
+                                                    "subsample": [1, 1], "dim_ordering": "th", "init": "glorot_uniform", "activation": "relu", "bias": True,
+                                                    "W_regularizer": {"name": "WeightRegularizer", "l1": 0.0, "l2": 0.01}, "b_regularizer": None, "W_constraint": None, "trainable": True}},
+        {"class_name": "Dropout", "config": {"name": "d", "p": 0.5, "trainable": True}},
+        {"class_name": "Flatten", "config": {"name": "f", "trainable": True}},
+        {"class_name": "Dense", "config": {"name": "e", "output_dim": 2, "init": "uniform", "activation": "linear", "bias": True, "input_dim": None}}]}
+    training = {"optimizer_config": {"class_name": "SGD", "config": {"lr": 0.1, "momentum": 0.9, "decay": 0.0, "nesterov": True}}, "loss": "mse", "metrics": ["accuracy"]}
+    model = fire.load(write_h5(tmp_path / "m.h5", config, {"c": [k, rand(3)], "d": [], "f": [], "e": [w, rand(2)]}, backend=backend, training=training))
+    x = rand(4, 2, 5, 5)
+    turned = k[:, :, ::-1, ::-1] if backend == "theano" else k
+    y = np.zeros((4, 3, 3, 3))
+    for i in range(3):
+        for j in range(3):
+            y[:, :, i, j] = np.tensordot(x[:, :, i:i + 3, j:j + 3], turned, ([1, 2, 3], [1, 2, 3]))
+    y = np.maximum(y + rand(3)[:, None, None], 0).reshape(4, -1) @ w + rand(2)
+    np.testing.assert_allclose(model.predict(x, verbose=0), y, rtol=1e-4, atol=1e-4)
+    assert model.optimizer.momentum == 0.9 and model.metrics_names[0] == "loss"
+
+
+def hard(x):
+    return np.clip(0.2 * x + 0.5, 0, 1)
+
+
+def test_keras_1_lstm(tmp_path):
+    """Twelve arrays in the order of gates i, c, f, o, and the hard_sigmoid of those days."""
+    parts = {gate: (rand(3, 2) + n, rand(2, 2) - n, rand(2) + n) for n, gate in enumerate("icfo")}
+    config = {"class_name": "Sequential", "config": [{"class_name": "LSTM", "config": {
+        "name": "l", "batch_input_shape": [None, 4, 3], "output_dim": 2, "activation": "tanh", "inner_activation": "hard_sigmoid", "return_sequences": False, "go_backwards": False,
+        "stateful": False, "unroll": False, "consume_less": "cpu", "dropout_U": 0.0, "dropout_W": 0.0, "forget_bias_init": "one", "init": "glorot_uniform", "inner_init": "orthogonal"}}]}
+    model = fire.load(write_h5(tmp_path / "m.h5", config, {"l": [a for gate in "icfo" for a in parts[gate]]}))
+    x = rand(5, 4, 3)
+    h = c = np.zeros((5, 2))
+    for t in range(4):
+        z = {gate: x[:, t] @ w + h @ u + b for gate, (w, u, b) in parts.items()}
+        c = hard(z["f"]) * c + hard(z["i"]) * np.tanh(z["c"])
+        h = hard(z["o"]) * np.tanh(c)
+    np.testing.assert_allclose(model.predict(x, verbose=0), h, rtol=1e-5, atol=1e-5)
+
+
+def test_keras_2_functional(tmp_path):
+    """inbound_nodes as lists, a shared layer, a GRU that says nothing of reset_after."""
+    def dense(name, nodes):
+        return {"class_name": "Dense", "name": name, "inbound_nodes": nodes, "config": {"name": name, "units": 3, "activation": "linear", "use_bias": False}}
+    config = {"class_name": "Model", "config": {"name": "m", "layers": [
+        {"class_name": "InputLayer", "name": n, "config": {"batch_input_shape": [None, 3], "dtype": "float32", "sparse": False, "name": n}, "inbound_nodes": []} for n in "pq"] + [
+        dense("d", [[["p", 0, 0, {}]], [["q", 0, 0, {}]]]),
+        {"class_name": "Subtract", "name": "s", "config": {"name": "s", "trainable": True}, "inbound_nodes": [[["d", 0, 0, {}], ["d", 1, 0, {}]]]}],
+        "input_layers": [["p", 0, 0], ["q", 0, 0]], "output_layers": [["s", 0, 0]]}}
+    w = rand(3, 3)
+    model = fire.load(write_h5(tmp_path / "m.h5", config, {"p": [], "q": [], "d": [w], "s": []}, "2.2.4"))
+    p, q = rand(2, 3), rand(3, 3)[:2]
+    np.testing.assert_allclose(model.predict([p, q], verbose=0), (p - q) @ w, rtol=1e-5, atol=1e-5)
+    assert len(model.get_weights()) == 1
+
+
+def test_json_and_weights_alone(tmp_path):
+    config = {"class_name": "Sequential", "keras_version": "2.1.6", "config": [
+        {"class_name": "Dense", "config": {"name": "a", "units": 2, "batch_input_shape": [None, 3], "activation": "relu"}},
+        {"class_name": "LeakyReLU", "config": {"name": "b", "alpha": 0.1}}, {"class_name": "ThresholdedReLU", "config": {"name": "c", "theta": 0.5}}]}
+    model = fire.model_from_json(json.dumps(config))
+    path = write_h5(tmp_path / "w.h5", {}, {"a": [rand(3, 2), rand(2)], "b": [], "c": []}, "2.1.6")
+    model.load_weights(path)
+    x = rand(6, 3)
+    y = np.maximum(x @ rand(3, 2) + rand(2), 0)
+    np.testing.assert_allclose(model.predict(x, verbose=0), np.where(y > 0.5, y, 0), rtol=1e-5, atol=1e-6)
+    model.save_weights(tmp_path / "w.safetensors")
+    other = fire.model_from_json(json.dumps(config))
+    other.load_weights(tmp_path / "w.safetensors")
+    assert all((a == b).all() for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+    with pytest.raises(errors.ModelFormatError, match="the tensor 'dense/kernel' is none|no tensor"):
+        fire.Sequential([fire.Input((3,)), fire.layers.Dense(2)]).load_weights(tmp_path / "w.safetensors")
+
+
+# ---- refused
+
+def sequential(entry):
+    return json.dumps({"class_name": "Sequential", "config": {"name": "s", "layers": [{"class_name": "InputLayer", "config": {"batch_shape": [None, 3], "name": "i"}}, entry]}})
+
+
+@pytest.mark.parametrize("entry, message", [
+    ({"class_name": "Lambda", "config": {"name": "twice", "function": ["4wEAAAA=", None, None]}}, "layer twice: its class 'Lambda' holds Python code, which is never run"),
+    ({"class_name": "Mine", "config": {"name": "m"}}, "layer m: its class 'Mine' is not one that firesteel has"),
+    ({"class_name": "my>Dense", "config": {"name": "m", "units": 2}, "registered_name": "my>Dense"}, "a class of the file's author"),
+    ({"class_name": "Dense", "config": {"name": "m", "units": 2, "brightness": 7}}, "layer m of class Dense: brightness=7 is not supported"),
+    ({"class_name": "Dense", "config": {"name": "m", "units": 1 << 60}}, "units"),
+    ({"class_name": "Dense", "config": []}, "expected an object"),
+])
+def test_refused(entry, message):
+    with pytest.raises(errors.FiresteelError, match=message):
+        fire.model_from_json(sequential(entry))
+
+
+def test_zip_bombs_and_links(tmp_path):
+    path = tmp_path / "m.keras"
+    for name, content, message in (("config.json", b"{" + b" " * (1 << 27), "claims"), ("../config.json", b"{}", "leads out of it"), ("x", b"", "without config.json")):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name, content)
+        with pytest.raises(errors.ModelFileError, match=message):
+            fire.load(path)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["a"] = h5py.ExternalLink("/etc/passwd", "/")
+    with pytest.raises(errors.ModelFileError, match="is a link"):
+        fire.load(tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.create_dataset("a", (1 << 40,), "f4", chunks=(1 << 20,))
+    with pytest.raises(errors.ModelFileError, match="more than the file can hold"):
+        fire.load(tmp_path / "w.h5")
+
+
+@pytest.mark.parametrize("file", [OWN / "nadam.keras", OWN / "shared.keras"], **name_of)
+def test_damaged(file, tmp_path):
+    """Cut short or with bytes changed in its configuration: an error of ours, or a model."""
+    content, rng = file.read_bytes(), np.random.default_rng(0)
+    path = tmp_path / "m.keras"
+    for end in rng.integers(0, len(content), 15):
+        path.write_bytes(content[:end])
+        with pytest.raises(errors.FiresteelError):
+            fire.load(path)
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    for _ in range(30):
+        config = bytearray(parts["config.json"])
+        for at in rng.integers(0, len(config), 3):
+            config[at] = rng.integers(32, 127)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in parts.items():
+                archive.writestr(name, bytes(config) if name == "config.json" else data)
+        try:
+            fire.load(path)
+        except errors.FiresteelError:
+            pass
