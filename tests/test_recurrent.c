@@ -125,7 +125,7 @@ static void test_activations(void **state) {
     harness h;
     harness_init(&h);
     fire_context *ctx = harness_context(&h, NULL);
-    static const char *const names[] = {"elu", "exponential", "hard_sigmoid", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "softplus", "softsign", "tanh"};
+    static const char *const names[] = {"elu", "exponential", "hard_sigmoid", "hard_sigmoid_keras2", "leaky_relu", "linear", "relu", "relu6", "selu", "sigmoid", "softplus", "softsign", "tanh"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (size_t a = 0; a < sizeof names / sizeof *names; a++) {
             char attrs[80];
