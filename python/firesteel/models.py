@@ -660,6 +660,10 @@ class Model:
     def save(self, path: str | PathLike[str]) -> None:
         """Write an ONNX file for inference that fire.load makes a trainable model of again. Not the optimizer's state: see save_checkpoint."""
         self._written_ready()
+        if fspath(path).endswith(".keras"):
+            from .formats import _keras_write, safetensors
+            safetensors.replace(path, _keras_write.to_bytes(self))
+            return
         self._net.save(fspath(path))
 
     def _written_ready(self) -> None:

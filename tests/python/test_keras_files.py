@@ -230,3 +230,29 @@ def test_damaged(file, tmp_path):
             fire.load(path)
         except errors.FiresteelError:
             pass
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if file.suffix == ".keras"], **name_of)
+def test_round_trip(file, tmp_path):
+    """What Keras made, written for Keras again: the same bits."""
+    arrays = np.load(file.with_suffix(".npz"))
+    xs = arrays_of(arrays, "x")
+    model = fire.load(file, input_shape=[x.shape[1:] for x in xs])
+    model.save(tmp_path / "m.keras")
+    back = fire.load(tmp_path / "m.keras")
+    assert all((a == b).all() for a, b in zip(model.get_weights(), back.get_weights(), strict=True))
+    for a, b in zip(*(out if isinstance(out, list) else [out] for out in (m.predict(one(xs), verbose=0) for m in (model, back))), strict=True):
+        np.testing.assert_array_equal(a, b)
+    if back.optimizer is not None:
+        assert model._net.state() == back._net.state()
+        y = one(arrays_of(arrays, "t") or arrays_of(arrays, "y"))
+        for m in (model, back):
+            m.fit(one(xs), y, batch_size=8, shuffle=False, verbose=0)
+        assert all((a == b).all() for a, b in zip(model.get_weights(), back.get_weights(), strict=True))
+
+
+def test_keras_has_no_such_layer(tmp_path):
+    model = fire.Sequential([fire.Input((6, 2)), fire.layers.LPPooling1D(name="norm")])
+    with pytest.raises(errors.UnsupportedError, match="Keras has no layer like norm"):
+        model.save(tmp_path / "m.keras")
+    assert not list(tmp_path.iterdir())
