@@ -208,6 +208,7 @@ def test_zip_bombs_and_links(tmp_path):
         fire.load(tmp_path / "w.h5")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [OWN / "nadam.keras", OWN / "shared.keras"], **name_of)
 def test_damaged(file, tmp_path):
     """Cut short or with bytes changed in its configuration: an error of ours, or a model."""
@@ -232,6 +233,7 @@ def test_damaged(file, tmp_path):
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", [file for file in FILES if file.suffix == ".keras"], **name_of)
 def test_round_trip(file, tmp_path):
     """What Keras made, written for Keras again: the same bits."""
