@@ -110,7 +110,8 @@ FIRE_API fire_status fire_set_threads(fire_context *ctx, int32_t threads, fire_e
 /* The numbers of ONNX's TensorProto.DataType. */
 typedef enum fire_type {
     FIRE_NO_TYPE = 0, FIRE_F32 = 1, FIRE_U8 = 2, FIRE_I8 = 3, FIRE_U16 = 4, FIRE_I16 = 5,
-    FIRE_I32 = 6, FIRE_I64 = 7, FIRE_BOOL = 9, FIRE_F64 = 11,
+    FIRE_I32 = 6, FIRE_I64 = 7, FIRE_BOOL = 9, FIRE_F16 = 10, FIRE_F64 = 11, FIRE_U32 = 12, FIRE_U64 = 13,
+    FIRE_BF16 = 16, /* this, F16, U32 and U64: fire_run alone */
 } fire_type;
 
 #define FIRE_MAX_RANK 8
@@ -457,6 +458,17 @@ FIRE_API fire_status fire_predict(fire_network *net, fire_dataset *data, void *y
 /* fire_predict_row - one row, x and y of the network's type: the fast path for serving. Agrees with
 ** fire_predict to 1e-6. */
 FIRE_API fire_status fire_predict_row(fire_network *net, const void *x, void *y, fire_error *err);
+
+/* A tensor with a name. */
+typedef struct fire_named { const char *name; fire_tensor tensor; } fire_named;
+
+/* fire_run - compute a model that came from an ONNX file of other software: one tensor for each of its inputs, by name, dense, of any type that
+** the file says; all outputs come back, in one block of memory of the context that the caller frees with fire_release(ctx, *out). */
+FIRE_API fire_status fire_run(fire_network *net, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err);
+
+/* fire_run_port - name (to[capacity]), type and shape (-1: free) of the i-th input or output of such a model; FIRE_USAGE past the last, or
+** if the network is no such model. */
+FIRE_API fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_tensor *shape, char *to, size_t capacity);
 
 /* ---- files -------------------------------------------------------------------- */
 

@@ -13,9 +13,9 @@ const char *fire_version(void) { return FIRE_VERSION; }
 size_t fire_type_size(fire_type t) {
     switch (t) {
     case FIRE_U8: case FIRE_I8: case FIRE_BOOL: return 1;
-    case FIRE_U16: case FIRE_I16: return 2;
-    case FIRE_F32: case FIRE_I32: return 4;
-    case FIRE_F64: case FIRE_I64: return 8;
+    case FIRE_U16: case FIRE_I16: case FIRE_F16: case FIRE_BF16: return 2;
+    case FIRE_F32: case FIRE_I32: case FIRE_U32: return 4;
+    case FIRE_F64: case FIRE_I64: case FIRE_U64: return 8;
     default: return 0;
     }
 }

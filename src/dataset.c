@@ -156,7 +156,7 @@ static const fire_padding *padding_for(const fire_dataset *d, const fire_shape *
 
 static fire_status check_tensor(const fire_tensor *t, const char *what, int64_t rows, int max_rank, int64_t *width, fire_error *err) {
     char text[FIRE_SHAPE_TEXT];
-    if (!fire_type_size(t->type)) return fire_fail(err, FIRE_E_USAGE, "%s has type %d, which holds no numbers", what, (int)t->type);
+    if (!fire_type_size(t->type) || (t->type >= FIRE_F16 && t->type != FIRE_F64)) return fire_fail(err, FIRE_E_USAGE, "%s has type %d, which holds no numbers", what, (int)t->type);
     int64_t n = t->shape.rank >= 1 && t->shape.rank <= FIRE_MAX_RANK ? fire_count(&t->shape) : -1;
     if (n < 0 || t->shape.rank > max_rank || (rows >= 0 && t->shape.dim[0] != rows))
         return rows < 0 || n < 0

@@ -88,6 +88,10 @@ const char *fire_type_text(fire_type t) {
     case FIRE_I32: return "int32";
     case FIRE_I64: return "int64";
     case FIRE_BOOL: return "bool";
+    case FIRE_U32: return "uint32";
+    case FIRE_U64: return "uint64";
+    case FIRE_F16: return "float16";
+    case FIRE_BF16: return "bfloat16";
     default: return "no type";
     }
 }

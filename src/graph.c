@@ -82,6 +82,11 @@ fire_value fire_graph_const(fire_graph *g, fire_type type, fire_shape shape, con
     return add_value(g, (fire_value_info){FIRE_FROM_CONST, {type, shape, copy}, NULL, -1});
 }
 
+fire_value fire_graph_borrow(fire_graph *g, fire_type type, fire_shape shape, void *data) {
+    if (g->first.status || !check_shape(g, "constant", type, &shape, false)) return 0;
+    return add_value(g, (fire_value_info){FIRE_FROM_CONST, {type, shape, data}, NULL, -1});
+}
+
 fire_value fire_graph_scalar(fire_graph *g, fire_type type, double v) {
     uint64_t bits = 0;
     fire_tensor t = {type, {0}, &bits};

@@ -61,6 +61,7 @@ fire_value fire_graph_fail(fire_graph *g, int32_t code, const char *fmt, ...) __
 fire_value fire_graph_input(fire_graph *g, const char *name, fire_type type, fire_shape shape);
 fire_value fire_graph_param(fire_graph *g, const char *name, fire_type type, fire_shape shape);
 fire_value fire_graph_const(fire_graph *g, fire_type type, fire_shape shape, const void *data); /* data is copied */
+fire_value fire_graph_borrow(fire_graph *g, fire_type type, fire_shape shape, void *data); /* the same, data staying where it lies as long as the graph */
 fire_value fire_graph_scalar(fire_graph *g, fire_type type, double v);                          /* rank 0 constant */
 
 /* fire_apply - add one operator and return its first output.

@@ -199,9 +199,18 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
     return r;
 }
 
+/* A model that only runs by name is kept as its file is. */
+static fire_status save_any(const fire_network *net, fire_buffer *b, fire_error *err) {
+    if (!net->onnx || net->onnx_out) return save_to(net, b, err);
+    size_t size;
+    const void *bytes = fire_onnx_model_bytes(net->onnx_file, &size);
+    fire_buffer_add(b, bytes, size);
+    return b->first.status ? fire_fail(err, b->first.code, "%s", b->first.message) : FIRE_OK;
+}
+
 fire_status fire_save_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err) {
     fire_buffer b = {.ctx = net->ctx};
-    fire_status s = save_to(net, &b, err);
+    fire_status s = save_any(net, &b, err);
     if (s) {
         fire_buffer_free(&b);
         return s;
@@ -214,7 +223,7 @@ fire_status fire_save_bytes(const fire_network *net, void **bytes, size_t *size,
 fire_status fire_save(const fire_network *net, const char *path, fire_error *err) {
     if (!path) return fire_fail(err, FIRE_E_USAGE, "fire_save: the path is NULL");
     fire_buffer b = {.ctx = net->ctx};
-    fire_status s = save_to(net, &b, err);
+    fire_status s = save_any(net, &b, err);
     if (!s) s = fire_file_write(net->ctx, path, 1, &(fire_piece){b.data, (size_t)b.size}, err);
     fire_buffer_free(&b);
     return s;
@@ -310,23 +319,39 @@ static fire_status load_layers(fire_context *ctx, const fire_onnx *m, const char
     return s;
 }
 
-static fire_status load_plain(fire_context *ctx, const fire_onnx *m, fire_network **out, fire_error *err) {
+/* A file of other software, which the network keeps: `bytes`, unless it fails. Its graph is made at once if it maps rows to rows. */
+static fire_status load_plain(fire_context *ctx, void *bytes, size_t size, fire_network **out, fire_error *err) {
+    fire_onnx_model *file = NULL;
+    fire_status s = fire_onnx_model_new(ctx, bytes, size, &file, err);
+    if (s) return s;
     fire_graph *g = fire_alloc(ctx, 1, sizeof *g, err);
-    if (!g) return FIRE_NOMEM;
     fire_value x = 0, y = 0;
     fire_network *net = NULL;
-    fire_graph_init(g, ctx);
-    fire_status s = fire_onnx_graph(m, g, &x, &y, err);
-    if (!s) s = fire_network_new(ctx, fire_type_of(g, x), &net, err);
+    bool later = false;
+    fire_error why = {0};
+    s = g ? FIRE_OK : FIRE_NOMEM;
+    if (g) {
+        fire_graph_init(g, ctx);
+        s = fire_onnx_graph(fire_onnx_model_index(file), g, &x, &y, &later, &why);
+        if (s && s != FIRE_NOMEM && later) {
+            fire_graph_clear(g);
+            s = FIRE_OK;
+            x = y = 0;
+        } else if (s && err) *err = why;
+    }
+    if (!s) s = fire_network_new(ctx, x ? fire_type_of(g, x) : FIRE_F32, &net, err);
     if (s) {
-        fire_graph_clear(g);
+        if (g) fire_graph_clear(g);
         fire_free(ctx, g);
+        fire_onnx_model_keep(file); /* the bytes are the caller's again */
+        fire_onnx_model_free(file);
         return s;
     }
     net->onnx = g;
+    net->onnx_file = file;
     net->onnx_in = x, net->onnx_out = y;
-    net->input = fire_shape_of(g, x);
-    net->output = fire_shape_of(g, y);
+    if (x) net->input = fire_shape_of(g, x);
+    if (y) net->output = fire_shape_of(g, y);
     *out = net;
     return FIRE_OK;
 }
@@ -347,7 +372,8 @@ static fire_status read_version(const fire_onnx *m, int *version, fire_error *er
     return FIRE_OK;
 }
 
-static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, fire_network **out, fire_error *err) {
+/* bytes: what m indexes; if they are `taken`, the network frees them. */
+static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, void *bytes, bool *taken, fire_network **out, fire_error *err) {
     int version;
     fire_network *net = NULL;
     fire_status s = read_version(m, &version, err);
@@ -366,25 +392,45 @@ static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, fire_netw
 #endif
         changed = !layers;
     }
-    s = layers ? load_layers(ctx, m, description, unset ? unset : "", &net, err) : load_plain(ctx, m, &net, err);
+    s = layers ? load_layers(ctx, m, description, unset ? unset : "", &net, err) : load_plain(ctx, bytes, m->size, &net, err);
     if (s) return s;
+    *taken = !layers;
     for (int64_t i = 0; version && i < m->n_pairs && !s; i++)
         if (!strncmp(m->pair[i].key, NOTE_KEY, strlen(NOTE_KEY)))
             s = fire_network_set_note(net, m->pair[i].key + strlen(NOTE_KEY), m->pair[i].text, err);
     if (!s && changed)
         s = fire_network_set_note(net, "warning", "the graph or the layers in this file were changed after firesteel saved it: it is loaded as a plain ONNX graph, "
                                                   "which predicts but has no layers to train or edit", err);
-    if (s) fire_network_free(net);
+    if (s) fire_network_free(net); /* with the bytes, if they were taken */
     else *out = net;
     return s;
 }
 
-fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err) {
+/* Memory of the context, which is freed or kept by the network. */
+static fire_status load_owned(fire_context *ctx, void *bytes, size_t size, fire_network **out, fire_error *err) {
     fire_onnx m;
+    bool taken = false;
     fire_status s = fire_onnx_read(ctx, bytes, size, &m, err);
-    if (!s) s = load_indexed(ctx, &m, out, err);
+    if (!s) s = load_indexed(ctx, &m, bytes, &taken, out, err);
     fire_onnx_clear(&m);
+    if (!taken) fire_free(ctx, bytes);
     return s;
+}
+
+fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err) {
+    void *own = fire_alloc(ctx, size, 1, err);
+    if (!own) return FIRE_NOMEM;
+    if (size) memcpy(own, bytes, size);
+    return load_owned(ctx, own, size, out, err);
+}
+
+fire_status fire_run(fire_network *net, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
+    if (!net->onnx_file) return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_run: the network has layers; score rows with fire_predict");
+    return fire_onnx_model_run(net->onnx_file, n_in, in, out, n_out, err);
+}
+
+fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_tensor *shape, char *to, size_t capacity) {
+    return net->onnx_file && i >= 0 && capacity ? fire_onnx_model_port(net->onnx_file, output, i, shape, to, capacity) : FIRE_USAGE;
 }
 
 fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err) {
@@ -400,7 +446,5 @@ fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, f
     if (s) return s;
     if (!r) return fire_checkpoint_load(ctx, path, out, err);
     if ((s = fire_file_read(ctx, path, &bytes, &size, err))) return s;
-    s = fire_error_prefix(err, path, fire_load_bytes(ctx, bytes, size, out, err));
-    fire_free(ctx, bytes);
-    return s;
+    return fire_error_prefix(err, path, load_owned(ctx, bytes, size, out, err));
 }

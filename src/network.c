@@ -2,6 +2,7 @@
 **
 ** Whatever changes the set of weights makes new flat buffers, copies the values that survive, and only then lets go of the old ones. */
 #include "network.h"
+#include "formats/onnx.h"
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,6 +82,7 @@ void fire_network_free(fire_network *net) {
     }
     if (net->onnx) fire_graph_clear(net->onnx);
     fire_free(ctx, net->onnx);
+    fire_onnx_model_free(net->onnx_file); /* the graph borrows from it */
     fire_free(ctx, net->layer);
     fire_free(ctx, net->use);
     fire_free(ctx, net->weight);
@@ -159,6 +161,7 @@ void *fire_weight_data(const fire_network *net, int64_t i) {
 /* ---- build ---- */
 
 fire_status fire_network_build(fire_network *net, const fire_shape *input, fire_error *err) {
+    if (net->onnx && !net->onnx_out) return fire_fail(err, FIRE_E_UNSUPPORTED, "the model does not map rows of one input to rows of one output; run it with named tensors");
     char a[FIRE_SHAPE_TEXT], c[FIRE_SHAPE_TEXT];
     fire_shape x = {.rank = input->rank + 1, .dim = {-1}};
     if (input->rank < 0 || input->rank >= FIRE_MAX_RANK)

@@ -82,8 +82,9 @@ struct fire_network {
     int64_t step, epoch;        /* step counts batches, of which several make an update where gradients are accumulated */
     uint64_t last_seed;
 
-    /* a model that came as plain ONNX: its graph in place of layers */
+    /* a model that came as plain ONNX: its file, and its graph in place of layers; onnx_out 0: it has no rows to score, and only runs by name */
     struct fire_graph *onnx; fire_value onnx_in, onnx_out;
+    struct fire_onnx_model *onnx_file;
 
     struct { char *key, *text; } *note; int64_t n_notes, note_capacity;
     /* What stateful layers keep (states.c): state i is [batch, units] from state_at[i] on, of `type`. NULL: zeros that nobody has asked for yet. */

@@ -1,5 +1,6 @@
 /* network_text.c - what a network is: its figures, its description as text, and copies made from that. */
 #include "network.h"
+#include "formats/onnx.h"
 #include "wire.h"
 #include <assert.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 
 void fire_network_info_get(const fire_network *net, fire_network_info *info) {
     *info = (fire_network_info){
-        .type = net->type, .built = net->built || net->onnx, .compiled = net->loss && net->optim, .loaded_as_onnx = net->onnx != NULL,
+        .type = net->type, .built = net->built || net->onnx_out, .compiled = net->loss && net->optim, .loaded_as_onnx = net->onnx != NULL,
         .input = net->input, .output = net->output, .step = net->step, .epoch = net->epoch,
         .loss = net->loss_text ? net->loss_text : "", .optimizer = net->optim_text ? net->optim_text : "", .metrics = net->metrics_text ? net->metrics_text : "",
     };
@@ -23,7 +24,7 @@ void fire_network_info_get(const fire_network *net, fire_network_info *info) {
         if (!fire_add(info->flops, net->layer[i].flops, &info->flops)) info->flops = INT64_MAX;
     if (net->onnx) {
         info->flops = fire_graph_flops(net->onnx, NULL);
-        info->has_logits = fire_logits(net->onnx, net->onnx_out, NULL) != 0;
+        info->has_logits = net->onnx_out && fire_logits(net->onnx, net->onnx_out, NULL) != 0;
     } else if (net->built && !fire_scorer_logits(net, &info->has_logits)) {
         /* The graph alone knows; one that cannot be made for want of memory has no logits to give either. */
         fire_graph g;
@@ -221,8 +222,14 @@ fire_status fire_network_clone(const fire_network *net, fire_network **out, fire
     if (s) return s;
     if (!net->onnx) s = copy_layers(net, copy, err);
     if (!s && net->onnx) {
-        copy->onnx = fire_alloc(net->ctx, 1, sizeof *copy->onnx, err);
-        s = copy->onnx ? fire_graph_copy(net->onnx, copy->onnx, err) : FIRE_NOMEM;
+        size_t size;
+        const void *bytes = fire_onnx_model_bytes(net->onnx_file, &size);
+        void *own = fire_alloc(net->ctx, size, 1, err);
+        if (own) memcpy(own, bytes, size);
+        s = own ? fire_onnx_model_new(net->ctx, own, size, &copy->onnx_file, err) : FIRE_NOMEM;
+        if (s) fire_free(net->ctx, own);
+        else if (!(copy->onnx = fire_alloc(net->ctx, 1, sizeof *copy->onnx, err))) s = FIRE_NOMEM;
+        if (!s) s = fire_graph_copy(net->onnx, copy->onnx, err);
         copy->onnx_in = net->onnx_in, copy->onnx_out = net->onnx_out;
         copy->input = net->input, copy->output = net->output;
     }

@@ -8,6 +8,7 @@
 #ifndef FIRE_OP_H
 #define FIRE_OP_H
 #include "graph.h"
+#include "half.h"
 #include <string.h>
 
 /* One call of a kernel: shapes are concrete, data pointers set. in[i].type is 0 for an input left out. */
@@ -33,6 +34,7 @@ struct fire_op {
     uint32_t in_place;       /* bit i: output 0 may lie over input i when shape and type agree */
     uint32_t shape_only;     /* bit i: of input i only the shape matters, its numbers are never read and need not be kept */
     uint32_t saved;          /* bit o: output o is there for the gradient alone; nothing else reads it, and none comes in for it */
+    uint32_t values;         /* bit i: infer wants the numbers of input i: it must be a constant */
     bool pure_shape;         /* moves no numbers (Reshape, Flatten, Identity): output 0 aliases input 0 */
 
     /* Output 0 is summed over the slices of a step: a plan stops behind it so that somebody can do that (plan.h). True: over the workers too,
@@ -86,6 +88,10 @@ static inline double fire_get(const fire_tensor *t, int64_t i) {
     case FIRE_I16: return ((const int16_t *)t->data)[i];
     case FIRE_I32: return ((const int32_t *)t->data)[i];
     case FIRE_I64: return (double)((const int64_t *)t->data)[i];
+    case FIRE_U32: return ((const uint32_t *)t->data)[i];
+    case FIRE_U64: return (double)((const uint64_t *)t->data)[i];
+    case FIRE_F16: return fire_half_get(((const uint16_t *)t->data)[i]);
+    case FIRE_BF16: return fire_brain_get(((const uint16_t *)t->data)[i]);
     default: return 0;
     }
 }
@@ -104,6 +110,10 @@ static inline void fire_put(const fire_tensor *t, int64_t i, double v) { /* narr
     case FIRE_I16: ((int16_t *)t->data)[i] = (int16_t)fire_whole(v); break;
     case FIRE_I32: ((int32_t *)t->data)[i] = (int32_t)fire_whole(v); break;
     case FIRE_I64: ((int64_t *)t->data)[i] = fire_whole(v); break;
+    case FIRE_U32: ((uint32_t *)t->data)[i] = (uint32_t)fire_whole(v); break;
+    case FIRE_U64: ((uint64_t *)t->data)[i] = v >= 0x1p64 ? UINT64_MAX : v >= 0x1p63 ? (uint64_t)v : (uint64_t)fire_whole(v); break;
+    case FIRE_F16: ((uint16_t *)t->data)[i] = fire_half_put(v); break;
+    case FIRE_BF16: ((uint16_t *)t->data)[i] = fire_brain_put(v); break;
     default: break;
     }
 }

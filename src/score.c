@@ -93,6 +93,7 @@ static void take_weights(const fire_network *net, fire_plan *plan, uint64_t *hel
 }
 
 static fire_status ready(fire_network *net, fire_error *err) {
+    if (net->onnx && !net->onnx_out) return fire_fail(err, FIRE_E_UNSUPPORTED, "the model does not map rows of one input to rows of one output; run it with named tensors");
     if (!net->built && !net->onnx) return fire_fail(err, FIRE_E_NOT_BUILT, "the network does not know the shape of its input; add an Input layer, build it or give it data");
     for (int64_t i = 0; i < net->n_weights; i++)
         if (!net->weight[i].ready) return fire_network_init(net, net->last_seed, err);

@@ -26,8 +26,9 @@ static fire_type type_of(const Py_buffer *view) {
     case 'f': return view->itemsize == 4 ? FIRE_F32 : FIRE_NO_TYPE;
     case 'd': return view->itemsize == 8 ? FIRE_F64 : FIRE_NO_TYPE;
     case '?': return FIRE_BOOL;
-    case 'B': case 'H':
-        return view->itemsize == 1 ? FIRE_U8 : view->itemsize == 2 ? FIRE_U16 : FIRE_NO_TYPE;
+    case 'e': return FIRE_F16;
+    case 'B': case 'H': case 'I': case 'L': case 'Q':
+        return view->itemsize == 1 ? FIRE_U8 : view->itemsize == 2 ? FIRE_U16 : view->itemsize == 4 ? FIRE_U32 : FIRE_U64;
     case 'b': case 'h': case 'i': case 'l': case 'q':
         return view->itemsize == 1 ? FIRE_I8 : view->itemsize == 2 ? FIRE_I16 : view->itemsize == 4 ? FIRE_I32 : FIRE_I64;
     default: return FIRE_NO_TYPE;

@@ -579,6 +579,76 @@ static PyObject *network_predict(PyObject *object, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* network_run - outputs by name of a model of other software, as tuples (name, type, shape, bytes); types tells what buffers of two bytes hold
+** (0: what the buffer says). */
+static PyObject *network_run(PyObject *object, PyObject *args) {
+    PyObject *given, *arrays, *kinds;
+    texts names;
+    if (!PyArg_ParseTuple(args, "OO!O!:run", &given, &PyList_Type, &arrays, &PyList_Type, &kinds) || texts_read(given, &names)) return NULL;
+    Py_ssize_t n = names.n, viewed = 0;
+    fire_named *in = PyMem_Calloc((size_t)n + 1, sizeof *in), *out = NULL;
+    Py_buffer *view = PyMem_Calloc((size_t)n + 1, sizeof *view);
+    PyObject *result = NULL;
+    int32_t n_out = 0;
+    fire_error err;
+    fire_status status = FIRE_OK;
+    int ok = in && view;
+    if (!ok) PyErr_NoMemory();
+    else if (PyList_Size(arrays) != n || PyList_Size(kinds) != n) { PyErr_SetString(PyExc_ValueError, "run: names, arrays and types of different numbers"); ok = 0; }
+    for (; ok && viewed < n; viewed++) {
+        in[viewed].name = names.text[viewed];
+        if (tensor_get(PyList_GetItem(arrays, viewed), names.text[viewed], 0, &view[viewed], &in[viewed].tensor)) { ok = 0; break; }
+        long kind = PyLong_AsLong(PyList_GetItem(kinds, viewed));
+        if (kind == -1 && PyErr_Occurred()) ok = 0;
+        else if (kind && fire_type_size((fire_type)kind) == (size_t)view[viewed].itemsize) in[viewed].tensor.type = (fire_type)kind;
+    }
+    if (ok) {
+        Network *self = enter(object, 0);
+        Py_BEGIN_ALLOW_THREADS
+        status = fire_run(self->net, (int32_t)n, in, &out, &n_out, &err);
+        Py_END_ALLOW_THREADS
+        if (!status) result = PyList_New(0);
+        for (int32_t k = 0; result && k < n_out; k++) {
+            const fire_tensor *t = &out[k].tensor;
+            Py_ssize_t bytes = (Py_ssize_t)fire_type_size(t->type);
+            for (int d = 0; d < t->shape.rank; d++) bytes *= (Py_ssize_t)t->shape.dim[d];
+            PyObject *shape = shape_tuple(&t->shape), *data = PyByteArray_FromStringAndSize(t->data, bytes);
+            PyObject *item = shape && data ? Py_BuildValue("siOO", out[k].name, (int)t->type, shape, data) : NULL;
+            if (!item || PyList_Append(result, item)) Py_CLEAR(result);
+            Py_XDECREF(item);
+            Py_XDECREF(shape);
+            Py_XDECREF(data);
+        }
+        if (out) fire_release(self->context->ctx, out);
+        leave(self);
+    }
+    for (Py_ssize_t i = 0; view && i < viewed; i++) PyBuffer_Release(&view[i]);
+    PyMem_Free(view);
+    PyMem_Free(in);
+    texts_free(&names);
+    return !ok ? NULL : status ? raise_error(&err) : result;
+}
+
+/* network_ports - (name, type, shape) of each input, or output, of such a model. */
+static PyObject *network_ports(PyObject *object, PyObject *args) {
+    int output;
+    if (!PyArg_ParseTuple(args, "p:ports", &output)) return NULL;
+    Network *self = enter(object, 0);
+    PyObject *list = PyList_New(0);
+    char name[1024];
+    fire_tensor t;
+    for (int32_t i = 0; list && !fire_run_port(self->net, output, i, &t, name, sizeof name); i++) {
+        PyObject *shape = shape_tuple(&t.shape), *text = PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
+        PyObject *item = shape && text ? Py_BuildValue("OiO", text, (int)t.type, shape) : NULL;
+        if (!item || PyList_Append(list, item)) Py_CLEAR(list);
+        Py_XDECREF(item);
+        Py_XDECREF(shape);
+        Py_XDECREF(text);
+    }
+    leave(self);
+    return list;
+}
+
 /* network_predict_row - one row; short, so the GIL stays. */
 static PyObject *network_predict_row(PyObject *object, PyObject *args) {
     PyObject *x, *y;
@@ -764,6 +834,8 @@ static PyMethodDef network_methods[] = {
     {"gradients", network_gradients, METH_VARARGS, NULL},
     {"predict", network_predict, METH_VARARGS, NULL},
     {"predict_row", network_predict_row, METH_VARARGS, NULL},
+    {"run", network_run, METH_VARARGS, NULL},
+    {"ports", network_ports, METH_VARARGS, NULL},
     {"save", network_save, METH_VARARGS, NULL},
     {"state", network_state, METH_NOARGS, NULL},
     {"set_state", network_set_state, METH_VARARGS, NULL},

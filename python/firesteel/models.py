@@ -597,6 +597,12 @@ class Model:
         self._net.predict(made, y, z)
         return (self._split(y), self._split(z)) if z is not None else self._split(y)
 
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Outputs by name from inputs by name, for a whole batch at once, each of the type and shape that the model says. For models from ONNX
+        files of other software; of a model with layers, inputs and outputs have the names of its first and last layers."""
+        from . import _run
+        return _run.run(self, inputs)
+
     def predict_row(self, x: Any) -> np.ndarray:
         """The output of one row, given without a batch: the fast way for serving. Agrees with predict to 1e-6."""
         info = self._net.info()

@@ -12,8 +12,8 @@
 #define FIRE_ONNX_IR 8      /* written: the version that came with opset 18 */
 #define FIRE_ONNX_OPSET 18  /* written */
 #define FIRE_ONNX_MAX_IR 14
-#define FIRE_ONNX_MIN_OPSET 13
-#define FIRE_ONNX_MAX_OPSET 25
+#define FIRE_ONNX_MIN_OPSET 1
+#define FIRE_ONNX_MAX_OPSET 28
 
 typedef struct fire_span { const uint8_t *bytes; size_t size; } fire_span; /* text inside the file, not terminated */
 
@@ -80,8 +80,28 @@ fire_status fire_onnx_tensor_copy(const fire_onnx *m, const fire_onnx_tensor *t,
 ** The same for a file that other software read and wrote again unchanged. Constants ("const.<n>") count with their values. */
 fire_status fire_onnx_hash(const fire_onnx *m, int n, const char *const *texts, char out[65], fire_error *err);
 
-/* fire_onnx_graph - build the model's graph into an empty `g`: one input x, one output y. Messages name node, operator and opset. */
-fire_status fire_onnx_graph(const fire_onnx *m, fire_graph *g, fire_value *x, fire_value *y, fire_error *err);
+/* fire_onnx_read_inner - index the graph of an attribute, with m as for fire_onnx_read. */
+fire_status fire_onnx_read_inner(const fire_onnx *around, const fire_wire *body, fire_onnx *m, fire_error *err);
+
+/* fire_onnx_check - whether opset and operators are ones that this version has. fire_onnx_forget - no name has a value. */
+fire_status fire_onnx_check(fire_onnx *m, fire_error *err);
+void fire_onnx_forget(fire_onnx *m);
+
+/* fire_onnx_graph - build the model's graph into an empty `g`: one input x, one output y, both with the batch first. Messages name node, operator
+** and opset. The graph borrows the file's bytes. When it fails, *later says whether the model may still run when all shapes are known. */
+fire_status fire_onnx_graph(fire_onnx *m, fire_graph *g, fire_value *x, fire_value *y, bool *later, fire_error *err);
+
+/* A file of other software that is run by name (onnx_model.c). new: `bytes`, memory of the context, become the model's unless it fails. */
+typedef struct fire_onnx_model fire_onnx_model;
+fire_status fire_onnx_model_new(fire_context *ctx, void *bytes, size_t size, fire_onnx_model **out, fire_error *err);
+void fire_onnx_model_free(fire_onnx_model *o);
+void fire_onnx_model_keep(fire_onnx_model *o); /* the bytes are the caller's again: free will leave them */
+const void *fire_onnx_model_bytes(const fire_onnx_model *o, size_t *size);
+fire_onnx *fire_onnx_model_index(fire_onnx_model *o);
+/* fire_onnx_model_run - as fire_run. */
+fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err);
+/* fire_onnx_model_port - name, type and shape of input or output i; not FIRE_OK past the last one. */
+fire_status fire_onnx_model_port(const fire_onnx_model *o, bool output, int64_t i, fire_tensor *shape, char *name, size_t capacity);
 
 /* fire_onnx_write - append a ModelProto to an empty buffer: the nodes that the outputs need; weights become initializers by name, those that the
 ** graph does not read included; metadata before the graph, so that a file cut anywhere is seen to be cut. Raw numbers begin at multiples

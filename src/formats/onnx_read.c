@@ -229,6 +229,11 @@ static fire_status read_graph(fire_onnx *m, const fire_wire *body, fire_error *e
     return s ? s : list_names(m, err);
 }
 
+fire_status fire_onnx_read_inner(const fire_onnx *around, const fire_wire *body, fire_onnx *m, fire_error *err) {
+    *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .bytes = around->bytes, .size = around->size, .ir = around->ir, .opset = around->opset};
+    return read_graph(m, body, err);
+}
+
 static fire_status copy_span(fire_onnx *m, fire_span s, char **out, fire_error *err) {
     if (s.size && memchr(s.bytes, 0, s.size)) return fire_fail(err, FIRE_E_CORRUPT, "a zero character in the metadata at byte %lld", (long long)offset_in(m, s.bytes));
     if (!(*out = fire_arena_alloc(&m->arena, s.size + 1, 1, err))) return FIRE_NOMEM;

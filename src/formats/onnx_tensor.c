@@ -69,7 +69,7 @@ fire_status fire_onnx_tensor_copy(const fire_onnx *m, const fire_onnx_tensor *t,
             for (size_t i = 0; i < bytes; i++) ((uint8_t *)to)[i] = ((uint8_t *)to)[i] != 0;
         return FIRE_OK;
     }
-    uint32_t field = as->type == FIRE_F32 ? 4 : as->type == FIRE_F64 ? 10 : as->type == FIRE_I64 ? 7 : 5;
+    uint32_t field = as->type == FIRE_F32 ? 4 : as->type == FIRE_F64 ? 10 : as->type == FIRE_I64 ? 7 : as->type == FIRE_U32 || as->type == FIRE_U64 ? 11 : 5;
     uint32_t kind = as->type == FIRE_F32 ? 5 : as->type == FIRE_F64 ? 1 : 0;
     fire_wire in = t->body;
     fire_wire_field f;

@@ -1,4 +1,4 @@
-/* arg_max - where the largest along an axis stands; of equals the first, or the last with select_last_index. */
+/* arg_max - where the largest or smallest along an axis stands; of equals the first, or the last with select_last_index. */
 #include "op.h"
 
 typedef struct { int64_t axis, keep, last; } arg_max_attrs;
@@ -23,7 +23,7 @@ static fire_status arg_max_infer(const void *attrs, int n_in, const fire_tensor 
     return FIRE_OK;
 }
 
-static void arg_max_run(const fire_call *call) {
+static void run(const fire_call *call, double sign) {
     const arg_max_attrs *t = call->attrs;
     const fire_shape *s = &call->in[0].shape;
     int axis = 0;
@@ -35,16 +35,26 @@ static void arg_max_run(const fire_call *call) {
         for (int64_t i = 0; i < step; i++) {
             int64_t best = 0;
             for (int64_t k = 1; k < size; k++) {
-                double x = fire_get(&call->in[0], (o * size + k) * step + i), top = fire_get(&call->in[0], (o * size + best) * step + i);
+                double x = sign * fire_get(&call->in[0], (o * size + k) * step + i), top = sign * fire_get(&call->in[0], (o * size + best) * step + i);
                 if (x > top || (t->last && x == top)) best = k;
             }
             *y++ = best;
         }
 }
 
+static void arg_max_run(const fire_call *call) { run(call, 1); }
+static void arg_min_run(const fire_call *call) { run(call, -1); }
+
 const fire_op fire_op_arg_max = {
     .name = "ArgMax", .help = "index of the largest along an axis",
     .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_arg_max, .attr_size = sizeof(arg_max_attrs),
     .infer = arg_max_infer, .run = arg_max_run,
+    .examples = {"[7]", "[2,3,4] axis=1", "[4,10] axis=-1 keepdims=0", "i64[9]<3 select_last_index=1"},
+};
+
+const fire_op fire_op_arg_min = {
+    .name = "ArgMin", .help = "index of the smallest along an axis",
+    .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_arg_max, .attr_size = sizeof(arg_max_attrs),
+    .infer = arg_max_infer, .run = arg_min_run,
     .examples = {"[7]", "[2,3,4] axis=1", "[4,10] axis=-1 keepdims=0", "i64[9]<3 select_last_index=1"},
 };

@@ -3,7 +3,7 @@
 
 typedef struct { int64_t to; } cast_attrs;
 static const fire_attr attrs_of_cast[] = {
-    {"to", FIRE_ATTR_INT, offsetof(cast_attrs, to), FIRE_F32, 1, 11, .help = "type, numbered as in ONNX: 1 float32, 11 float64, 7 int64 ..."},
+    {"to", FIRE_ATTR_INT, offsetof(cast_attrs, to), FIRE_F32, 1, 16, .help = "type, numbered as in ONNX: 1 float32, 11 float64, 7 int64 ..."},
     {0},
 };
 

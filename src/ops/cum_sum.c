@@ -51,7 +51,7 @@ static void cum_sum_grad(fire_graph *g, const fire_node *n, const fire_value *dy
 }
 
 const fire_op fire_op_cum_sum = {
-    .name = "CumSum", .help = "running sum along an axis",
+    .name = "CumSum", .values = 2, .help = "running sum along an axis",
     .min_in = 2, .max_in = 2, .n_out = 1, .attrs = attrs_of_cum_sum, .attr_size = sizeof(cum_sum_attrs),
     .infer = cum_sum_infer, .run = cum_sum_run, .grad = cum_sum_grad,
     .examples = {"[5] i64[]{0}", "[2,3,4] i64[]{1}", "[2,3] i32[]{-1} reverse=1", "[2,3] i64[]{0} exclusive=1", "[4] i64[]{0} exclusive=1 reverse=1", "i64[2,3] i64[]{1}"},

@@ -25,7 +25,7 @@ static void expand_run(const fire_call *call) {
 static void expand_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) { dx[0] = fire_sum_like(g, dy[0], n->in[0]); }
 
 const fire_op fire_op_expand = {
-    .name = "Expand", .help = "x repeated to a shape",
+    .name = "Expand", .values = 2, .help = "x repeated to a shape",
     .min_in = 2, .max_in = 2, .n_out = 1, .in_place = 1,
     .infer = expand_infer, .run = expand_run, .grad = expand_grad,
     .examples = {"[3] i64[2]{2,3}", "[2,1] i64[2]{2,3}", "[3,1] i64[1]{4}", "[] i64[2]{2,2}", "[2,3] i64[2]{1,1}", "i64[3] i64[2]{2,3}"},

@@ -1,6 +1,6 @@
 /* max_pool - the largest number of each window, channel by channel. Padding counts as nothing.
 **
-** The second output of ONNX's operator, the places of the largest numbers, is not here.
+** The second output of ONNX's operator, the places of the largest numbers, is MaxPoolPlaces.
 */
 #include "window.h"
 #include <math.h>
@@ -62,6 +62,38 @@ const fire_op fire_op_max_pool = {
                  "[2,3,7] kernel_shape=[3] strides=[2] pads=[1,1]", "[2,7,9,3] kernel_shape=[2,3] strides=[1,2] pads=[0,1,1,2] channels_last=1", "[2,3,7,8] kernel_shape=[3,3] strides=[2,2] ceil_mode=1",
                  "[2,7,3] kernel_shape=[2] dilations=[2] channels_last=1", "[2,4,5,4,3] kernel_shape=[2,2,2] strides=[2,1,2] channels_last=1", "[2,3,4,5,4] kernel_shape=[2,2,2] auto_pad=SAME_LOWER",
                  "[2,8,8,16] kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1] channels_last=1"},
+};
+
+/* ---- MaxPoolPlaces: where the largest number of each window stands, counted from the tensor's first ---- */
+
+static fire_status places_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
+    fire_status s = fire_pool_infer(attrs, n_in, in, out, err);
+    out[0].type = FIRE_I64;
+    return s;
+}
+
+/* With storage_order 1 the last spatial dimension counts slowest. */
+static void places_run(const fire_call *call) {
+    const fire_window_attrs *t = call->attrs;
+    fire_window w;
+    if (fire_pool_fit(t, &call->in[0].shape, &w, NULL)) return;
+    int64_t taps = fire_window_count(w.k), places = fire_window_count(w.x), ends = fire_window_count(w.y);
+    for (int64_t n = 0; n < w.n; n++)
+        for (int64_t c = 0; c < w.c; c++)
+            for (int64_t p = 0; p < ends; p++) {
+                int64_t from = largest(&w, &call->in[0], n, c, p, taps, places), at[3];
+                if (t->storage_order && from >= 0 && !w.last) {
+                    fire_window_split(from % places, w.x, at);
+                    from = from - from % places + at[0] + w.x[0] * (at[1] + w.x[1] * at[2]);
+                }
+                fire_put(&call->out[0], fire_window_at(w.last, n, c, p, w.c, ends), (double)from);
+            }
+}
+
+const fire_op fire_op_max_pool_places = {
+    .name = "MaxPoolPlaces", .domain = FIRE_DOMAIN, .help = "where the largest number of each window stands, the second output of ONNX's MaxPool",
+    .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_max_pool, .attr_size = sizeof(fire_window_attrs), .infer = places_infer, .run = places_run,
+    .examples = {"[2,3,6,8] kernel_shape=[2,2] strides=[2,2]", "[2,3,7] kernel_shape=[3] strides=[2] pads=[1,1]", "[1,2,5,5] kernel_shape=[2,2] strides=[2,2] storage_order=1"},
 };
 
 /* ---- MaxPoolGrad: each dy goes to the first of the largest numbers of its window ---- */

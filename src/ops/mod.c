@@ -1,16 +1,14 @@
-/* mod - the rest of a / b, with broadcasting: with the sign of b for whole numbers, as in Python, with that of a when fmod is 1. */
+/* mod - the rest of a / b, with broadcasting: with the sign of b, as in Python, with that of a when fmod is 1. */
 #include "op.h"
 #include <math.h>
 
 typedef struct { int64_t fmod; } mod_attrs;
 static const fire_attr attrs_of_mod[] = {
-    {"fmod", FIRE_ATTR_INT, offsetof(mod_attrs, fmod), 0, 0, 1, .help = "the rest has the sign of a; must be 1 for floats"},
+    {"fmod", FIRE_ATTR_INT, offsetof(mod_attrs, fmod), 0, 0, 1, .help = "the rest has the sign of a; ONNX before opset 28 wants 1 for floats"},
     {0},
 };
 
 static fire_status mod_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
-    bool floats = in[0].type == FIRE_F32 || in[0].type == FIRE_F64;
-    if (floats && !((const mod_attrs *)attrs)->fmod) return fire_fail(err, FIRE_E_ATTRIBUTE, "fmod is 0, expected 1 for %s", fire_type_text(in[0].type));
     return fire_infer_broadcast(attrs, n_in, in, out, err);
 }
 
@@ -27,8 +25,10 @@ static void mod_run(const fire_call *call) {
     bool like_a = ((const mod_attrs *)call->attrs)->fmod;
     fire_walk w = fire_walk_start(&y->shape, 2, call->in);
     for (int64_t e = 0, n = fire_count(&y->shape); e < n; e++, fire_walk_next(&w)) {
-        if (y->type == FIRE_F32 || y->type == FIRE_F64) fire_put(y, e, fmod(fire_get(&call->in[0], w.i[0]), fire_get(&call->in[1], w.i[1])));
-        else {
+        if (y->type == FIRE_F32 || y->type == FIRE_F64) {
+            double b = fire_get(&call->in[1], w.i[1]), r = fmod(fire_get(&call->in[0], w.i[0]), b);
+            fire_put(y, e, !like_a && r != 0 && (r < 0) != (b < 0) ? r + b : r);
+        } else {
             int64_t r = rest(whole_at(&call->in[0], w.i[0]), whole_at(&call->in[1], w.i[1]), like_a);
             if (y->type == FIRE_I64) ((int64_t *)y->data)[e] = r;
             else fire_put(y, e, (double)r);

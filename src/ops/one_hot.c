@@ -45,7 +45,7 @@ static void one_hot_run(const fire_call *call) {
 }
 
 const fire_op fire_op_one_hot = {
-    .name = "OneHot", .help = "a new dimension, of one value at the index that x gives and another elsewhere",
+    .name = "OneHot", .values = 2, .help = "a new dimension, of one value at the index that x gives and another elsewhere",
     .min_in = 3, .max_in = 3, .n_out = 1, .attrs = attrs_of_one_hot, .attr_size = sizeof(one_hot_attrs),
     .infer = one_hot_infer, .run = one_hot_run,
     .examples = {"i64[4]<5 i64[]{5} [2]", "i32[2,3]<7 i64[1]{4} [2] axis=1", "i64[4] i64[]{5} f32[2] axis=0", "i64[3,2]<3 i64[]{3} i64[2]"},

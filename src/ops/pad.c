@@ -129,7 +129,7 @@ static void pad_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fi
 }
 
 const fire_op fire_op_pad = {
-    .name = "Pad", .help = "numbers added around a tensor, or cut off it",
+    .name = "Pad", .values = 0xa, .help = "numbers added around a tensor, or cut off it",
     .min_in = 2, .max_in = 4, .n_out = 1, .attrs = attrs_of_pad, .attr_size = sizeof(pad_attrs), .infer = pad_infer, .run = pad_run, .grad = pad_grad,
     .examples = {"[2,3,4] i64[6]{0,1,2,0,0,1}", "[2,3,4] i64[4]{1,2,0,1} []{0.5} i64[2]{1,2}", "[3,4] i64[4]{0,-1,1,2} []{-1}", "[3,5] i64[4]{0,2,0,1} mode=reflect", "[3,4] i64[4]{0,2,0,3} mode=edge",
                  "[3,4] i64[2]{5,6} - i64[1]{-1} mode=wrap", "[2,6,5,3] i64[4]{1,1,1,1} - i64[2]{1,2}", "i64[4] i64[2]{1,1}", "[3,4] i64[4]{0,-1,0,-2}", "[3,3] i64[2]{2,1} - i64[1]{1} mode=reflect"},

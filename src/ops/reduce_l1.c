@@ -15,7 +15,7 @@ static void reduce_l1_grad(fire_graph *g, const fire_node *n, const fire_value *
 }
 
 const fire_op fire_op_reduce_l1 = {
-    .name = "ReduceL1", .help = "sum of |x| along axes",
+    .name = "ReduceL1", .values = 2, .help = "sum of |x| along axes",
     .min_in = 1, .max_in = 2, .n_out = 1, .attrs = fire_reduce_table, .attr_size = sizeof(fire_reduce_attrs),
     .infer = fire_reduce_infer, .run = reduce_l1_run, .scratch = fire_reduce_scratch, .grad = reduce_l1_grad, .flops = fire_reduce_flops,
     .examples = {"[2,3,4] i64[1]{1}", "[2,3,4] i64[1]{0} keepdims=0", "[2,3] keepdims=0", "[2,3,4] i64[2]{-1,0}", "[2,3] i64[0]{}", "[4,3] - noop_with_empty_axes=1", "[33,20] i64[1]{0} keepdims=0", "[]"},

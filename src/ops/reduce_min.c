@@ -32,7 +32,7 @@ static void reduce_min_grad(fire_graph *g, const fire_node *n, const fire_value 
 }
 
 const fire_op fire_op_reduce_min = {
-    .name = "ReduceMin", .help = "smallest along axes",
+    .name = "ReduceMin", .values = 2, .help = "smallest along axes",
     .min_in = 1, .max_in = 2, .n_out = 1, .attrs = fire_reduce_table, .attr_size = sizeof(fire_reduce_attrs),
     .infer = reduce_min_infer, .run = reduce_min_run, .scratch = fire_reduce_scratch, .grad = reduce_min_grad, .flops = fire_reduce_flops,
     .examples = {"[2,3,4] i64[1]{1}", "[2,3,4] i64[1]{0} keepdims=0", "[2,3] keepdims=0", "[2,3,4] i64[2]{-1,0}", "[2,3] i64[0]{}", "[4,3] - noop_with_empty_axes=1", "[33,20] i64[1]{0} keepdims=0", "i64[2,3] i64[1]{1}", "[]"},

@@ -13,7 +13,7 @@ static void reduce_prod_grad(fire_graph *g, const fire_node *n, const fire_value
 }
 
 const fire_op fire_op_reduce_prod = {
-    .name = "ReduceProd", .help = "product along axes",
+    .name = "ReduceProd", .values = 2, .help = "product along axes",
     .min_in = 1, .max_in = 2, .n_out = 1, .attrs = fire_reduce_table, .attr_size = sizeof(fire_reduce_attrs),
     .infer = fire_reduce_infer, .run = reduce_prod_run, .scratch = fire_reduce_scratch, .grad = reduce_prod_grad, .flops = fire_reduce_flops,
     .examples = {"[2,3,4] i64[1]{1}", "[2,3,4] i64[1]{0} keepdims=0", "[2,3] keepdims=0", "[2,3,4] i64[2]{-1,0}", "[4,3] - noop_with_empty_axes=1", "i64[2,3] i64[1]{1}", "[2,3]{1,0,2,0,3,0} i64[1]{1}", "[]"},
@@ -53,7 +53,7 @@ static void prod_grad_run(const fire_call *call) {
 }
 
 const fire_op fire_op_reduce_prod_grad = {
-    .name = "ReduceProdGrad", .domain = FIRE_DOMAIN, .help = "gradient of ReduceProd, from x and dy",
+    .name = "ReduceProdGrad", .values = 2, .domain = FIRE_DOMAIN, .help = "gradient of ReduceProd, from x and dy",
     .min_in = 2, .max_in = 2, .n_out = 1,
     .infer = prod_grad_infer, .run = prod_grad_run, .scratch = prod_grad_scratch,
     .examples = {"[2,3,4] [2,1,4]", "[2,3] [1,1]", "[2,3]{1,0,2,0,3,0} [2,1]"},

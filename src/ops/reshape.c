@@ -58,7 +58,7 @@ static void reshape_grad(fire_graph *g, const fire_node *n, const fire_value *dy
 }
 
 const fire_op fire_op_reshape = {
-    .name = "Reshape", .help = "x in another shape",
+    .name = "Reshape", .values = 2, .help = "x in another shape",
     .min_in = 2, .max_in = 2, .n_out = 1, .pure_shape = true, .attrs = attrs_of_reshape, .attr_size = sizeof(reshape_attrs),
     .infer = reshape_infer, .run = fire_run_copy, .grad = reshape_grad,
     .examples = {"[4,6] i64[3]{0,2,3}", "[4,2,3] i64[2]{0,-1}", "[4,2,3] i64[2]{-1,6}", "[4,6] i64[3]{-1,3,2}", "[1] i64[0]{}", "[4] i64[2]{-1,1}",

@@ -150,7 +150,7 @@ static void resize_grad(fire_graph *g, const fire_node *n, const fire_value *dy,
 }
 
 const fire_op fire_op_resize = {
-    .name = "Resize", .help = "a tensor of another size along some axes",
+    .name = "Resize", .values = 0xe, .help = "a tensor of another size along some axes",
     .min_in = 1, .max_in = 4, .n_out = 1, .attrs = attrs_of_resize, .attr_size = sizeof(resize_attrs), .infer = resize_infer, .run = resize_run, .grad = resize_grad,
     .examples = {"[2,3,4,2] - f32[2]{2,2} axes=[1,2] coordinate_transformation_mode=asymmetric nearest_mode=floor", "[2,3,4,2] - f32[2]{2,3} axes=[1,2] mode=linear", "[2,2,4,3] - - i64[2]{7,5} axes=[2,3] mode=linear coordinate_transformation_mode=align_corners",
                  "[2,5,3] - f32[3]{1,0.6,1}", "[2,3,6,5] - f32[2]{0.5,1.7} axes=[2,3] mode=cubic", "[1,2,6,5] - f32[4]{1,1,0.5,2} mode=cubic exclude_outside=1 cubic_coeff_a=-0.5", "[2,4] - - i64[1]{1} axes=[1] coordinate_transformation_mode=pytorch_half_pixel",

@@ -89,7 +89,7 @@ static void slice_grad(fire_graph *g, const fire_node *n, const fire_value *dy, 
 }
 
 const fire_op fire_op_slice = {
-    .name = "Slice", .help = "parts of a tensor along some axes",
+    .name = "Slice", .values = 0x1e, .help = "parts of a tensor along some axes",
     .min_in = 3, .max_in = 5, .n_out = 1, .infer = slice_infer, .run = slice_run, .grad = slice_grad,
     .examples = {"[4,6] i64[1]{1} i64[1]{4} i64[1]{1}", "[4,6] i64[2]{0,-2} i64[2]{4,6}", "[3,5] i64[1]{-1} i64[1]{-99} i64[1]{1} i64[1]{-2}", "[2,7] i64[1]{0} i64[1]{9} i64[1]{1} i64[1]{3}",
                  "i32[5] i64[1]{1} i64[1]{3}", "[2,3] i64[1]{2} i64[1]{1} i64[1]{1}"},

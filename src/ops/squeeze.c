@@ -23,7 +23,7 @@ static void squeeze_grad(fire_graph *g, const fire_node *n, const fire_value *dy
 }
 
 const fire_op fire_op_squeeze = {
-    .name = "Squeeze", .help = "x without dimensions of size 1",
+    .name = "Squeeze", .values = 2, .help = "x without dimensions of size 1",
     .min_in = 1, .max_in = 2, .n_out = 1, .pure_shape = true,
     .infer = squeeze_infer, .run = fire_run_copy, .grad = squeeze_grad,
     .examples = {"[4,1] i64[1]{1}", "[4,1,3,1] i64[2]{-1,1}", "[4,1] i64[1]{-1}", "[4,3] i64[0]{}", "i64[4,1] i64[1]{1}"},

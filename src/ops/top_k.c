@@ -61,7 +61,7 @@ static void top_k_grad(fire_graph *g, const fire_node *n, const fire_value *dy, 
 }
 
 const fire_op fire_op_top_k = {
-    .name = "TopK", .help = "the k largest along an axis, and their indices",
+    .name = "TopK", .values = 2, .help = "the k largest along an axis, and their indices",
     .min_in = 2, .max_in = 2, .n_out = 2, .attrs = attrs_of_top_k, .attr_size = sizeof(top_k_attrs),
     .infer = top_k_infer, .run = top_k_run, .scratch = top_k_scratch, .grad = top_k_grad,
     .examples = {"[7] i64[1]{3}", "[4,10] i64[1]{1}", "[2,5,4] i64[1]{2} axis=1", "[4,10] i64[1]{10} largest=0", "i64[9]<4 i64[1]{5}"},

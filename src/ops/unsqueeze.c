@@ -19,7 +19,7 @@ static void unsqueeze_grad(fire_graph *g, const fire_node *n, const fire_value *
 }
 
 const fire_op fire_op_unsqueeze = {
-    .name = "Unsqueeze", .help = "x with dimensions of size 1 put in",
+    .name = "Unsqueeze", .values = 2, .help = "x with dimensions of size 1 put in",
     .min_in = 2, .max_in = 2, .n_out = 1, .pure_shape = true,
     .infer = unsqueeze_infer, .run = fire_run_copy, .grad = unsqueeze_grad,
     .examples = {"[4] i64[1]{1}", "[4,3] i64[2]{0,-1}", "[4,3] i64[1]{-2}", "[] i64[1]{0}", "i64[4] i64[1]{1}"},

@@ -1,0 +1,436 @@
+/* onnx_import.c - lift the nodes of an ONNX graph into a fire_graph; see onnx_import.h. */
+#include "formats/onnx_import.h"
+#include "plan.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *show(fire_span s, char *to, size_t capacity) { return fire_escape(to, capacity, (const char *)s.bytes, s.size); }
+
+/* "node 3 'dense/Gemm' (Gemm, opset 18)" */
+#define WHO_TEXT 240
+static const char *who(const fire_import *b, char to[WHO_TEXT]) {
+    char name[80], op[48];
+    const fire_scope *s = b->scope;
+    if (!s || s->at >= s->m->n_nodes) return "the graph";
+    const fire_onnx_node *n = &s->m->node[s->at];
+    snprintf(to, WHO_TEXT, "node %lld '%s' (%s, opset %llu)", (long long)s->at, show(n->name, name, sizeof name), show(n->op, op, sizeof op), (unsigned long long)s->m->opset);
+    return to;
+}
+
+void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) {
+    char text[sizeof b->g->first.message], node[WHO_TEXT];
+    if (b->g->first.status) return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    fire_graph_fail(b->g, code, "%s: %s", who(b, node), text);
+}
+
+/* ---- constants ---- */
+
+/* A tensor of the file as a constant. */
+fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const char *what) {
+    fire_tensor as;
+    fire_error err = {0};
+    const fire_onnx *m = b->scope->m;
+    fire_graph *g = b->g;
+    if (g->first.status) return 0;
+    fire_status s = fire_onnx_tensor_shape(m, t, what, &as, &err);
+    if (s) return fire_graph_fail(g, err.code, "%s", err.message);
+    size_t size = fire_type_size(as.type), bytes = (size_t)fire_count(&as.shape) * size;
+    if (t->has_raw && as.type != FIRE_BOOL && (uintptr_t)t->raw.bytes % 64 == 0) return fire_graph_borrow(g, as.type, as.shape, (void *)t->raw.bytes); /* never written to */
+    void *copy = fire_arena_alloc(&g->arena, bytes, 1, &g->first);
+    if (!copy) return 0;
+    s = fire_onnx_tensor_copy(m, t, what, &as, copy, bytes, &err);
+    return s ? fire_graph_fail(g, err.code, "%s", err.message) : fire_graph_borrow(g, as.type, as.shape, copy);
+}
+
+/* Compute the newest node at once if all that it reads is constant: its outputs become constants, and it goes. */
+static void fold(fire_import *b) {
+    fire_graph *g = b->g;
+    fire_node *n = &g->node[g->n_nodes - 1];
+    fire_call call = {.attrs = n->attrs, .n_in = n->n_in, .n_out = n->n_out};
+    int64_t bytes = 0;
+    if (n->op->joins || (n->op->domain && !n->op->pure_shape)) return;
+    for (int i = 0; i < n->n_in; i++) {
+        if (!n->in[i]) continue;
+        const fire_value_info *v = &g->value[n->in[i]];
+        if (v->source != FIRE_FROM_CONST && !(n->op->shape_only >> i & 1)) return;
+        call.in[i] = v->tensor;
+    }
+    for (int i = 0; i < n->n_out; i++) {
+        call.out[i] = g->value[n->out[i]].tensor;
+        int64_t count = fire_count(&call.out[i].shape);
+        if (count < 0 || !fire_add(bytes, count * (int64_t)fire_type_size(call.out[i].type), &bytes)) return;
+    }
+    const int64_t work = n->op->flops ? n->op->flops(&call) : bytes;
+    if (bytes > b->bytes_left || work > FIRE_IMPORT_ONE_FOLD || work > b->work_left) return; /* large work is for the plan's kernels */
+    b->bytes_left -= bytes;
+    b->work_left -= work;
+    for (int i = 0; i < n->n_out; i++)
+        if (!(call.out[i].data = fire_arena_alloc(&g->arena, (size_t)fire_count(&call.out[i].shape), fire_type_size(call.out[i].type), &g->first))) return;
+    if (!(call.scratch = fire_alloc(b->ctx, n->op->scratch ? n->op->scratch(&call) : 0, 1, &g->first))) return;
+    n->op->run(&call);
+    fire_free(b->ctx, call.scratch);
+    for (int i = 0; i < n->n_out; i++) {
+        fire_value_info *v = &g->value[n->out[i]];
+        v->source = FIRE_FROM_CONST;
+        v->node = -1;
+        v->tensor.data = call.out[i].data;
+    }
+    g->n_nodes--;
+}
+
+static fire_value known_already(const fire_import *b, fire_value v) { return v < b->known_capacity ? b->known[v] : 0; }
+
+/* Numbers that only this run has become constants: what was fed as it lies, what nodes make by a plan for all of them. */
+bool fire_import_known(fire_import *b, int n, fire_value *v) {
+    fire_graph *g = b->g;
+    fire_value want[64];
+    int n_want = 0;
+    if (g->first.status) return false;
+    for (int i = 0; i < n; i++) {
+        if (!v[i] || g->value[v[i]].source == FIRE_FROM_CONST) continue;
+        if (known_already(b, v[i])) { v[i] = b->known[v[i]]; continue; }
+        if (b->symbolic) { b->late = true; fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "needs numbers that are known only when it runs"); return false; }
+        b->used_numbers = true;
+        if (g->value[v[i]].source == FIRE_FROM_INPUT) {
+            int32_t k = 0;
+            while (k < b->n_feeds && b->fed[k] != v[i]) k++;
+            fire_value c = k < b->n_feeds ? fire_graph_borrow(g, b->feed[k].type, b->feed[k].shape, b->feed[k].data) : 0;
+            if (!c || fire_grow(b->ctx, &b->known, &b->known_capacity, g->n_values, sizeof *b->known, &g->first)) return false;
+            b->known[v[i]] = c;
+            v[i] = c;
+        } else if (n_want < 64) want[n_want++] = v[i];
+        else { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "needs more than 64 values at once"); return false; }
+    }
+    if (!n_want) return true;
+    fire_plan *plan;
+    if (fire_plan_new(g, 1, n_want, want, &plan, &g->first)) return false;
+    for (int32_t k = 0; k < b->n_feeds; k++) fire_plan_bind(plan, b->fed[k], b->feed[k].data);
+    fire_plan_run(plan);
+    for (int i = 0; i < n_want && !g->first.status; i++) {
+        fire_tensor t = fire_plan_tensor(plan, want[i]);
+        size_t bytes = (size_t)fire_count(&t.shape) * fire_type_size(t.type);
+        if ((int64_t)bytes > b->bytes_left) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "too many numbers decide what the model computes");
+        else b->bytes_left -= (int64_t)bytes;
+        fire_value c = fire_graph_const(g, t.type, t.shape, fire_plan_data(plan, want[i]));
+        if (!c || fire_grow(b->ctx, &b->known, &b->known_capacity, g->n_values, sizeof *b->known, &g->first)) break;
+        b->known[want[i]] = c;
+    }
+    fire_plan_free(plan);
+    for (int i = 0; i < n && !g->first.status; i++)
+        if (v[i] && g->value[v[i]].source != FIRE_FROM_CONST) v[i] = b->known[v[i]];
+    return !g->first.status;
+}
+
+const fire_tensor *fire_import_numbers(fire_import *b, fire_value v) {
+    return v && fire_import_known(b, 1, &v) ? &b->g->value[v].tensor : NULL;
+}
+
+/* ---- applying operators ---- */
+
+fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fire_value *in, const char *attrs, fire_value *out) {
+    fire_graph *g = b->g;
+    fire_value x[FIRE_MAX_IN];
+    memset(out, 0, FIRE_MAX_OUT * sizeof *out);
+    if (g->first.status) return g->first.status;
+    if (n_in > FIRE_MAX_IN) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "%d inputs, expected at most %d", n_in, FIRE_MAX_IN); return FIRE_FILE; }
+    const fire_op *op = fire_op_named(name);
+    for (int i = 0; i < n_in; i++) {
+        x[i] = in[i];
+        if (!op || !(op->values >> i & 1) || !x[i]) continue;
+        if (b->symbolic) b->late |= g->value[x[i]].source != FIRE_FROM_CONST;
+        else if (!fire_import_known(b, 1, &x[i])) return g->first.status;
+    }
+    fire_error err = {0};
+    if (fire_apply_all(g, name, n_in, x, attrs, out)) {
+        char node[WHO_TEXT];
+        err = g->first;
+        if (err.status != FIRE_NOMEM) {
+            g->first = (fire_error){0};
+            fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "%s: %s", who(b, node), err.message);
+        }
+        return g->first.status;
+    }
+    fold(b);
+    return g->first.status;
+}
+
+fire_value fire_import_apply(fire_import *b, const char *op, int n_in, const fire_value *in, const char *attrs, ...) {
+    char text[FIRE_ATTRS_TEXT];
+    fire_value out[FIRE_MAX_OUT];
+    va_list ap;
+    va_start(ap, attrs);
+    vsnprintf(text, sizeof text, attrs, ap);
+    va_end(ap);
+    return fire_import_all(b, op, n_in, in, text, out) ? 0 : out[0];
+}
+
+/* ---- nodes ---- */
+
+fire_value fire_import_find(fire_import *b, fire_span name) {
+    char text[80], node[WHO_TEXT];
+    if (!name.size || b->g->first.status) return 0;
+    for (fire_scope *s = b->scope; s; s = (fire_scope *)s->outer) {
+        fire_onnx_name *d = fire_onnx_find(s->m, name);
+        if (!d) continue;
+        if (!d->value && d->from == FIRE_ONNX_INITIALIZER) {
+            char what[100];
+            snprintf(what, sizeof what, "weight '%s'", show(name, text, sizeof text));
+            fire_scope *inner = b->scope;
+            b->scope = s;
+            d->value = fire_import_tensor(b, &s->m->initializer[d->index], what);
+            b->scope = inner;
+        }
+        if (d->value || b->g->first.status) return d->value;
+        if (d->from == FIRE_ONNX_NODE && d->index < s->at)
+            return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' is an output that this version does not compute", show(name, text, sizeof text));
+        break;
+    }
+    if (b->scope->at >= b->scope->m->n_nodes) return fire_graph_fail(b->g, FIRE_E_CORRUPT, "nothing makes the output '%s'", show(name, text, sizeof text));
+    return fire_graph_fail(b->g, FIRE_E_CORRUPT, "%s reads '%s', which nothing before it makes", who(b, node), show(name, text, sizeof text));
+}
+
+/* Append " name=value" as attrs.h reads it. */
+static void put_attr(fire_import *b, const fire_op *op, const fire_onnx_attr *a, fire_buffer *to) {
+    char name[64], number[FIRE_NUMBER_TEXT];
+    show(a->name, name, sizeof name);
+    const fire_attr *row = op->attrs;
+    while (row && row->name && !fire_span_is(a->name, row->name)) row++;
+    if (!row || !row->name) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "attribute '%s' is not supported", name); return; }
+    if (a->reference) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "attribute '%s' refers to a function", name); return; }
+    static const struct { uint64_t onnx; fire_attr_type ours; } fits[] = {
+        {FIRE_IS_FLOAT, FIRE_ATTR_FLOAT}, {FIRE_IS_INT, FIRE_ATTR_INT}, {FIRE_IS_INT, FIRE_ATTR_BOOL}, {FIRE_IS_TEXT, FIRE_ATTR_TEXT}, {FIRE_IS_INTS, FIRE_ATTR_INTS},
+        {FIRE_IS_FLOATS, FIRE_ATTR_FLOATS}, {FIRE_IS_TEXTS, FIRE_ATTR_TEXTS}};
+    bool fit = false;
+    for (size_t i = 0; i < sizeof fits / sizeof *fits; i++) fit |= fits[i].onnx == a->type && fits[i].ours == row->type;
+    if (!fit) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "attribute '%s' has an unexpected type", name); return; }
+    fire_buffer_text(to, " %s=", row->name);
+    if (a->type == FIRE_IS_FLOAT) fire_buffer_text(to, "%s", fire_number_text((double)a->value, number));
+    else if (a->type == FIRE_IS_INT) fire_buffer_text(to, "%lld", (long long)a->number);
+    else if (a->type == FIRE_IS_INTS || a->type == FIRE_IS_FLOATS) {
+        if (a->n_ints > 32 || a->n_floats > 64) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "attribute '%s' has too many numbers", name); return; }
+        fire_buffer_add(to, "[", 1);
+        for (int i = 0; i < (a->type == FIRE_IS_INTS ? a->n_ints : a->n_floats); i++)
+            if (a->type == FIRE_IS_INTS) fire_buffer_text(to, i ? ",%lld" : "%lld", (long long)a->ints[i]);
+            else fire_buffer_text(to, i ? ",%s" : "%s", fire_number_text((double)a->floats[i], number));
+        fire_buffer_add(to, "]", 1);
+    } else {
+        const fire_span *texts = a->type == FIRE_IS_TEXTS ? a->texts : &a->text;
+        int64_t count = a->type == FIRE_IS_TEXTS ? a->n_texts : 1;
+        if (count > FIRE_MAX_RANK) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "attribute '%s' has too many texts", name); return; }
+        fire_buffer_add(to, "\"", 1);
+        for (int64_t k = 0; k < count; k++)
+            for (size_t i = 0; i < texts[k].size; i++) {
+                char c = (char)texts[k].bytes[i];
+                if ((uint8_t)c < ' ' || (c == ',' && a->type == FIRE_IS_TEXTS)) {
+                    fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "attribute '%s' has a character that is not allowed there", name);
+                    return;
+                }
+                if (k && !i) fire_buffer_add(to, ",", 1);
+                if (c == '"' || c == '\\') fire_buffer_add(to, "\\", 1);
+                fire_buffer_add(to, &c, 1);
+            }
+        fire_buffer_add(to, "\"", 1);
+    }
+}
+
+static bool in_list(const char *list, fire_span name) {
+    for (size_t n; list && *list; list += n + (list[n] == '|')) {
+        n = strcspn(list, "|");
+        if (name.size == n && !memcmp(name.bytes, list, n)) return true;
+    }
+    return false;
+}
+
+void fire_lift_same(fire_import *b, fire_lift *n, const char *name, const char *skip) {
+    const fire_op *op = fire_op_named(name);
+    if (!op || n->n_in > op->max_in) {
+        if (op) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "%lld inputs, expected at most %d", (long long)n->n_in, op->max_in);
+        return;
+    }
+    fire_buffer text = {.ctx = b->ctx};
+    fire_buffer_add(&text, " ", 1);
+    for (int64_t i = 0; i < n->n_attrs; i++)
+        if (!in_list(skip, n->attr[i].name)) put_attr(b, op, &n->attr[i], &text);
+    fire_buffer_add(&text, "", 1);
+    fire_value out[FIRE_MAX_OUT] = {0};
+    if (text.first.status) fire_graph_fail(b->g, text.first.code, "%s", text.first.message);
+    else fire_import_all(b, name, (int)n->n_in, n->in, (const char *)text.data, out);
+    fire_buffer_free(&text);
+    for (int64_t k = 0; k < n->n_out && k < op->n_out; k++) n->out[k] = out[k];
+}
+
+static bool is_half(fire_type t) { return t == FIRE_F16 || t == FIRE_BF16; }
+
+/* Everything but casts computes halves as float32 and rounds what comes out, where it is seen. */
+static void lift_one(fire_import *b, fire_lift *n) {
+    const fire_lift_entry *e = fire_lifts;
+    while (e->op && (n->own || strcmp(e->op, n->op))) e++;
+    fire_type half = 0;
+    bool nested = !strcmp(n->op, "If") || !strcmp(n->op, "Loop") || !strcmp(n->op, "Scan") || !strcmp(n->op, "Cast") || !strcmp(n->op, "CastLike") || !strcmp(n->op, "BitCast");
+    for (int64_t i = 0; i < n->n_in && !nested; i++) {
+        if (!n->in[i] || !is_half(fire_type_of(b->g, n->in[i]))) continue;
+        if (!half) half = fire_type_of(b->g, n->in[i]);
+        fire_value wide = n->in[i] < b->wide_capacity ? b->wide[n->in[i]] : 0; /* between two such operators nothing is rounded */
+        n->in[i] = wide ? wide : fire_import_cast(b, n->in[i], FIRE_F32);
+    }
+    if (e->op) e->lift(b, n);
+    else fire_lift_same(b, n, n->op, NULL);
+    for (int64_t k = 0; k < n->n_out && half && !b->g->first.status; k++)
+        if (n->out[k] && fire_type_of(b->g, n->out[k]) == FIRE_F32) {
+            fire_value wide = n->out[k];
+            n->out[k] = fire_import_cast(b, wide, half);
+            if (!n->out[k] || fire_grow(b->ctx, &b->wide, &b->wide_capacity, b->g->n_values, sizeof *b->wide, &b->g->first)) return;
+            b->wide[n->out[k]] = wide;
+        }
+}
+
+/* Whether this version has the operator of a node; its name, terminated. */
+static bool is_known(const fire_onnx_node *n, char op[64]) {
+    bool standard = !n->domain.size || fire_span_is(n->domain, "ai.onnx"), known = false;
+    if (!n->op.size || n->op.size >= 64 || memchr(n->op.bytes, 0, n->op.size)) return false;
+    memcpy(op, n->op.bytes, n->op.size);
+    op[n->op.size] = 0;
+    const fire_op *found = fire_op_named(op);
+    known = found && (standard ? !found->domain : found->domain && fire_span_is(n->domain, found->domain));
+    for (const fire_lift_entry *e = fire_lifts; e->op && standard && !known; e++) known = !strcmp(e->op, op);
+    return known;
+}
+
+static fire_status check_node(fire_import *b, const fire_onnx_node *n, char op[64], fire_error *err) {
+    char node[WHO_TEXT], shown[64];
+    bool standard = !n->domain.size || fire_span_is(n->domain, "ai.onnx");
+    if (is_known(n, op)) return FIRE_OK;
+    return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s%s%s: this operator is not supported; `firesteel ops` lists those that are", who(b, node), standard ? "" : " of domain ",
+                     standard ? "" : show(n->domain, shown, sizeof shown));
+}
+
+fire_status fire_onnx_check(fire_onnx *m, fire_error *err) {
+    fire_scope scope = {.m = m};
+    fire_import b = {.scope = &scope};
+    char op[64];
+    if (m->opset < FIRE_ONNX_MIN_OPSET)
+        return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "opset %llu; this version reads %d to %d", (unsigned long long)m->opset, FIRE_ONNX_MIN_OPSET, FIRE_ONNX_MAX_OPSET);
+    fire_status s = FIRE_OK;
+    for (; scope.at < m->n_nodes && !s; scope.at++) s = check_node(&b, &m->node[scope.at], op, err);
+    return s;
+}
+
+void fire_import_begin(fire_import *b, int64_t bytes) {
+    b->nodes_left = FIRE_IMPORT_NODES;
+    b->work_left = FIRE_IMPORT_WORK;
+    b->bytes_left = bytes;
+    (void)fire_graph_scalar(b->g, FIRE_BOOL, 0); /* from now on value 0, which an input left out has, can be looked at */
+}
+
+void fire_import_end(fire_import *b) {
+    fire_free(b->ctx, b->known);
+    fire_free(b->ctx, b->wide);
+}
+
+void fire_onnx_forget(fire_onnx *m) {
+    for (int64_t i = 0; i < m->n_names; i++) m->name[i].value = 0;
+}
+
+static fire_status prepare(fire_import *b, const fire_onnx_node *n, fire_lift *l, fire_error *err) {
+    *l = (fire_lift){.node = n, .n_in = n->n_in, .n_out = n->n_out, .opset = b->scope->m->opset, .own = n->domain.size && !fire_span_is(n->domain, "ai.onnx")};
+    fire_status s = check_node(b, n, l->op, err);
+    if (s) return s;
+    /* Room for the inputs and outputs that an operator may have, whatever the file says: those left out are 0. */
+    l->in = fire_arena_alloc(&b->arena, (size_t)n->n_in + 16, sizeof *l->in, err);
+    l->out = l->in ? fire_arena_alloc(&b->arena, (size_t)n->n_out + FIRE_MAX_OUT, sizeof *l->out, err) : NULL;
+    if (!l->out) return FIRE_NOMEM;
+    for (int pass = 0; pass < 2 && !s; pass++) {
+        fire_wire w = n->body;
+        fire_wire_field f;
+        bool more;
+        if (pass && !(l->attr = fire_arena_alloc(&b->arena, (size_t)l->n_attrs, sizeof *l->attr, err))) return FIRE_NOMEM;
+        l->n_attrs = 0;
+        while (!s && !(s = fire_wire_next(&w, &f, &more, err)) && more) {
+            if (f.number != 5) continue;
+            if (pass) s = fire_onnx_attr_read(&w, &f, &b->arena, &l->attr[l->n_attrs], err);
+            l->n_attrs++;
+        }
+    }
+    return s;
+}
+
+static void add_node(fire_import *b, const fire_onnx_node *n) {
+    fire_graph *g = b->g;
+    fire_lift l;
+    if (b->nodes_left-- <= 0) {
+        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES);
+        return;
+    }
+    if (prepare(b, n, &l, &g->first)) return;
+    for (int64_t k = 0; k < n->n_in && !g->first.status; k++) l.in[k] = fire_import_find(b, n->in[k]);
+    if (g->first.status) return;
+    const char *around = g->layer;
+    if (n->name.size && n->name.size < 256) {
+        char *layer = fire_arena_alloc(&g->arena, n->name.size + 1, 1, &g->first);
+        if (!layer) return;
+        g->layer = show(n->name, layer, n->name.size + 1);
+    }
+    lift_one(b, &l);
+    g->layer = around;
+    for (int64_t k = 0; k < n->n_out && !g->first.status; k++)
+        if (n->out[k].size) fire_onnx_find(b->scope->m, n->out[k])->value = l.out[k];
+}
+
+void fire_import_nodes(fire_import *b, fire_scope *scope) {
+    fire_scope *around = b->scope;
+    fire_arena arena = b->arena; /* what the node around this scope has read stays until it is done */
+    b->scope = scope;
+    for (scope->at = 0; scope->at < scope->m->n_nodes && !b->g->first.status; scope->at++) {
+        b->arena = (fire_arena){.ctx = b->ctx};
+        add_node(b, &scope->m->node[scope->at]);
+        fire_arena_free(&b->arena);
+    }
+    b->arena = arena;
+    b->scope = around;
+}
+
+/* ---- what lifts share ---- */
+
+fire_value fire_import_ints(fire_import *b, int64_t n, const int64_t *v) { return fire_graph_const(b->g, FIRE_I64, (fire_shape){1, {n}}, v); }
+fire_value fire_import_like(fire_import *b, fire_value x, double v) { return b->g->first.status ? 0 : fire_graph_scalar(b->g, fire_type_of(b->g, x), v); }
+fire_value fire_import_reshape(fire_import *b, fire_value x, fire_shape to) {
+    return fire_import_apply(b, "Reshape", 2, FIRE_IN(x, fire_import_ints(b, to.rank, to.dim)), "allowzero=1");
+}
+fire_value fire_import_cast(fire_import *b, fire_value x, fire_type to) {
+    if (b->g->first.status || fire_type_of(b->g, x) == to) return x;
+    return fire_import_apply(b, "Cast", 1, &x, "to=%d", (int)to);
+}
+fire_value fire_import_one(fire_import *b, const char *op, fire_value x) { return fire_import_apply(b, op, 1, &x, " "); }
+fire_value fire_import_two(fire_import *b, const char *op, fire_value x, fire_value y) { return fire_import_apply(b, op, 2, FIRE_IN(x, y), " "); }
+fire_value fire_import_slice(fire_import *b, fire_value x, int axis, int64_t from, int64_t to) {
+    return fire_import_apply(b, "Slice", 4, FIRE_IN(x, fire_import_ints(b, 1, &from), fire_import_ints(b, 1, &to), fire_import_ints(b, 1, &(int64_t){axis})), " ");
+}
+fire_value fire_import_unsqueeze(fire_import *b, fire_value x, int axis) { return fire_import_two(b, "Unsqueeze", x, fire_import_ints(b, 1, &(int64_t){axis})); }
+fire_value fire_import_permute(fire_import *b, fire_value x, const int *perm) {
+    if (b->g->first.status) return 0;
+    char text[128] = "perm=[";
+    bool same = true;
+    int rank = fire_shape_of(b->g, x).rank;
+    for (int d = 0; d < rank; d++) same &= perm[d] == d, snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d", d ? "," : "", perm[d]);
+    return same ? x : fire_import_apply(b, "Transpose", 1, &x, "%s]", text);
+}
+fire_value fire_import_reduce(fire_import *b, const char *op, fire_value x, uint32_t mask, bool keep) {
+    int64_t axis[FIRE_MAX_RANK], n = 0;
+    for (int d = 0; d < FIRE_MAX_RANK; d++)
+        if (mask >> d & 1) axis[n++] = d;
+    return n ? fire_import_apply(b, op, 2, FIRE_IN(x, fire_import_ints(b, n, axis)), "keepdims=%d", keep) : x;
+}
+bool fire_import_concrete(fire_import *b, fire_value x) {
+    if (b->g->first.status) return false;
+    fire_shape s = fire_shape_of(b->g, x);
+    if (fire_count(&s) >= 0) return true;
+    char text[FIRE_SHAPE_TEXT];
+    b->late = true;
+    fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "the shape %s is not known before it runs", fire_shape_text(&s, text));
+    return false;
+}

@@ -1,0 +1,108 @@
+/* onnx_import.h - inside the ONNX importer: nodes of a file become nodes of a graph.
+**
+** Every ONNX node is lifted: to the operator of its name if its meaning is the same in every opset, by a function of onnx_lift.def if it is not,
+** or if it is made of other operators. What depends on constants alone is computed at once (shape arithmetic disappears). Where an operator needs
+** numbers that only a run has (the shape of a Reshape, the condition of an If), the import is for one run: fire_import_known computes them from
+** what was fed, and the graph is used once. Failures stick to the graph.
+*/
+#ifndef FIRE_ONNX_IMPORT_H
+#define FIRE_ONNX_IMPORT_H
+#include "formats/onnx.h"
+#include "op.h"
+
+/* AttributeProto.AttributeType */
+enum { FIRE_IS_FLOAT = 1, FIRE_IS_INT = 2, FIRE_IS_TEXT = 3, FIRE_IS_TENSOR = 4, FIRE_IS_GRAPH = 5, FIRE_IS_FLOATS = 6, FIRE_IS_INTS = 7, FIRE_IS_TEXTS = 8 };
+
+typedef struct fire_onnx_attr {
+    fire_span name, text;
+    uint64_t type;
+    int64_t number;
+    float value;
+    fire_onnx_tensor tensor;
+    fire_wire graph;                   /* begin NULL: none */
+    int64_t n_ints, n_floats, n_texts;
+    int64_t *ints; float *floats; fire_span *texts; /* in the arena that it was read with */
+    bool reference;                    /* to an attribute of a function around it */
+} fire_onnx_attr;
+
+/* fire_onnx_attr_read - the AttributeProto in a field. */
+fire_status fire_onnx_attr_read(const fire_wire *w, const fire_wire_field *at, fire_arena *arena, fire_onnx_attr *a, fire_error *err);
+
+/* A graph of the file and those around it, whose names it sees. */
+typedef struct fire_scope { fire_onnx *m; const struct fire_scope *outer; int64_t at; /* node being lifted */ } fire_scope;
+
+#define FIRE_IMPORT_DEPTH 8              /* of If, Loop and Scan inside each other */
+#define FIRE_IMPORT_NODES 1000000        /* lifted, every trip of a loop counted */
+#define FIRE_IMPORT_FOLD ((int64_t)1 << 28)  /* bytes of constants that one import computes, besides four times those of the file and of what is fed */
+
+#define FIRE_IMPORT_WORK ((int64_t)1 << 35) /* operations on constants, by reference kernels */
+#define FIRE_IMPORT_ONE_FOLD ((int64_t)1 << 28)
+
+typedef struct fire_import {
+    fire_context *ctx;
+    fire_graph *g;
+    fire_arena arena;                  /* attributes and lists of the node being lifted, and of those around it */
+    fire_scope *scope;
+    bool symbolic;                     /* no run: the batch is -1, and what only a run knows fails */
+    int32_t n_feeds; const fire_tensor *feed; const fire_value *fed; /* what was fed, and the graph's inputs for it */
+    bool late;                         /* it failed for want of what only a run knows */
+    bool used_numbers;                 /* the graph holds numbers that were fed: it fits this run alone */
+    fire_value *known; int64_t known_capacity; /* by value: the constant that it is in this run */
+    fire_value *wide; int64_t wide_capacity;   /* by value: the float32 that a half was rounded from */
+    int64_t nodes_left, bytes_left, work_left;
+    int32_t depth;
+} fire_import;
+
+typedef struct fire_lift {
+    const fire_onnx_node *node;
+    char op[64];
+    int64_t n_in, n_out, n_attrs;
+    fire_value *in, *out;              /* out is to be filled; 0: not computed */
+    fire_onnx_attr *attr;
+    uint64_t opset;
+    bool own;                          /* an operator of firesteel's own domain */
+} fire_lift;
+
+/* fire_import_nodes - lift all nodes of a scope whose inputs have values. */
+void fire_import_nodes(fire_import *b, fire_scope *scope);
+void fire_import_begin(fire_import *b, int64_t bytes); /* budgets; bytes: of constants that it may compute */
+void fire_import_end(fire_import *b); /* frees what it holds; the graph stays */
+/* fire_import_find - the value of a name that node scope->at reads; 0: left out, or failed. */
+fire_value fire_import_find(fire_import *b, fire_span name);
+/* fire_import_apply - fire_apply that computes what is constant; attributes as for printf. */
+fire_value fire_import_apply(fire_import *b, const char *op, int n_in, const fire_value *in, const char *attrs, ...) __attribute__((format(printf, 5, 6)));
+fire_status fire_import_all(fire_import *b, const char *op, int n_in, const fire_value *in, const char *attrs, fire_value *out);
+/* fire_import_known - make each of v[n] a constant; false: it cannot be, and the graph has failed. */
+bool fire_import_known(fire_import *b, int n, fire_value *v);
+/* fire_import_numbers - v's numbers, known; NULL: failed. */
+const fire_tensor *fire_import_numbers(fire_import *b, fire_value v);
+fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const char *what); /* as a constant */
+/* fire_import_fail - fail with the node's name in front. */
+void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Attributes of a node; the default if it has none of that name. */
+const fire_onnx_attr *fire_lift_attr(const fire_lift *n, const char *name);
+int64_t fire_lift_int(const fire_lift *n, const char *name, int64_t otherwise);
+double fire_lift_float(const fire_lift *n, const char *name, double otherwise);
+bool fire_lift_text(const fire_lift *n, const char *name, const char *is); /* whether it is this text */
+/* fire_lift_same - lift to the operator of the same name, or another, with the attributes that it has; those in `skip` ("a|b") are left out. */
+void fire_lift_same(fire_import *b, fire_lift *n, const char *op, const char *skip);
+static inline fire_value fire_lift_in(const fire_lift *n, int64_t i) { return i < n->n_in ? n->in[i] : 0; }
+
+/* Shared by lifts. */
+fire_value fire_import_ints(fire_import *b, int64_t n, const int64_t *v);      /* i64 [n] */
+fire_value fire_import_like(fire_import *b, fire_value x, double v);           /* a scalar of x's type */
+fire_value fire_import_reshape(fire_import *b, fire_value x, fire_shape to);
+fire_value fire_import_cast(fire_import *b, fire_value x, fire_type to);
+fire_value fire_import_one(fire_import *b, const char *op, fire_value x);
+fire_value fire_import_two(fire_import *b, const char *op, fire_value x, fire_value y);
+fire_value fire_import_slice(fire_import *b, fire_value x, int axis, int64_t from, int64_t to);
+fire_value fire_import_unsqueeze(fire_import *b, fire_value x, int axis);
+fire_value fire_import_permute(fire_import *b, fire_value x, const int *perm);
+fire_value fire_import_reduce(fire_import *b, const char *op, fire_value x, uint32_t mask, bool keep);
+bool fire_import_concrete(fire_import *b, fire_value x); /* no -1 in its shape; else fails */
+
+typedef void fire_lift_function(fire_import *b, fire_lift *n);
+typedef struct fire_lift_entry { const char *op; fire_lift_function *lift; } fire_lift_entry;
+extern const fire_lift_entry fire_lifts[]; /* ends with NULL */
+#endif
