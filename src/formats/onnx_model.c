@@ -132,7 +132,9 @@ static fire_status make(fire_onnx_model *o, const fire_tensor *feed, ready *r, b
     fire_import_end(&b);
     *once = b.used_numbers;
     fire_status s = fire_graph_check(&r->graph, err);
-    return s ? s : fire_plan_new(&r->graph, 1, (int)m->n_outputs, r->output, &r->plan, err);
+    if (!s) s = fire_plan_new_steady(&r->graph, 1, (int)m->n_outputs, r->output, &r->plan, err);
+    if (!s) fire_plan_hold(r->plan); /* there are no params: all that is held is constant */
+    return s;
 }
 
 static bool same_feeds(const fire_onnx *m, const ready *r, const fire_tensor *feed) {
