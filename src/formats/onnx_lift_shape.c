@@ -144,8 +144,10 @@ void fire_lift_tile(fire_import *b, fire_lift *n) {
         if (times.dim[d] < 0 || !fire_mul(y.dim[d], times.dim[d], &y.dim[d])) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a repeat of %lld", (long long)times.dim[d]); return; }
         if (times.dim[d] == 1) continue;
         int64_t outer = 1, inner = 1;
-        for (int k = 0; k < d; k++) outer *= y.dim[k];
-        for (int k = d; k < s.rank; k++) inner *= s.dim[k];
+        bool fits = true;
+        for (int k = 0; k < d; k++) fits &= fire_mul(outer, y.dim[k], &outer);
+        for (int k = d; k < s.rank; k++) fits &= fire_mul(inner, s.dim[k], &inner);
+        if (!fits) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "the result is too large"); return; }
         x = fire_import_reshape(b, x, (fire_shape){3, {outer, 1, inner}});
         x = fire_import_two(b, "Expand", x, fire_import_ints(b, 3, (int64_t[]){outer, times.dim[d], inner}));
     }
@@ -157,7 +159,7 @@ void fire_lift_depth_to_space(fire_import *b, fire_lift *n) {
     fire_shape s = fire_shape_of(b->g, n->in[0]);
     int64_t k = fire_lift_int(n, "blocksize", 0);
     bool crd = fire_lift_text(n, "mode", "CRD");
-    if (s.rank != 4 || k < 1 || k > 1 << 15 || s.dim[1] % (k * k)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "blocks of %lld do not fit", (long long)k); return; }
+    if (s.rank != 4 || k < 1 || k > 1 << 15 || s.dim[1] % (k * k) || s.dim[2] > INT32_MAX || s.dim[3] > INT32_MAX) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "blocks of %lld do not fit", (long long)k); return; }
     int64_t c = s.dim[1] / (k * k);
     fire_value x = fire_import_reshape(b, n->in[0], crd ? (fire_shape){6, {s.dim[0], c, k, k, s.dim[2], s.dim[3]}} : (fire_shape){6, {s.dim[0], k, k, c, s.dim[2], s.dim[3]}});
     x = fire_import_permute(b, x, crd ? (int[]){0, 1, 4, 2, 5, 3} : (int[]){0, 3, 4, 1, 5, 2});
@@ -168,7 +170,7 @@ void fire_lift_space_to_depth(fire_import *b, fire_lift *n) {
     if (!fire_import_concrete(b, n->in[0])) return;
     fire_shape s = fire_shape_of(b->g, n->in[0]);
     int64_t k = fire_lift_int(n, "blocksize", 0);
-    if (s.rank != 4 || k < 1 || s.dim[2] % k || s.dim[3] % k) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "blocks of %lld do not fit", (long long)k); return; }
+    if (s.rank != 4 || k < 1 || k > 1 << 15 || s.dim[1] > 1 << 30 || s.dim[2] % k || s.dim[3] % k) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "blocks of %lld do not fit", (long long)k); return; }
     fire_value x = fire_import_reshape(b, n->in[0], (fire_shape){6, {s.dim[0], s.dim[1], s.dim[2] / k, k, s.dim[3] / k, k}});
     x = fire_import_permute(b, x, fire_lift_text(n, "mode", "CRD") ? (int[]){0, 1, 3, 5, 2, 4} : (int[]){0, 3, 5, 1, 2, 4});
     n->out[0] = fire_import_reshape(b, x, (fire_shape){4, {s.dim[0], s.dim[1] * k * k, s.dim[2] / k, s.dim[3] / k}});
