@@ -21,14 +21,14 @@ def _given(value: Any, kind: int) -> tuple[np.ndarray, int]:
     """A dense array of the type that is wanted, and the number of that type where the buffer does not say it."""
     array = np.asarray(value)
     if array.dtype.name == "bfloat16":
-        return np.require(array, requirements="C").view(np.uint16), BFLOAT16
+        return np.require(array, requirements=["C", "A"]).view(np.uint16), BFLOAT16
     if kind == BFLOAT16 and array.dtype.kind == "f":
-        bits = np.require(array, np.float32, "C").view(np.uint32)
+        bits = np.require(array, np.float32, ["C", "A"]).view(np.uint32)
         bits = np.where(np.isnan(array), np.uint32(0x7FC00000), bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)))
         return (bits >> np.uint32(16)).astype(np.uint16), BFLOAT16
     if kind in NUMPY and array.dtype != NUMPY[kind] and not hasattr(value, "dtype"):
         array = array.astype(NUMPY[kind])  # lists and plain numbers have no type of their own
-    return np.require(array, requirements="C"), 0
+    return np.require(array, requirements=["C", "A"]), 0
 
 
 def _taken(kind: int, shape: tuple[int, ...], data: bytearray) -> np.ndarray:
