@@ -324,7 +324,7 @@ void fire_import_begin(fire_import *b, int64_t bytes) {
     b->nodes_left = FIRE_IMPORT_NODES;
     b->work_left = FIRE_IMPORT_WORK;
     b->bytes_left = bytes;
-    (void)fire_graph_scalar(b->g, FIRE_BOOL, 0); /* from now on value 0, which an input left out has, can be looked at */
+    (void)fire_graph_const(b->g, FIRE_BOOL, (fire_shape){1, {0}}, &(char){0}); /* from now on value 0, which an input left out has, can be looked at */
 }
 
 void fire_import_end(fire_import *b) {

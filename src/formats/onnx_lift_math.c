@@ -438,7 +438,7 @@ static fire_value arrange(fire_import *b, const term *t, const char *order) {
 
 /* The product of two terms summed over the labels that are not wanted: a MatMul of [batch, rows, inner] by [batch, inner, columns]. */
 static term product(fire_import *b, term x, term y, const char *wanted) {
-    char batch[64] = "", rows[64] = "", inner[64] = "", columns[64] = "", order[64];
+    char batch[64] = "", rows[64] = "", inner[64] = "", columns[64] = "", order[192];
     int n[4] = {0};
     for (int i = 0; i < x.n; i++) {
         char c = x.label[i];

@@ -34,6 +34,7 @@ ACTIVATIONS = {
     "gelu": lambda x: x * (1 + np.vectorize(erf)(x / 2 ** 0.5)) / 2,
     "gelu_tanh": lambda x: x * (1 + tanh((2 / np.pi) ** 0.5 * (x + 0.044715 * x ** 3))) / 2,
     "glu": lambda x: x[:, :3] * sigmoid(x[:, 3:]), "hard_shrink": lambda x: np.where(abs(x) > 0.5, x, 0), "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_sigmoid_keras2": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
     "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1), "hard_swish": lambda x: x * np.clip(x / 6 + 0.5, 0, 1), "hard_tanh": lambda x: np.clip(x, -1, 1),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x), "linear": lambda x: x, "log_sigmoid": lambda x: -softplus(-x), "log_softmax": lambda x: log(softmax(x)),
     "mish": lambda x: x * tanh(softplus(x)), "relu": lambda x: np.maximum(x, 0), "relu6": lambda x: np.clip(x, 0, 6),

@@ -15,7 +15,7 @@ from onnx import defs, helper
 from onnx.reference import ReferenceEvaluator
 
 # onnx.reference does not know these, or not all of what they can do, and computes in the type itself; onnxruntime judges them, in float32.
-BY_RUNTIME = {"AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "LRN", "LpPool", "MaxPool", "OneHot", "Pad", "ReduceLogSumExp", "Resize"}
+BY_RUNTIME = {"AveragePool", "Conv", "ConvTranspose", "GatherElements", "GlobalAveragePool", "GlobalMaxPool", "LRN", "LpPool", "MaxPool", "OneHot", "Pad", "ReduceLogSumExp", "Resize", "ScatterElements"}
 OPSET = {"AveragePool": 19, "Gelu": 20, "Swish": 24}  # newer than what files are written in; the last two are lowered there
 # onnx.reference computes these in float32, also on float64; attributes that are floats are float32 in every file.
 SINGLE = {"Erf", "Gelu", "HardSwish", "LayerNormalization"}
