@@ -28,6 +28,14 @@ char *fire_copy_text(fire_context *ctx, const char *text, fire_error *err);
 static inline bool fire_mul(int64_t a, int64_t b, int64_t *out) { return a >= 0 && b >= 0 && !__builtin_mul_overflow(a, b, out); }
 static inline bool fire_add(int64_t a, int64_t b, int64_t *out) { return a >= 0 && b >= 0 && !__builtin_add_overflow(a, b, out); }
 
+/* FIRE_WORK - the product of its arguments, INT64_MAX where that takes more than 64 bits: how costs of computing are counted. */
+#define FIRE_WORK(...) fire_work((int)(sizeof (int64_t[]){__VA_ARGS__} / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__})
+static inline int64_t fire_work(int n, const int64_t *factor) {
+    int64_t product = 1;
+    for (int i = 0; i < n; i++) if (__builtin_mul_overflow(product, factor[i], &product)) return INT64_MAX;
+    return product;
+}
+
 /* fire_count - elements of a shape without -1; -1 when a dimension is unknown or the product overflows. */
 int64_t fire_count(const fire_shape *s);
 bool fire_same_shape(const fire_shape *a, const fire_shape *b);

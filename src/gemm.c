@@ -35,4 +35,4 @@ void fire_gemm_run(const fire_call *call, bool trans_a, bool trans_b, double alp
         }
 }
 
-int64_t fire_gemm_flops(const fire_call *call, bool trans_a) { return 2 * fire_count(&call->out[0].shape) * call->in[0].shape.dim[!trans_a]; }
+int64_t fire_gemm_flops(const fire_call *call, bool trans_a) { return FIRE_WORK(2, fire_count(&call->out[0].shape), call->in[0].shape.dim[!trans_a]); }

@@ -122,7 +122,7 @@ fire_recurrent fire_recurrent_sizes(const void *attrs, int gates, const fire_ten
 fire_tensor fire_recurrent_steps(const fire_recurrent *s, fire_type type, int wide) { return (fire_tensor){type, {3, {s->t, s->n, wide * s->u}}, NULL}; }
 fire_tensor fire_recurrent_state(const fire_recurrent *s, fire_type type) { return (fire_tensor){type, {2, {s->n, s->u}}, NULL}; }
 
-int64_t fire_recurrent_flops(const fire_recurrent *s, int times) { return times * s->t * s->n * s->gates * s->u * (2 * s->u + 8); }
+int64_t fire_recurrent_flops(const fire_recurrent *s, int times) { return FIRE_WORK(2 * times, s->t, s->n, s->gates, s->u, s->u + 4); }
 
 /* ---- reference ---- */
 

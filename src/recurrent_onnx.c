@@ -156,5 +156,5 @@ void fire_onnx_rnn_run(int gates, int functions, const fire_call *call) {
 
 int64_t fire_onnx_rnn_flops(int gates, const fire_call *call) {
     const fire_shape *y = &call->out[0].shape;
-    return y->dim[0] * y->dim[1] * y->dim[2] * gates * y->dim[3] * 2 * (y->dim[3] + call->in[X].shape.dim[2] + 4);
+    return FIRE_WORK(2, y->dim[0], y->dim[1], y->dim[2], gates, y->dim[3], y->dim[3] + call->in[X].shape.dim[2] + 4);
 }

@@ -107,9 +107,7 @@ fire_status fire_pool_grad_infer(const void *attrs, int n_in, const fire_tensor 
 }
 
 int64_t fire_pool_flops(const fire_window *w) {
-    int64_t n = w->c;
-    if (!fire_mul(n, fire_window_count(w->k), &n) || !fire_mul(n, fire_window_count(w->y), &n) || !fire_mul(n, w->n, &n)) return INT64_MAX;
-    return n;
+    return FIRE_WORK(w->c, fire_window_count(w->k), fire_window_count(w->y), w->n);
 }
 
 /* ---- convolution: sizes ---- */
@@ -275,9 +273,7 @@ void fire_conv_back_weights(const fire_conv *c, const fire_tensor *x, const fire
 }
 
 int64_t fire_conv_flops(const fire_conv *c) {
-    int64_t n = 2 * c->out;
-    if (!fire_mul(n, c->in, &n) || !fire_mul(n, fire_window_count(c->w.k), &n) || !fire_mul(n, fire_window_count(c->w.y), &n) || !fire_mul(n, c->w.n, &n)) return INT64_MAX;
-    return n;
+    return FIRE_WORK(2, c->out, c->in, fire_window_count(c->w.k), fire_window_count(c->w.y), c->w.n);
 }
 
 /* ---- attributes as text ---- */

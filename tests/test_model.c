@@ -286,7 +286,7 @@ static void not_models(void **state) {
     static const struct { const char *bytes; size_t size; const char *says; } cases[] = {
         {"", 0, "empty"}, {"\x89HDF\r\n\x1a\n....", 12, "HDF5"}, {"PK\x03\x04....", 8, "zip"}, {"\x80\x04\x95", 3, "pickle"}, {"{\"a\":1}", 7, "JSON"},
         {"hello world, this is text", 25, "not an ONNX"}, {"\x00\x00\x00\x00", 4, "not an ONNX"}, {"\xff\xff\xff\xff\xff\xff", 6, "not an ONNX"},
-        {"\x10\x00\x00\x00\x00\x00\x00\x00{}            ", 24, "safetensors"}, {"\x12\x01x", 3, "no graph"},
+        {"\x10\x00\x00\x00\x00\x00\x00\x00{}              ", 24, "safetensors"}, {"\x12\x01x", 3, "no graph"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fire_error err;

@@ -52,7 +52,7 @@ static void channel_affine_grad(fire_graph *g, const fire_node *n, const fire_va
     if (mean) dx[3] = fire_apply(g, "Neg", 1, FIRE_IN(fire_apply(g, "Mul", 2, FIRE_IN(sums[0], scale), NULL)), NULL);
 }
 
-static int64_t channel_affine_flops(const fire_call *call) { return 3 * fire_count(&call->in[0].shape); }
+static int64_t channel_affine_flops(const fire_call *call) { return FIRE_WORK(3, fire_count(&call->in[0].shape)); }
 
 /* Add (Mul (x, scale [c]), shift [c]), the product read once: what inference builds. */
 static bool channel_affine_fuse(fire_graph *g, int32_t i, const int32_t *uses) {
@@ -111,7 +111,7 @@ static void affine_grad_run(const fire_call *call) {
     }
 }
 
-static int64_t affine_grad_flops(const fire_call *call) { return 4 * fire_count(&call->in[0].shape); }
+static int64_t affine_grad_flops(const fire_call *call) { return FIRE_WORK(4, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_channel_affine_grad = {
     .name = "ChannelAffineGrad", .domain = FIRE_DOMAIN, .help = "sums of dy and of dy (x - mean) for each index of the last dimension",
@@ -137,7 +137,7 @@ static void blend_run(const fire_call *call) {
     }
 }
 
-static int64_t blend_flops(const fire_call *call) { return 5 * fire_count(&call->in[0].shape); }
+static int64_t blend_flops(const fire_call *call) { return FIRE_WORK(5, fire_count(&call->in[0].shape)); }
 
 static bool blend_fuse(fire_graph *g, int32_t i, const int32_t *uses) {
     fire_node *top = &g->node[i];

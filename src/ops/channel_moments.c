@@ -46,7 +46,7 @@ static void channel_moments_grad(fire_graph *g, const fire_node *n, const fire_v
     dx[0] = fire_apply(g, "ChannelAffine", 4, FIRE_IN(x, slope, dy[0], mean), NULL);
 }
 
-static int64_t channel_moments_flops(const fire_call *call) { return 4 * fire_count(&call->in[0].shape); }
+static int64_t channel_moments_flops(const fire_call *call) { return FIRE_WORK(4, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_channel_moments = {
     .name = "ChannelMoments", .domain = FIRE_DOMAIN, .help = "sum, and sum of squared distances from the mean, for each index of the last dimension",

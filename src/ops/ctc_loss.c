@@ -93,7 +93,7 @@ static void ctc_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fi
 
 static int64_t ctc_flops(const fire_call *call) {
     const fire_shape *x = &call->in[0].shape;
-    return x->dim[0] * x->dim[1] * (4 * x->dim[2] + 40 * call->in[1].shape.dim[1]);
+    return FIRE_WORK(40, x->dim[0], x->dim[1], x->dim[2] / 10 + call->in[1].shape.dim[1] + 1);
 }
 
 const fire_op fire_op_ctc_loss = {

@@ -32,7 +32,7 @@ static void bucket_run(const fire_call *call) {
     }
 }
 
-static int64_t bucket_flops(const fire_call *call) { return 50 * fire_count(&call->in[0].shape); }
+static int64_t bucket_flops(const fire_call *call) { return FIRE_WORK(50, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_hash_bucket = {
     .name = "HashBucket", .domain = FIRE_DOMAIN, .help = "bins of whole numbers by a hash of their decimal text",

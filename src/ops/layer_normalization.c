@@ -88,7 +88,7 @@ static void norm_grad(fire_graph *g, const fire_node *n, const fire_value *dy, f
     dx[0] = d[0];
 }
 
-static int64_t norm_flops(const fire_call *call) { return 8 * fire_count(&call->in[0].shape); }
+static int64_t norm_flops(const fire_call *call) { return FIRE_WORK(8, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_layer_normalization = {
     .name = "LayerNormalization", .help = "rows shifted and scaled to mean 0 and variance 1, then scale and bias",
@@ -139,7 +139,7 @@ static void norm_grad_run(const fire_call *call) {
     }
 }
 
-static int64_t norm_grad_flops(const fire_call *call) { return 16 * fire_count(&call->in[0].shape); }
+static int64_t norm_grad_flops(const fire_call *call) { return FIRE_WORK(16, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_layer_normalization_grad = {
     .name = "LayerNormalizationGrad", .domain = FIRE_DOMAIN, .help = "gradient of LayerNormalization from dy, x, scale, the means and the inverse deviations",

@@ -47,7 +47,7 @@ static void log_softmax_grad(fire_graph *g, const fire_node *n, const fire_value
     dx[0] = fire_apply(g, "LogSoftmaxGrad", 2, FIRE_IN(n->out[0], dy[0]), fire_node_attrs(n, text));
 }
 
-static int64_t log_softmax_flops(const fire_call *call) { return 5 * fire_count(&call->out[0].shape); }
+static int64_t log_softmax_flops(const fire_call *call) { return FIRE_WORK(5, fire_count(&call->out[0].shape)); }
 
 const fire_op fire_op_log_softmax = {
     .name = "LogSoftmax", .help = "logarithm of Softmax",

@@ -98,7 +98,7 @@ static void matmul_grad(fire_graph *g, const fire_node *n, const fire_value *dy,
 
 static int64_t matmul_flops(const fire_call *call) {
     const fire_shape *a = &call->in[0].shape;
-    return 2 * fire_count(&call->out[0].shape) * a->dim[a->rank - 1];
+    return FIRE_WORK(2, fire_count(&call->out[0].shape), a->dim[a->rank - 1]);
 }
 
 const fire_op fire_op_matmul = {

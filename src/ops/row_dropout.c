@@ -50,7 +50,7 @@ static void row_dropout_grad(fire_graph *g, const fire_node *n, const fire_value
     dx[0] = fire_apply(g, "RowDropout", 3, FIRE_IN(dy[0], n->in[1], n->in[2]), fire_node_attrs(n, text));
 }
 
-static int64_t row_dropout_flops(const fire_call *call) { return 15 * fire_count(&call->in[0].shape); }
+static int64_t row_dropout_flops(const fire_call *call) { return FIRE_WORK(15, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_row_dropout = {
     .name = "RowDropout", .domain = FIRE_DOMAIN, .help = "zero units at random by row id, seed, epoch and layer; scale the others",

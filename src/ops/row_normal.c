@@ -48,7 +48,7 @@ static void row_normal_run(const fire_call *call) {
         }
 }
 
-static int64_t row_normal_flops(const fire_call *call) { return 40 * fire_count(&call->out[0].shape); }
+static int64_t row_normal_flops(const fire_call *call) { return FIRE_WORK(40, fire_count(&call->out[0].shape)); }
 
 const fire_op fire_op_row_normal = {
     .name = "RowNormal", .domain = FIRE_DOMAIN, .help = "normal numbers by row id, seed, epoch and layer",

@@ -32,7 +32,7 @@ static void sce_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fi
     }
 }
 
-static int64_t sce_flops(const fire_call *call) { return 8 * fire_count(&call->in[0].shape); }
+static int64_t sce_flops(const fire_call *call) { return FIRE_WORK(8, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_sigmoid_cross_entropy = {
     .name = "SigmoidCrossEntropy", .domain = FIRE_DOMAIN, .help = "binary cross-entropy of sigmoid(logits) against targets, and the sigmoid",

@@ -46,7 +46,7 @@ static void softmax_grad(fire_graph *g, const fire_node *n, const fire_value *dy
     dx[0] = fire_apply(g, "SoftmaxGrad", 2, FIRE_IN(n->out[0], dy[0]), fire_node_attrs(n, text));
 }
 
-static int64_t softmax_flops(const fire_call *call) { return 5 * fire_count(&call->out[0].shape); }
+static int64_t softmax_flops(const fire_call *call) { return FIRE_WORK(5, fire_count(&call->out[0].shape)); }
 
 const fire_op fire_op_softmax = {
     .name = "Softmax", .help = "exp(x) / sum of exp(x) along an axis",

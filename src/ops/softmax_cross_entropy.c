@@ -74,7 +74,7 @@ static void xent_grad(fire_graph *g, const fire_node *n, const fire_value *dy, f
     }
 }
 
-static int64_t xent_flops(const fire_call *call) { return 6 * fire_count(&call->in[0].shape); }
+static int64_t xent_flops(const fire_call *call) { return FIRE_WORK(6, fire_count(&call->in[0].shape)); }
 
 const fire_op fire_op_softmax_cross_entropy = {
     .name = "SoftmaxCrossEntropy", .domain = FIRE_DOMAIN, .help = "cross-entropy of softmax(logits) against classes or distributions, and the softmax",
