@@ -179,7 +179,7 @@ def data_of(c: Configuration, rng: np.random.Generator, n: int) -> list[np.ndarr
             x = rng.integers(0, 3, (n, *shape)).astype(float)
         elif i in c.switches:
             x = (rng.random((n, *shape)) < 0.7) * 1.0
-            x[..., 0] = 1  # something always counts
+            x[..., 0] = x[:, 0] = 1  # something always counts, whatever the axis
         else:
             x = rng.normal(size=(n, *shape))
         xs.append(x)
