@@ -65,6 +65,12 @@ bool fire_axes_last(fire_graph *g, const char *layer, const fire_ints *axes, fir
     uint32_t moved = 0;
     int n = 0;
     *width = (fire_shape){.rank = 0};
+    if (axes->n >= x.rank) {
+        char text[FIRE_SHAPE_TEXT];
+        fire_graph_fail(g, FIRE_E_ATTRIBUTE, "%s '%s': axis lists %d dimensions, expected at most the %d that the input %s has besides the batch", layer,
+                        g->layer ? g->layer : "", axes->n, x.rank - 1, fire_shape_text(&x, text));
+        return false;
+    }
     for (int i = 0; i < axes->n; i++) {
         int a = fire_layer_axis(g, layer, axes->v[i], x);
         if (a < 0) return false;

@@ -83,7 +83,7 @@ SHAPES = [  # what no attribute table can know: (layers after Input, shape, mess
     ("Cropping1D cropping=[3,3]", (4, 2), "Cropping1D"), ("Reshape target_shape=[3]", (4,), "Reshape"), ("Permute dims=[1,1]", (4, 2), "Permute"), ("Permute dims=[1,2,3]", (4, 2), "Permute"),
     ("Dense units=16777216", (1 << 20, 1 << 25), "out of memory: 2251799880794112 bytes asked for"), ("Embedding input_dim=1099511627776 output_dim=16777216", (2,), "Embedding.*input_dim is 1099511627776.*16777216"), ("RepeatVector n=1073741824", (1 << 30, 4), "RepeatVector"),
     ("UpSampling1D size=1073741824", (1 << 30, 1 << 10), "UpSampling1D"), ("ZeroPadding1D padding=[1073741824,1073741824]", (1 << 28, 1 << 30), "too large.*zero_padding1d"), ("LSTM units=3", (4,), "LSTM.*sequences"),
-    ("Conv2D filters=2 kernel_size=[3,3]", (4, 4), "Conv2D"), ("Dot axes=[1]", (4,), "Dot.*inputs"), ("GroupNormalization groups=3", (4, 4), "GroupNormalization.*groups"),
+    ("Conv2D filters=2 kernel_size=[3,3]", (4, 4), "Conv2D"), ("Dot axes=[1]", (4,), "Dot.*inputs"), ("LayerNormalization axis=[1,2,3,1,2,3,1,2,3]", (4, 4), "axis lists 9 dimensions.*the 2 "), ("RMSNormalization axis=[1,2]", (4,), "axis lists 2 dimensions.*the 1 "), ("GroupNormalization groups=3", (4, 4), "GroupNormalization.*groups"),
     ("Conv2DTranspose filters=16777216 kernel_size=[1048576,1048576]", (4, 4, 1 << 20), "Conv2DTranspose 'conv2d_transpose': its weight kernel would have shape .*too large"),
 ]
 
