@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "ranks.h"
 #include "step.h"
+#include "weights.h"
 #include <math.h>
 
 enum { ROWS = 211, STEPS = 4, WORDS = 40 };
@@ -39,26 +40,6 @@ static const char *const flat[] = {"Embedding input_dim=40 output_dim=3", "Flatt
 static const char *const masked[] = {"Embedding input_dim=40 output_dim=3 mask_zero=1", "LSTM units=4", "Dense units=3 activation=softmax", NULL};
 static const char *const normed[] = {"Embedding input_dim=40 output_dim=3", "Flatten", "BatchNormalization momentum=0.8", "Dense units=3 activation=softmax kernel_regularizer=L2", NULL};
 static const char *const frozen[] = {"Embedding input_dim=40 output_dim=3 trainable=0", "Flatten", "Dense units=3 activation=softmax", NULL};
-
-typedef struct weights { int n; double v[512]; } weights;
-static void read_weights(fire_network *net, weights *w) {
-    w->n = 0;
-    for (int i = 0; i < fire_network_weights(net); i++) {
-        fire_weight_info info;
-        if (fire_network_weight(net, i, &info, NULL)) continue;
-        for (int64_t k = 0; k < fire_count(&info.value.shape) && w->n < 512; k++) w->v[w->n++] = fire_get(&info.value, k);
-    }
-}
-static double difference(const weights *a, const weights *b) {
-    double d = 0, m = 1e-300;
-    if (a->n != b->n || !a->n) return INFINITY;
-    for (int i = 0; i < a->n; i++) {
-        d = fmax(d, fabs(a->v[i] - b->v[i]));
-        m = fmax(m, fabs(a->v[i]));
-        if (isnan(b->v[i])) return INFINITY;
-    }
-    return d / m;
-}
 
 typedef struct fixture { harness h; fire_context *ctx; fire_dataset *data; fire_network *net; table t; } fixture;
 static void begin(fixture *f, fire_type type, const char *const *layers, const char *sparse, const char *optimizer, int32_t threads) {

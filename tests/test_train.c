@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "network.h"
 #include "ranks.h"
+#include "weights.h"
 #include <math.h>
 
 enum { ROWS = 403, WIDTH = 5, CLASSES = 3 };
@@ -37,28 +38,6 @@ static const char *const held[] = {"Dense units=16 activation=tanh kernel_regula
                                    "BatchNormalization momentum=0.8 gamma_constraint=NonNeg", "Dropout rate=0.2", "Dense units=3 activation=softmax kernel_regularizer=OrthogonalRegularizer", NULL};
 static const char *const normed[] = {"Dense units=16 activation=tanh", "BatchNormalization momentum=0.8", "Dense units=3 activation=softmax", NULL};
 #define SCCE "sparse_categorical_crossentropy"
-
-/* All weights as doubles. */
-typedef struct weights { int n; double v[512]; } weights;
-static void read_weights(fire_network *net, weights *w) {
-    w->n = 0;
-    for (int i = 0; i < fire_network_weights(net); i++) {
-        fire_weight_info info;
-        if (fire_network_weight(net, i, &info, NULL)) continue;
-        for (int64_t k = 0; k < fire_count(&info.value.shape) && w->n < 512; k++) w->v[w->n++] = fire_get(&info.value, k);
-    }
-}
-/* max |a - b| / max |a| */
-static double difference(const weights *a, const weights *b) {
-    double d = 0, m = 1e-300;
-    if (a->n != b->n || !a->n) return INFINITY;
-    for (int i = 0; i < a->n; i++) {
-        d = fmax(d, fabs(a->v[i] - b->v[i]));
-        m = fmax(m, fabs(a->v[i]));
-        if (isnan(b->v[i])) return INFINITY;
-    }
-    return d / m;
-}
 
 #define OK(call) do { fire_error e_ = {0}; fire_error *err_ = &e_; if ((call)) fail_msg("%s", e_.message); } while (0)
 
