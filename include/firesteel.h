@@ -493,13 +493,6 @@ FIRE_API fire_status fire_network_set_note(fire_network *net, const char *key, c
 ** temporary file, sync and rename, the manifest last: a crash leaves the old checkpoint or the new. */
 FIRE_API fire_status fire_save_checkpoint(const fire_network *net, const char *dir, fire_error *err);
 
-/* fire_function_shapes - types and shapes of what the program of a Function layer or loss (src/function.h) gives for inputs of these types and shapes (-1:
-** the batch), into out[capacity]; data is not looked at. For front ends that trace functions. */
-FIRE_API fire_status fire_function_shapes(fire_context *ctx, fire_type type, const char *body, int32_t n_in, const fire_tensor *in,
-                                          int32_t capacity, fire_tensor *out, int32_t *n_out, fire_error *err);
-
-/* ---- looking inside ------------------------------------------------------------ */
-
 /* fire_state_bytes - the optimizer's state as a safetensors file: tensors "slot0/dense/kernel" ..., step, epoch, seed and optimizer as texts. Free
 ** with fire_release. fire_state_set - take it back into a network compiled alike; on failure nothing has changed. */
 FIRE_API fire_status fire_state_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err);
@@ -510,6 +503,13 @@ FIRE_API fire_status fire_state_set(fire_network *net, const void *bytes, size_t
 typedef struct fire_tensor_entry { const char *name, *text; const char *type; fire_shape shape; const void *data; size_t bytes; } fire_tensor_entry;
 typedef int fire_each_tensor(void *user, const fire_tensor_entry *entry); /* not 0: stop */
 FIRE_API fire_status fire_safetensors_index(fire_context *ctx, const void *bytes, size_t size, fire_each_tensor *each, void *user, fire_error *err);
+
+/* fire_function_shapes - types and shapes of what the program of a Function layer or loss (src/function.h) gives for inputs of these types and shapes (-1:
+** the batch), into out[capacity]; data is not looked at. For front ends that trace functions. */
+FIRE_API fire_status fire_function_shapes(fire_context *ctx, fire_type type, const char *body, int32_t n_in, const fire_tensor *in,
+                                          int32_t capacity, fire_tensor *out, int32_t *n_out, fire_error *err);
+
+/* ---- looking inside ------------------------------------------------------------ */
 
 /* fire_write - receives text piece by piece. */
 typedef void fire_write(void *user, const char *text, size_t bytes);

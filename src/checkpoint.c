@@ -314,14 +314,7 @@ done:
 
 fire_status fire_state_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err) {
     fire_buffer b = {.ctx = net->ctx};
-    fire_status s = put_state(net, &b, err);
-    if (s) {
-        fire_buffer_free(&b);
-        return s;
-    }
-    *bytes = b.data;
-    *size = (size_t)b.size;
-    return FIRE_OK;
+    return fire_buffer_give(&b, put_state(net, &b, err), bytes, size);
 }
 
 fire_status fire_state_set(fire_network *net, const void *bytes, size_t size, fire_error *err) {

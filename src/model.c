@@ -210,14 +210,7 @@ static fire_status save_any(const fire_network *net, fire_buffer *b, fire_error 
 
 fire_status fire_save_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err) {
     fire_buffer b = {.ctx = net->ctx};
-    fire_status s = save_any(net, &b, err);
-    if (s) {
-        fire_buffer_free(&b);
-        return s;
-    }
-    *bytes = b.data;
-    *size = (size_t)b.size;
-    return FIRE_OK;
+    return fire_buffer_give(&b, save_any(net, &b, err), bytes, size);
 }
 
 fire_status fire_save(const fire_network *net, const char *path, fire_error *err) {

@@ -109,6 +109,12 @@ void fire_buffer_free(fire_buffer *b) {
     b->size = b->capacity = 0;
 }
 
+fire_status fire_buffer_give(fire_buffer *b, fire_status status, void **bytes, size_t *size) {
+    if (status) fire_buffer_free(b);
+    else *bytes = b->data, *size = (size_t)b->size;
+    return status;
+}
+
 static void put_varint(fire_buffer *b, uint64_t v) {
     uint8_t bytes[10];
     size_t n = 0;

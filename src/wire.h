@@ -27,6 +27,8 @@ typedef struct fire_buffer { fire_context *ctx; uint8_t *data; int64_t size, cap
 void fire_buffer_add(fire_buffer *b, const void *bytes, size_t size);
 void fire_buffer_text(fire_buffer *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void fire_buffer_free(fire_buffer *b);
+/* fire_buffer_give - hand what was written to a caller who frees it with fire_release, or free it when status says that writing failed; gives status. */
+fire_status fire_buffer_give(fire_buffer *b, fire_status status, void **bytes, size_t *size);
 void fire_wire_put_int(fire_buffer *b, uint32_t number, uint64_t value);
 void fire_wire_put_float(fire_buffer *b, uint32_t number, float value);
 void fire_wire_put_bytes(fire_buffer *b, uint32_t number, const void *bytes, size_t size);

@@ -693,15 +693,15 @@ static PyObject *path_call(PyObject *object, PyObject *args, fire_status (*call)
 static PyObject *network_save(PyObject *object, PyObject *args) { return path_call(object, args, fire_save); }
 static PyObject *network_save_checkpoint(PyObject *object, PyObject *args) { return path_call(object, args, fire_save_checkpoint); }
 
-static PyObject *network_save_bytes(PyObject *object, PyObject *unused) {
-    (void)unused;
+/* A file in memory, as bytes. */
+static PyObject *bytes_call(PyObject *object, fire_status (*make)(const fire_network *, void **, size_t *, fire_error *)) {
     void *bytes = NULL;
     size_t size = 0;
     fire_error err;
     fire_status status;
     Network *self = enter(object, 0);
     Py_BEGIN_ALLOW_THREADS
-    status = fire_save_bytes(self->net, &bytes, &size, &err);
+    status = make(self->net, &bytes, &size, &err);
     Py_END_ALLOW_THREADS
     leave(self);
     if (status) return raise_error(&err);
@@ -710,19 +710,8 @@ static PyObject *network_save_bytes(PyObject *object, PyObject *unused) {
     return out;
 }
 
-static PyObject *network_state(PyObject *object, PyObject *unused) {
-    (void)unused;
-    void *bytes = NULL;
-    size_t size = 0;
-    fire_error err;
-    Network *self = enter(object, 0);
-    fire_status status = fire_state_bytes(self->net, &bytes, &size, &err);
-    leave(self);
-    if (status) return raise_error(&err);
-    PyObject *out = PyBytes_FromStringAndSize(bytes, (Py_ssize_t)size);
-    fire_release(self->context->ctx, bytes);
-    return out;
-}
+static PyObject *network_save_bytes(PyObject *object, PyObject *unused) { (void)unused; return bytes_call(object, fire_save_bytes); }
+static PyObject *network_state(PyObject *object, PyObject *unused) { (void)unused; return bytes_call(object, fire_state_bytes); }
 
 static PyObject *network_set_state(PyObject *object, PyObject *args) {
     Py_buffer view;

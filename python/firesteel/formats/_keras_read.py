@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -531,7 +532,7 @@ def _unzip(path: str, who: str) -> dict[str, bytes]:
                 raise errors.make(5002, f"{who}: a zip file without config.json is no model of Keras")
             size = os.stat(path).st_size
             return {name: _member(archive, name, who, MOST_JSON if name != "model.weights.h5" else 100 * size) for name in wanted}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError, zipfile.zlib.error) as problem:  # type: ignore[attr-defined]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, RuntimeError, zlib.error) as problem:
         if isinstance(problem, errors.FiresteelError):
             raise
         raise errors.make(5004, f"{who}: {' '.join(str(problem).split())[:200]}") from None
