@@ -1,0 +1,21 @@
+/* acos - y = arc cosine of x, element by element. */
+#include "op.h"
+#include <math.h>
+
+static double acos_of(double x) { return acos(x); }
+static void acos_run(const fire_call *call) { fire_run_unary(call, acos_of); }
+
+/* -1 / sqrt(1 - x^2). */
+static void acos_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
+    fire_value x = n->in[0], one = fire_graph_scalar(g, fire_type_of(g, x), 1), square = fire_apply(g, "Mul", 2, FIRE_IN(x, x), NULL);
+    fire_value under = fire_apply(g, "Sub", 2, FIRE_IN(one, square), NULL);
+    dx[0] = fire_apply(g, "Div", 2, FIRE_IN(dy[0], fire_apply(g, "Sqrt", 1, &under, NULL)), NULL);
+    dx[0] = fire_apply(g, "Neg", 1, dx, NULL);
+}
+
+const fire_op fire_op_acos = {
+    .name = "Acos", .help = "inverse cosine, in radians",
+    .min_in = 1, .max_in = 1, .n_out = 1, .in_place = 1,
+    .infer = fire_infer_same_float, .run = acos_run, .grad = acos_grad,
+    .examples = {"[5]{-0.7,-0.3,0.2,0.5,0.8}", "[2,2]{0.1,-0.1,0.6,0}"},
+};
