@@ -9,6 +9,7 @@ import pytest
 import firesteel as fire
 from bed import Strike, flower_rows, make_session
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor, NNRegressorModel
+from firesteel.spark.session import partitions
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,22 @@ def test_same_seed_same_bits_whatever_the_partitions(df, model):
         assert [w.tobytes() for w in again.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
     other = small(numWorkers=2, seed=6).fit(df)
     assert other.network.get_weights()[0].tobytes() != model.network.get_weights()[0].tobytes()
+
+
+def test_partitions_that_a_barrier_stage_reads_as_they_are(spark, df, model):
+    def parts(n, where):
+        """df's rows in n partitions, row i in where(i)."""
+        rows = [[] for _ in range(n)]
+        for i, row in enumerate(df.select("features", "label").collect()):
+            rows[where(i)].append(row)
+        return spark.createDataFrame(spark.sparkContext.parallelize(rows, n).flatMap(lambda part: part), df.select("features", "label").schema)
+
+    skewed = parts(2, lambda i: int(i == 70))
+    assert [partitions(t) for t in (skewed, skewed.where("label > 0"), parts(3, lambda i: 1), skewed.cache())] == [2, 2, 3, 2]
+    assert [partitions(t) for t in (skewed.coalesce(1), skewed.union(skewed), skewed.repartition(2), skewed.groupBy("label").count())] == [None] * 4
+    for table in (skewed, parts(2, lambda i: 1)):  # read as they are: one row against all others, and nothing
+        again = small(numWorkers=2).fit(table)
+        assert [w.tobytes() for w in again.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
 
 
 def test_workers_agree_in_float64(df):

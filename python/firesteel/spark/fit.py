@@ -173,10 +173,12 @@ def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[s
 
 
 def _run_job(spark: Any, df: Any, job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
-    # Spread by a number that Spark gives each row: plain repartition(n) would sort all rows first, so that a retry deals them alike,
-    # and a barrier stage is never retried.
-    frame = (df.repartition(job.workers, F.monotonically_increasing_id())
-             .mapInArrow(task(job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'"))
+    # A table that lies in as many partitions already needs no shuffle: ranks deal rows among themselves whoever reads them. Else rows are
+    # spread by a number that Spark gives each: plain repartition(n) would sort all rows first, so that a retry deals them alike, and a
+    # barrier stage is never retried.
+    if session.partitions(df) != job.workers:
+        df = df.repartition(job.workers, F.monotonically_increasing_id())
+    frame = df.mapInArrow(task(job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'")
     stages = session.QuietStages(spark) if screen.live else None
     watch = _Watchdog(spark, job.workers) if session.is_connect(spark) else None
     work = session.Background(spark, frame.collect)

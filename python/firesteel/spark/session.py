@@ -185,6 +185,32 @@ def wheel_finder() -> Callable[[], None]:
     return find
 
 
+# ---- how a table is parted ----------------------------------------------------------------
+
+def partitions(df: Any) -> Optional[int]:
+    """How many partitions a barrier stage would read df in as it is. None where that is not known without running anything, or where
+    Spark refuses: all of a barrier stage's RDDs must have equally many partitions (SPARK-24820), so no union and no coalesce."""
+    if is_connect(df.sparkSession):
+        return None
+    try:
+        execution = df._jdf.queryExecution()
+        if "Exchange" in execution.executedPlan().toString():  # among them all plans that change while they run
+            return None
+        rdd = execution.toRdd()
+        count = int(rdd.getNumPartitions())
+        while True:
+            if rdd.getNumPartitions() != count:
+                return None
+            parents = rdd.dependencies()
+            if parents.length() == 0 or "ShuffleDependency" in parents.head().getClass().getName():
+                return count
+            if parents.length() > 1:
+                return None
+            rdd = parents.head().rdd()
+    except Exception:
+        return None
+
+
 # ---- running one job, cancellable --------------------------------------------------------
 
 class Background:
