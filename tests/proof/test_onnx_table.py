@@ -3,9 +3,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_table():
-    done = subprocess.run([sys.executable, ROOT / "tools" / "onnx_table", "--check"], text=True, capture_output=True, timeout=3000)
+@pytest.mark.parametrize("version", [(), ("--onnx", "1.17")])
+def test_table(version):
+    done = subprocess.run([sys.executable, ROOT / "tools" / "onnx_table", "--check", *version], text=True, capture_output=True, timeout=3000)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
