@@ -9,7 +9,7 @@
 */
 #include "model.h"
 #include "file.h"
-#include "formats/onnx.h"
+#include "formats/tensorflow.h"
 #include "json.h"
 #include "network.h"
 #include <errno.h>
@@ -403,6 +403,11 @@ static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, void *byt
 static fire_status load_owned(fire_context *ctx, void *bytes, size_t size, fire_network **out, fire_error *err) {
     fire_onnx m;
     bool taken = false;
+    if (fire_tensorflow_is(bytes, size)) {
+        fire_status r = load_plain(ctx, bytes, size, out, err);
+        if (r) fire_free(ctx, bytes);
+        return r;
+    }
     fire_status s = fire_onnx_read(ctx, bytes, size, &m, err);
     if (!s) s = load_indexed(ctx, &m, bytes, &taken, out, err);
     fire_onnx_clear(&m);

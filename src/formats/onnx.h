@@ -24,6 +24,7 @@ typedef struct fire_onnx_tensor {
     int64_t dim[FIRE_MAX_RANK];
     fire_span raw;        /* raw_data */
     bool has_raw, external;
+    bool tensorflow;      /* of TensorFlow's TensorProto: other fields, a value that is repeated is there once */
     fire_wire body;       /* the message, for values in typed fields */
 } fire_onnx_tensor;
 
@@ -59,6 +60,7 @@ typedef struct fire_onnx {
     fire_onnx_tensor *initializer; int64_t n_initializers;
     fire_onnx_value *input, *output; int64_t n_inputs, n_outputs; /* inputs: those that are not initializers */
     fire_onnx_name *name; int64_t n_names; /* sorted */
+    struct fire_tf *tf; struct fire_tf_edge *output_from; /* of a TensorFlow graph (tensorflow.h); else NULL */
 } fire_onnx;
 
 /* fire_onnx_read - index a model. Call fire_onnx_clear whether it succeeds or fails. */
@@ -68,6 +70,7 @@ void fire_onnx_clear(fire_onnx *m);
 const char *fire_onnx_text(const fire_onnx *m, const char *key); /* of metadata_props, or NULL */
 fire_onnx_name *fire_onnx_find(const fire_onnx *m, fire_span name); /* or NULL */
 bool fire_span_is(fire_span s, const char *text);
+int fire_span_compare(fire_span a, fire_span b);
 
 /* fire_onnx_tensor_read - index the TensorProto in a field. */
 fire_status fire_onnx_tensor_read(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err);

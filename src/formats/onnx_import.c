@@ -1,5 +1,5 @@
 /* onnx_import.c - lift the nodes of an ONNX graph into a fire_graph; see onnx_import.h. */
-#include "formats/onnx_import.h"
+#include "formats/tensorflow.h"
 #include "plan.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +14,8 @@ static const char *who(const fire_import *b, char to[WHO_TEXT]) {
     const fire_scope *s = b->scope;
     if (!s || s->at >= s->m->n_nodes) return "the graph";
     const fire_onnx_node *n = &s->m->node[s->at];
-    snprintf(to, WHO_TEXT, "node %lld '%s' (%s, opset %llu)", (long long)s->at, show(n->name, name, sizeof name), show(n->op, op, sizeof op), (unsigned long long)s->m->opset);
+    if (s->m->tf) snprintf(to, WHO_TEXT, "node '%s' (%s of TensorFlow)", show(n->name, name, sizeof name), show(n->op, op, sizeof op));
+    else snprintf(to, WHO_TEXT, "node %lld '%s' (%s, opset %llu)", (long long)s->at, show(n->name, name, sizeof name), show(n->op, op, sizeof op), (unsigned long long)s->m->opset);
     return to;
 }
 
@@ -41,6 +42,10 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     if (s) return fire_graph_fail(g, err.code, "%s", err.message);
     size_t size = fire_type_size(as.type), bytes = (size_t)fire_count(&as.shape) * size;
     if (t->has_raw && as.type != FIRE_BOOL && (uintptr_t)t->raw.bytes % 64 == 0) return fire_graph_borrow(g, as.type, as.shape, (void *)t->raw.bytes); /* never written to */
+    if (t->tensorflow && !t->has_raw) { /* one number may stand for many */
+        if ((int64_t)bytes > b->bytes_left) return fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "%s has %zu bytes, more than its file allows for", what, bytes);
+        b->bytes_left -= (int64_t)bytes;
+    }
     void *copy = fire_arena_alloc(&g->arena, bytes, 1, &g->first);
     if (!copy) return 0;
     s = fire_onnx_tensor_copy(m, t, what, &as, copy, bytes, &err);
@@ -268,18 +273,23 @@ static bool is_half(fire_type t) { return t == FIRE_F16 || t == FIRE_BF16; }
 
 /* Everything but casts computes halves as float32 and rounds what comes out, where it is seen. */
 static void lift_one(fire_import *b, fire_lift *n) {
-    const fire_lift_entry *e = fire_lifts;
+    const fire_lift_entry *e = b->scope->m->tf ? fire_tensorflow_lifts : fire_lifts;
     while (e->op && (n->own || strcmp(e->op, n->op))) e++;
     fire_type half = 0;
-    bool nested = !strcmp(n->op, "If") || !strcmp(n->op, "Loop") || !strcmp(n->op, "Scan") || !strcmp(n->op, "Cast") || !strcmp(n->op, "CastLike") || !strcmp(n->op, "BitCast");
+    bool nested = !strcmp(n->op, "If") || !strcmp(n->op, "Loop") || !strcmp(n->op, "Scan") || !strcmp(n->op, "Cast") || !strcmp(n->op, "CastLike") || !strcmp(n->op, "BitCast")
+                  || (b->scope->m->tf && fire_tensorflow_keeps_halves(n->op));
     for (int64_t i = 0; i < n->n_in && !nested; i++) {
         if (!n->in[i] || !is_half(fire_type_of(b->g, n->in[i]))) continue;
         if (!half) half = fire_type_of(b->g, n->in[i]);
         fire_value wide = n->in[i] < b->wide_capacity ? b->wide[n->in[i]] : 0; /* between two such operators nothing is rounded */
         n->in[i] = wide ? wide : fire_import_cast(b, n->in[i], FIRE_F32);
     }
-    if (e->op) e->lift(b, n);
-    else fire_lift_same(b, n, n->op, NULL);
+    if (e->op && e->lift) e->lift(b, n);
+    else if (e->op) {
+        fire_value out[FIRE_MAX_OUT];
+        fire_import_all(b, e->same, (int)(n->n_in < FIRE_MAX_IN ? n->n_in : FIRE_MAX_IN + 1), n->in, " ", out);
+        for (int64_t k = 0; k < n->n_out && k < FIRE_MAX_OUT; k++) n->out[k] = out[k];
+    } else fire_lift_same(b, n, n->op, NULL);
     for (int64_t k = 0; k < n->n_out && half && !b->g->first.status; k++)
         if (n->out[k] && fire_type_of(b->g, n->out[k]) == FIRE_F32) {
             fire_value wide = n->out[k];
@@ -303,6 +313,11 @@ static bool is_known(const fire_onnx_node *n, char op[64]) {
 
 static fire_status check_node(fire_import *b, const fire_onnx_node *n, char op[64], fire_error *err) {
     char node[WHO_TEXT], shown[64];
+    if (b->scope->m->tf) {
+        snprintf(op, 64, "%.*s", n->op.size < 64 ? (int)n->op.size : 63, (const char *)n->op.bytes);
+        if (n->op.size < 64 && fire_tensorflow_knows(b->scope->m, op)) return FIRE_OK;
+        return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s: this operator is not supported", who(b, node));
+    }
     bool standard = !n->domain.size || fire_span_is(n->domain, "ai.onnx");
     if (is_known(n, op)) return FIRE_OK;
     return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s%s%s: this operator is not supported; `firesteel ops` lists those that are", who(b, node), standard ? "" : " of domain ",
@@ -313,6 +328,12 @@ fire_status fire_onnx_check(fire_onnx *m, fire_error *err) {
     fire_scope scope = {.m = m};
     fire_import b = {.scope = &scope};
     char op[64];
+    if (m->tf) {
+        fire_status r = FIRE_OK;
+        for (int64_t i = 0; i < m->tf->n_order && !r; i++)
+            if (m->tf->node[scope.at = m->tf->order[i]].need && !m->tf->node[scope.at].fed) r = check_node(&b, &m->node[scope.at], op, err);
+        return r;
+    }
     if (m->opset < FIRE_ONNX_MIN_OPSET)
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "opset %llu; this version reads %d to %d", (unsigned long long)m->opset, FIRE_ONNX_MIN_OPSET, FIRE_ONNX_MAX_OPSET);
     fire_status s = FIRE_OK;
@@ -337,7 +358,7 @@ void fire_onnx_forget(fire_onnx *m) {
 }
 
 static fire_status prepare(fire_import *b, const fire_onnx_node *n, fire_lift *l, fire_error *err) {
-    *l = (fire_lift){.node = n, .n_in = n->n_in, .n_out = n->n_out, .opset = b->scope->m->opset, .own = n->domain.size && !fire_span_is(n->domain, "ai.onnx")};
+    *l = (fire_lift){.node = n, .n_in = n->n_in, .n_out = n->n_out, .opset = b->scope->m->opset, .own = !b->scope->m->tf && n->domain.size && !fire_span_is(n->domain, "ai.onnx")};
     fire_status s = check_node(b, n, l->op, err);
     if (s) return s;
     /* Room for the inputs and outputs that an operator may have, whatever the file says: those left out are 0. */
@@ -352,14 +373,14 @@ static fire_status prepare(fire_import *b, const fire_onnx_node *n, fire_lift *l
         l->n_attrs = 0;
         while (!s && !(s = fire_wire_next(&w, &f, &more, err)) && more) {
             if (f.number != 5) continue;
-            if (pass) s = fire_onnx_attr_read(&w, &f, &b->arena, &l->attr[l->n_attrs], err);
+            if (pass) s = (b->scope->m->tf ? fire_tensorflow_attr : fire_onnx_attr_read)(&w, &f, &b->arena, &l->attr[l->n_attrs], err);
             l->n_attrs++;
         }
     }
     return s;
 }
 
-static void add_node(fire_import *b, const fire_onnx_node *n) {
+void fire_import_node(fire_import *b, const fire_onnx_node *n) {
     fire_graph *g = b->g;
     fire_lift l;
     if (b->nodes_left-- <= 0) {
@@ -382,12 +403,13 @@ static void add_node(fire_import *b, const fire_onnx_node *n) {
 }
 
 void fire_import_nodes(fire_import *b, fire_scope *scope) {
+    if (scope->m->tf) { fire_tensorflow_nodes(b, scope); return; }
     fire_scope *around = b->scope;
     fire_arena arena = b->arena; /* what the node around this scope has read stays until it is done */
     b->scope = scope;
     for (scope->at = 0; scope->at < scope->m->n_nodes && !b->g->first.status; scope->at++) {
         b->arena = (fire_arena){.ctx = b->ctx};
-        add_node(b, &scope->m->node[scope->at]);
+        fire_import_node(b, &scope->m->node[scope->at]);
         fire_arena_free(&b->arena);
     }
     b->arena = arena;

@@ -63,6 +63,7 @@ typedef struct fire_lift {
     bool own;                          /* an operator of firesteel's own domain */
 } fire_lift;
 
+void fire_import_node(fire_import *b, const fire_onnx_node *n); /* one of them: the one at scope->at */
 /* fire_import_nodes - lift all nodes of a scope whose inputs have values. */
 void fire_import_nodes(fire_import *b, fire_scope *scope);
 void fire_import_begin(fire_import *b, int64_t bytes); /* budgets; bytes: of constants that it may compute */
@@ -103,6 +104,6 @@ fire_value fire_import_reduce(fire_import *b, const char *op, fire_value x, uint
 bool fire_import_concrete(fire_import *b, fire_value x); /* no -1 in its shape; else fails */
 
 typedef void fire_lift_function(fire_import *b, fire_lift *n);
-typedef struct fire_lift_entry { const char *op; fire_lift_function *lift; } fire_lift_entry;
+typedef struct fire_lift_entry { const char *op; fire_lift_function *lift; const char *same; /* lift NULL: the operator of this name, without attributes */ } fire_lift_entry;
 extern const fire_lift_entry fire_lifts[]; /* ends with NULL */
 #endif

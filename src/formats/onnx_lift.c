@@ -2,7 +2,7 @@
 #include "formats/onnx_lift.h"
 
 const fire_lift_entry fire_lifts[] = {
-#define LIFT(name, function) {name, function},
+#define LIFT(name, function) {name, function, NULL},
 #include "formats/onnx_lift.def"
 #undef LIFT
-    {NULL, NULL}};
+    {NULL, NULL, NULL}};

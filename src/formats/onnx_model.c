@@ -3,7 +3,7 @@
 ** The file stays in memory. A run needs a graph and a plan for the shapes that are fed; the last few are kept, unless numbers that were fed
 ** went into the graph (onnx_import.h).
 */
-#include "formats/onnx_import.h"
+#include "formats/tensorflow.h"
 #include "plan.h"
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static void ready_clear(fire_context *ctx, ready *r) {
 fire_status fire_onnx_model_new(fire_context *ctx, void *bytes, size_t size, fire_onnx_model **out, fire_error *err) {
     fire_onnx_model *o = fire_alloc(ctx, 1, sizeof *o, err);
     if (!o) return FIRE_NOMEM;
-    fire_status s = fire_onnx_read(ctx, bytes, size, &o->m, err);
+    fire_status s = fire_tensorflow_is(bytes, size) ? fire_tensorflow_read(ctx, bytes, size, NULL, &o->m, err) : fire_onnx_read(ctx, bytes, size, &o->m, err);
     if (!s) s = fire_onnx_check(&o->m, err);
     if (s) {
         fire_onnx_clear(&o->m);

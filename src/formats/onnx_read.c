@@ -10,7 +10,7 @@ static int64_t offset_in(const fire_onnx *m, const uint8_t *at) { return at - m-
 
 bool fire_span_is(fire_span s, const char *text) { return s.size == strlen(text) && (!s.size || !memcmp(s.bytes, text, s.size)); }
 
-static int span_compare(fire_span a, fire_span b) {
+int fire_span_compare(fire_span a, fire_span b) {
     size_t n = a.size < b.size ? a.size : b.size;
     int c = n ? memcmp(a.bytes, b.bytes, n) : 0;
     return c ? c : (a.size > b.size) - (a.size < b.size);
@@ -150,14 +150,14 @@ static fire_status read_node(fire_onnx *m, const fire_wire *w, const fire_wire_f
 
 static int by_name(const void *a, const void *b) {
     const fire_onnx_name *p = a, *q = b;
-    int c = span_compare(p->name, q->name);
+    int c = fire_span_compare(p->name, q->name);
     return c ? c : (int)p->from - (int)q->from;
 }
 
 fire_onnx_name *fire_onnx_find(const fire_onnx *m, fire_span name) {
     for (int64_t low = 0, high = m->n_names; low < high;) {
         int64_t mid = low + (high - low) / 2;
-        int c = span_compare(name, m->name[mid].name);
+        int c = fire_span_compare(name, m->name[mid].name);
         if (!c) return &m->name[mid];
         if (c < 0) high = mid;
         else low = mid + 1;
@@ -180,7 +180,7 @@ static fire_status list_names(fire_onnx *m, fire_error *err) {
     fire_sort(m->name, n, sizeof *m->name, by_name);
     for (int64_t i = 0; i < n; i++) {
         const fire_onnx_name *last = m->n_names ? &m->name[m->n_names - 1] : NULL;
-        if (last && !span_compare(last->name, m->name[i].name)) {
+        if (last && !fire_span_compare(last->name, m->name[i].name)) {
             if (last->from == FIRE_ONNX_INITIALIZER && m->name[i].from == FIRE_ONNX_INPUT) continue;
             char text[80];
             return fire_fail(err, FIRE_E_CORRUPT, "the name '%s' at byte %lld is defined twice", fire_escape(text, sizeof text, (const char *)last->name.bytes, last->name.size),

@@ -1,5 +1,5 @@
 /* onnx_tensor.c - the numbers of a TensorProto, and the hash of a model. */
-#include "formats/onnx.h"
+#include "formats/tensorflow.h"
 #include "sha256.h"
 #include <string.h>
 
@@ -10,7 +10,8 @@ fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t
     *out = (fire_tensor){0};
     if (t->external) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld lies in another file; this version reads models that are one file", what, at);
     if (t->type > 1000 || !fire_type_size((fire_type)t->type))
-        return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld has element type %llu of ONNX, which this version does not read", what, at, (unsigned long long)t->type);
+        return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld has element type %llu of %s, which this version does not read", what, at,
+                         (unsigned long long)(t->tensorflow ? t->type - 2000 : t->type), t->tensorflow ? "TensorFlow" : "ONNX");
     if (t->rank > FIRE_MAX_RANK) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld has %d dimensions, expected at most %d", what, at, (int)t->rank, FIRE_MAX_RANK);
     out->type = (fire_type)t->type;
     out->shape.rank = t->rank;
@@ -24,7 +25,7 @@ fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t
     /* A tensor needs at least a byte for each element, so a small file cannot make us allocate a large one. */
     if (t->has_raw && (uint64_t)bytes != t->raw.size)
         return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has %zu bytes, expected %lld for its shape", what, at, t->raw.size, (long long)bytes);
-    if (!t->has_raw && (uint64_t)fire_count(&out->shape) > m->size)
+    if (!t->has_raw && !t->tensorflow && (uint64_t)fire_count(&out->shape) > m->size)
         return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has fewer numbers than its shape", what, at);
     return FIRE_OK;
 }
@@ -69,6 +70,7 @@ fire_status fire_onnx_tensor_copy(const fire_onnx *m, const fire_onnx_tensor *t,
             for (size_t i = 0; i < bytes; i++) ((uint8_t *)to)[i] = ((uint8_t *)to)[i] != 0;
         return FIRE_OK;
     }
+    if (t->tensorflow) return fire_tensorflow_numbers(m, t, what, as, to, err);
     uint32_t field = as->type == FIRE_F32 ? 4 : as->type == FIRE_F64 ? 10 : as->type == FIRE_I64 ? 7 : as->type == FIRE_U32 || as->type == FIRE_U64 ? 11 : 5;
     uint32_t kind = as->type == FIRE_F32 ? 5 : as->type == FIRE_F64 ? 1 : 0;
     fire_wire in = t->body;

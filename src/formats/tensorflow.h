@@ -1,0 +1,69 @@
+/* tensorflow.h - graphs of TensorFlow (tensorflow.org, graph.proto): index a GraphDef as the structures of onnx.h.
+**
+** A GraphDef becomes a fire_onnx of domain "tensorflow" that has what TensorFlow adds in fire_onnx.tf: the order in which nodes run, control
+** edges, loops of TensorFlow 1 and the library of functions. Nodes are lifted one by one as those of ONNX are (onnx_import.h), by the functions of
+** tensorflow_lift.def; which of them run, and how often, is decided by tensorflow_flow.c.
+*/
+#ifndef FIRE_TENSORFLOW_H
+#define FIRE_TENSORFLOW_H
+#include "formats/onnx_import.h"
+
+#define FIRE_TF_DOMAIN "tensorflow"
+#define FIRE_TF_OUTPUTS 4096 /* of one node */
+
+typedef enum fire_tf_kind { FIRE_TF_PLAIN, FIRE_TF_SWITCH, FIRE_TF_MERGE, FIRE_TF_ENTER, FIRE_TF_EXIT, FIRE_TF_NEXT, FIRE_TF_LOOP_COND } fire_tf_kind;
+
+typedef struct fire_tf_edge { int32_t node, output; } fire_tf_edge; /* node -1: an input of the function, or nothing of that name */
+
+typedef struct fire_tf_node { /* beside fire_onnx_node of the same index */
+    fire_tf_kind kind;
+    fire_tf_edge *from;       /* [n_in] of its fire_onnx_node */
+    int32_t n_control; int32_t *control; /* nodes that come before it */
+    bool need;                /* its outputs are wanted */
+    bool alive;               /* only whether it runs is wanted */
+    bool fed;                 /* an input of the model: never lifted */
+} fire_tf_node;
+
+typedef struct fire_tf_function { fire_span name; fire_wire body; fire_onnx *m; bool running; } fire_tf_function;
+
+typedef struct fire_tf_library { fire_tf_function *function; int64_t n; /* sorted by name */ } fire_tf_library;
+
+typedef struct fire_tf {
+    fire_tf_node *node;
+    int32_t *order; int64_t n_order; /* the needed nodes, so that each comes after those that it reads */
+    fire_tf_library *library;
+    bool function;            /* names of tensors are "node:output:i" */
+} fire_tf;
+
+/* What of a graph is wanted; names as "node" or "node:1". No outputs: those that nobody reads. */
+typedef struct fire_tf_want { int32_t n_inputs, n_outputs; const char *const *input, *const *output; } fire_tf_want;
+
+/* fire_tensorflow_is - whether bytes begin like a GraphDef. */
+bool fire_tensorflow_is(const void *bytes, size_t size);
+/* fire_tensorflow_read - index a GraphDef. Call fire_onnx_clear whether it succeeds or fails. */
+fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t size, const fire_tf_want *want, fire_onnx *m, fire_error *err);
+/* fire_tensorflow_order - find the nodes that m's outputs need, and their order. */
+fire_status fire_tensorflow_order(fire_onnx *m, fire_error *err);
+/* fire_tensorflow_nodes - as fire_import_nodes. */
+void fire_tensorflow_nodes(fire_import *b, fire_scope *scope);
+/* fire_tensorflow_knows - whether some part of this reader handles the operator. */
+bool fire_tensorflow_knows(const fire_onnx *m, const char *op);
+
+bool fire_tensorflow_keeps_halves(const char *op); /* it passes halves on, or converts them itself */
+
+/* fire_tensorflow_type - the FIRE_ type of a DataType; 0: none. References are what they refer to. */
+fire_type fire_tensorflow_type(uint64_t type);
+/* fire_tensorflow_attr - the entry of NodeDef.attr in a field; its name empty: to be left out. */
+fire_status fire_tensorflow_attr(const fire_wire *w, const fire_wire_field *at, fire_arena *arena, fire_onnx_attr *a, fire_error *err);
+/* fire_tensorflow_shape - the TensorShapeProto in a field: rank -1 if it is unknown, dimensions -1. */
+fire_status fire_tensorflow_shape(const fire_wire *w, const fire_wire_field *at, int32_t *rank, int64_t dim[FIRE_MAX_RANK], fire_error *err);
+fire_status fire_tensorflow_tensor(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err);
+/* fire_tensorflow_numbers - as fire_onnx_tensor_copy, for values in typed fields, the last of which stands for all that follow. */
+fire_status fire_tensorflow_numbers(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, const fire_tensor *as, void *to, fire_error *err);
+/* fire_tensorflow_outputs - how many outputs an operator has by its name: 0 none, -1 unknown (one, or a list); results: without those that serve
+** the gradient. fire_tensorflow_output - which of them has this name; -1: none. */
+int fire_tensorflow_outputs(fire_span op, bool results);
+int fire_tensorflow_output(fire_span op, fire_span name);
+
+extern const fire_lift_entry fire_tensorflow_lifts[];
+#endif
