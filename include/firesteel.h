@@ -509,6 +509,49 @@ FIRE_API fire_status fire_safetensors_index(fire_context *ctx, const void *bytes
 FIRE_API fire_status fire_function_shapes(fire_context *ctx, fire_type type, const char *body, int32_t n_in, const fire_tensor *in,
                                           int32_t capacity, fire_tensor *out, int32_t *n_out, fire_error *err);
 
+/* ---- records: TFRecord files, examples in them, TensorBoard's event files ------ */
+
+/* A TFRecord file is a list of byte strings with their CRCs, plain or packed by gzip or zlib, which is told by its first bytes. Reading takes
+** memory for one record; a packed file's record has at most 40 MiB and twice the file. What is broken is named with file, record and
+** offset (in the unpacked bytes). */
+typedef struct fire_records fire_records;
+FIRE_API fire_status fire_records_open(fire_context *ctx, const char *path, fire_records **out, fire_error *err);
+/* fire_records_next - the next record, borrowed until the next call; *bytes NULL after the last one. */
+FIRE_API fire_status fire_records_next(fire_records *r, const void **bytes, size_t *size, fire_error *err);
+FIRE_API void fire_records_close(fire_records *r);
+
+/* fire_record_writer_open - a TFRecord file. It appears under its name, replacing what was there, when it is closed with `keep`; with `live` it is written in place, and
+** what was flushed can be read while it grows. After a failure every further call fails; close is due. */
+typedef enum fire_packing { FIRE_PLAIN, FIRE_GZIP, FIRE_ZLIB } fire_packing;
+typedef struct fire_record_writer fire_record_writer;
+FIRE_API fire_status fire_record_writer_open(fire_context *ctx, const char *path, fire_packing packing, bool live, fire_record_writer **out, fire_error *err);
+FIRE_API fire_status fire_record_writer_add(fire_record_writer *w, const void *bytes, size_t size, fire_error *err);
+FIRE_API fire_status fire_record_writer_flush(fire_record_writer *w, fire_error *err); /* live files only */
+FIRE_API fire_status fire_record_writer_close(fire_record_writer *w, bool keep, fire_error *err); /* NULL is fine */
+
+/* tf.train.Example and tf.train.SequenceExample: features by name, each a list of texts, float32 or int64. */
+typedef enum fire_feature_kind { FIRE_FEATURE_EMPTY, FIRE_FEATURE_BYTES, FIRE_FEATURE_FLOAT, FIRE_FEATURE_INT } fire_feature_kind;
+typedef struct fire_bytes { const void *bytes; size_t size; } fire_bytes;
+typedef struct fire_feature {
+    const char *name; size_t name_size; /* UTF-8, not terminated */
+    fire_feature_kind kind;
+    int64_t n; const void *values;      /* fire_bytes, float or int64_t [n] */
+    bool list;                          /* of feature_lists: */
+    int64_t n_steps; const int64_t *steps; /* how many of the values each step has */
+} fire_feature;
+typedef struct fire_example { bool sequence; int64_t n; const fire_feature *feature; } fire_example; /* sorted by list, then by name */
+/* fire_example_read - decode one; texts are borrowed from `bytes`, the rest is freed with fire_example_free. */
+FIRE_API fire_status fire_example_read(fire_context *ctx, const void *bytes, size_t size, fire_example **out, fire_error *err);
+FIRE_API void fire_example_free(fire_context *ctx, fire_example *example);
+/* fire_example_write - encode one, its features in the order given; free with fire_release. */
+FIRE_API fire_status fire_example_write(fire_context *ctx, const fire_example *example, void **bytes, size_t *size, fire_error *err);
+
+/* Event files, which TensorBoard shows: scalars and distributions by tag and step. The writer is one of records, live; `time` is seconds
+** since 1970. The first event of a file is fire_event_version's. */
+FIRE_API fire_status fire_event_version(fire_record_writer *w, double time, fire_error *err);
+FIRE_API fire_status fire_event_scalar(fire_record_writer *w, double time, int64_t step, const char *tag, float value, fire_error *err);
+FIRE_API fire_status fire_event_histogram(fire_record_writer *w, double time, int64_t step, const char *tag, const fire_tensor *values, fire_error *err); /* F32 or F64 */
+
 /* ---- looking inside ------------------------------------------------------------ */
 
 /* fire_write - receives text piece by piece. */

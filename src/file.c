@@ -106,10 +106,21 @@ fire_status fire_file_read(fire_context *ctx, const char *path, void **bytes, si
     return FIRE_OK;
 }
 
+char *fire_temporary_path(fire_context *ctx, const char *path, fire_error *err) {
+    size_t capacity = strlen(path) + 64;
+    char *p = fire_alloc(ctx, capacity, 1, err);
+    if (!p) return NULL;
+    /* Two writers of one path, in one process or two, must not meet in one temporary file. */
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    snprintf(p, capacity, "%s.%ld-%llx.tmp", path, (long)getpid(), (unsigned long long)t.tv_sec * 1000000000u + (unsigned long long)t.tv_nsec + (uintptr_t)p);
+    return p;
+}
+
 fire_status fire_file_write(fire_context *ctx, const char *path, int n, const fire_piece *piece, fire_error *err) {
     const fire_io *io = &ctx->io;
     size_t length = strlen(path);
-    char *temporary = fire_alloc(ctx, length + 64, 1, err), *dir = fire_alloc(ctx, length + 2, 1, err);
+    char *temporary = fire_temporary_path(ctx, path, err), *dir = fire_alloc(ctx, length + 2, 1, err);
     void *file = NULL;
     int64_t r = FIRE_OK;
     const char *verb = "write";
@@ -117,12 +128,6 @@ fire_status fire_file_write(fire_context *ctx, const char *path, int n, const fi
     const char *slash = strrchr(path, '/');
     if (!slash) memcpy(dir, ".", 2);
     else memcpy(dir, path, slash == path ? 1 : (size_t)(slash - path));
-    /* Two writers of one path, in one process or two, must not meet in one temporary file. */
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    snprintf(temporary, length + 64, "%s.%ld-%llx.tmp", path, (long)getpid(),
-             (unsigned long long)t.tv_sec * 1000000000u + (unsigned long long)t.tv_nsec + (uintptr_t)&file);
-
     r = io->open(io->user, temporary, true, &file);
     if (r) verb = "create";
     else {

@@ -14,6 +14,9 @@ fire_status fire_file_read(fire_context *ctx, const char *path, void **bytes, si
 typedef struct fire_piece { const void *data; size_t bytes; } fire_piece;
 fire_status fire_file_write(fire_context *ctx, const char *path, int n, const fire_piece *piece, fire_error *err);
 
+/* fire_temporary_path - a name beside `path` for what will be renamed to it; no two writers get the same. NULL: out of memory. */
+char *fire_temporary_path(fire_context *ctx, const char *path, fire_error *err);
+
 /* fire_dir_make - make a folder; one that is there already is fine. */
 fire_status fire_dir_make(fire_context *ctx, const char *path, fire_error *err);
 

@@ -135,6 +135,15 @@ void fire_wire_put_float(fire_buffer *b, uint32_t number, float value) {
     fire_buffer_add(b, (uint8_t[4]){(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24)}, 4);
 }
 
+void fire_wire_put_double(fire_buffer *b, uint32_t number, double value) {
+    uint8_t bytes[8];
+    uint64_t bits;
+    memcpy(&bits, &value, 8);
+    for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(bits >> (8 * i));
+    put_varint(b, (uint64_t)number << 3 | 1);
+    fire_buffer_add(b, bytes, 8);
+}
+
 void fire_wire_put_bytes(fire_buffer *b, uint32_t number, const void *bytes, size_t size) {
     put_varint(b, (uint64_t)number << 3 | 2);
     put_varint(b, size);

@@ -31,6 +31,7 @@ void fire_buffer_free(fire_buffer *b);
 fire_status fire_buffer_give(fire_buffer *b, fire_status status, void **bytes, size_t *size);
 void fire_wire_put_int(fire_buffer *b, uint32_t number, uint64_t value);
 void fire_wire_put_float(fire_buffer *b, uint32_t number, float value);
+void fire_wire_put_double(fire_buffer *b, uint32_t number, double value);
 void fire_wire_put_bytes(fire_buffer *b, uint32_t number, const void *bytes, size_t size);
 void fire_wire_put_text(fire_buffer *b, uint32_t number, const char *text);
 /* fire_wire_open, fire_wire_close - a message inside: open gives a place, close fills its length in. */
