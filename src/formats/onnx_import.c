@@ -190,6 +190,7 @@ fire_value fire_import_find(fire_import *b, fire_span name) {
             d->value = fire_import_tensor(b, &s->m->initializer[d->index], what);
             b->scope = inner;
         }
+        if (d->value < 0) return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' stands on a branch that this run does not take", show(name, text, sizeof text));
         if (d->value || b->g->first.status) return d->value;
         if (d->from == FIRE_ONNX_NODE && d->index < s->at)
             return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' is an output that this version does not compute", show(name, text, sizeof text));
@@ -275,6 +276,7 @@ static bool is_half(fire_type t) { return t == FIRE_F16 || t == FIRE_BF16; }
 static void lift_one(fire_import *b, fire_lift *n) {
     const fire_lift_entry *e = b->scope->m->tf ? fire_tensorflow_lifts : fire_lifts;
     while (e->op && (n->own || strcmp(e->op, n->op))) e++;
+    if (!e->op && b->scope->m->tf) { fire_tf_call(b, n); return; }
     fire_type half = 0;
     bool nested = !strcmp(n->op, "If") || !strcmp(n->op, "Loop") || !strcmp(n->op, "Scan") || !strcmp(n->op, "Cast") || !strcmp(n->op, "CastLike") || !strcmp(n->op, "BitCast")
                   || (b->scope->m->tf && fire_tensorflow_keeps_halves(n->op));
@@ -315,7 +317,7 @@ static fire_status check_node(fire_import *b, const fire_onnx_node *n, char op[6
     char node[WHO_TEXT], shown[64];
     if (b->scope->m->tf) {
         snprintf(op, 64, "%.*s", n->op.size < 64 ? (int)n->op.size : 63, (const char *)n->op.bytes);
-        if (n->op.size < 64 && fire_tensorflow_knows(b->scope->m, op)) return FIRE_OK;
+        if (n->op.size < 64 && fire_tensorflow_knows(b->scope->m, n->op)) return FIRE_OK;
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s: this operator is not supported", who(b, node));
     }
     bool standard = !n->domain.size || fire_span_is(n->domain, "ai.onnx");
@@ -330,8 +332,8 @@ fire_status fire_onnx_check(fire_onnx *m, fire_error *err) {
     char op[64];
     if (m->tf) {
         fire_status r = FIRE_OK;
-        for (int64_t i = 0; i < m->tf->n_order && !r; i++)
-            if (m->tf->node[scope.at = m->tf->order[i]].need && !m->tf->node[scope.at].fed) r = check_node(&b, &m->node[scope.at], op, err);
+        for (scope.at = 0; scope.at < m->n_nodes && !r; scope.at++)
+            if (m->tf->node[scope.at].need && !m->tf->node[scope.at].fed) r = check_node(&b, &m->node[scope.at], op, err);
         return r;
     }
     if (m->opset < FIRE_ONNX_MIN_OPSET)

@@ -1,5 +1,5 @@
 /* onnx_read.c - index an ONNX file in memory. Field numbers are those of onnx.proto (onnx 1.17, IR version 10). */
-#include "formats/onnx.h"
+#include "formats/tensorflow.h"
 #include "sort.h"
 #include <string.h>
 
@@ -330,6 +330,7 @@ fire_status fire_onnx_read(fire_context *ctx, const void *bytes, size_t size, fi
 }
 
 void fire_onnx_clear(fire_onnx *m) {
+    if (m->tf) fire_tensorflow_clear(m);
     if (m->ctx) fire_arena_free(&m->arena);
     *m = (fire_onnx){0};
 }

@@ -10,6 +10,7 @@
 
 #define FIRE_TF_DOMAIN "tensorflow"
 #define FIRE_TF_OUTPUTS 4096 /* of one node */
+#define FIRE_TF_DEPTH 32     /* of calls inside each other */
 
 typedef enum fire_tf_kind { FIRE_TF_PLAIN, FIRE_TF_SWITCH, FIRE_TF_MERGE, FIRE_TF_ENTER, FIRE_TF_EXIT, FIRE_TF_NEXT, FIRE_TF_LOOP_COND } fire_tf_kind;
 
@@ -19,10 +20,18 @@ typedef struct fire_tf_node { /* beside fire_onnx_node of the same index */
     fire_tf_kind kind;
     fire_tf_edge *from;       /* [n_in] of its fire_onnx_node */
     int32_t n_control; int32_t *control; /* nodes that come before it */
+    int32_t frame;            /* in which loop it stands */
     bool need;                /* its outputs are wanted */
     bool alive;               /* only whether it runs is wanted */
+    bool moot;                /* it may be dead: something before it is a Switch */
     bool fed;                 /* an input of the model: never lifted */
+    bool constant;            /* an Enter whose value stays for all trips */
+    bool dead;                /* now, while nodes are run */
+    fire_value value, next;   /* now: what an Exit or NextIteration holds, and for the trip after this */
 } fire_tf_node;
+
+/* A loop of TensorFlow 1, or (frame 0) the whole graph. unit: nodes, and n_nodes + f for frame f inside, in the order in which they run. */
+typedef struct fire_tf_frame { int32_t around, depth; bool moot; fire_span name; int32_t *unit; int64_t n_units; } fire_tf_frame;
 
 typedef struct fire_tf_function { fire_span name; fire_wire body; fire_onnx *m; bool running; } fire_tf_function;
 
@@ -30,9 +39,9 @@ typedef struct fire_tf_library { fire_tf_function *function; int64_t n; /* sorte
 
 typedef struct fire_tf {
     fire_tf_node *node;
-    int32_t *order; int64_t n_order; /* the needed nodes, so that each comes after those that it reads */
-    fire_tf_library *library;
-    bool function;            /* names of tensors are "node:output:i" */
+    fire_tf_frame *frame; int32_t n_frames;
+    fire_tf_library *library; /* of the whole file */
+    bool function;            /* a function of it: names of tensors are "node:output:i" */
 } fire_tf;
 
 /* What of a graph is wanted; names as "node" or "node:1". No outputs: those that nobody reads. */
@@ -42,12 +51,21 @@ typedef struct fire_tf_want { int32_t n_inputs, n_outputs; const char *const *in
 bool fire_tensorflow_is(const void *bytes, size_t size);
 /* fire_tensorflow_read - index a GraphDef. Call fire_onnx_clear whether it succeeds or fails. */
 fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t size, const fire_tf_want *want, fire_onnx *m, fire_error *err);
+/* fire_tensorflow_library - index the functions of a FunctionDefLibrary. fire_tensorflow_function - find one by name and index its body; NULL: failed, or
+** there is none. */
+fire_status fire_tensorflow_library(fire_onnx *m, const fire_wire *w, const fire_wire_field *at, fire_error *err);
+fire_tf_function *fire_tensorflow_find(const fire_tf_library *l, fire_span name);
+fire_status fire_tensorflow_open(const fire_onnx *around, fire_tf_function *f, fire_error *err);
+void fire_tensorflow_clear(fire_onnx *m); /* for fire_onnx_clear */
+/* fire_tensorflow_call - lift the body of a function, with values for its arguments; out[n_out]. */
+void fire_tensorflow_call(fire_import *b, fire_span name, int64_t n_in, const fire_value *in, int64_t n_out, fire_value *out);
+fire_lift_function fire_tf_call;
 /* fire_tensorflow_order - find the nodes that m's outputs need, and their order. */
 fire_status fire_tensorflow_order(fire_onnx *m, fire_error *err);
 /* fire_tensorflow_nodes - as fire_import_nodes. */
 void fire_tensorflow_nodes(fire_import *b, fire_scope *scope);
 /* fire_tensorflow_knows - whether some part of this reader handles the operator. */
-bool fire_tensorflow_knows(const fire_onnx *m, const char *op);
+bool fire_tensorflow_knows(const fire_onnx *m, fire_span op);
 
 bool fire_tensorflow_keeps_halves(const char *op); /* it passes halves on, or converts them itself */
 

@@ -347,6 +347,148 @@ static void drop_inputs(fire_onnx *m, const fire_tf_want *want) {
     m->n_inputs = n;
 }
 
+/* ---- functions ---- */
+
+static int by_function(const void *a, const void *b) { return fire_span_compare(((const fire_tf_function *)a)->name, ((const fire_tf_function *)b)->name); }
+
+fire_tf_function *fire_tensorflow_find(const fire_tf_library *l, fire_span name) {
+    for (int64_t low = 0, high = l->n; low < high;) {
+        int64_t mid = low + (high - low) / 2;
+        int c = fire_span_compare(name, l->function[mid].name);
+        if (!c) return &l->function[mid];
+        if (c < 0) high = mid;
+        else low = mid + 1;
+    }
+    return NULL;
+}
+
+/* The field of a message inside a field, or nothing: FunctionDef.signature.name is field 1 of field 1. */
+static fire_status inner_text(const fire_wire *body, uint32_t outer, uint32_t number, fire_span *out, fire_error *err) {
+    fire_wire in = *body, inner;
+    fire_wire_field f;
+    bool more;
+    fire_status s = FIRE_OK;
+    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+        if (f.number != outer || (s = fire_wire_enter(&in, &f, &inner, err))) continue;
+        while (!s && !(s = fire_wire_next(&inner, &f, &more, err)) && more)
+            if (f.number == number) s = text_of(&inner, &f, out, err);
+    }
+    return s;
+}
+
+fire_status fire_tensorflow_library(fire_onnx *m, const fire_wire *w, const fire_wire_field *at, fire_error *err) {
+    fire_wire in, body;
+    fire_wire_field f;
+    bool more;
+    fire_tf_library *l = fire_arena_alloc(&m->arena, 1, sizeof *l, err);
+    if (!l) return FIRE_NOMEM;
+    int64_t n = 0;
+    fire_status s = fire_wire_enter(w, at, &in, err);
+    body = in;
+    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) n += f.number == 1;
+    if (!s && !(l->function = fire_arena_alloc(&m->arena, (size_t)n, sizeof *l->function, err))) return FIRE_NOMEM;
+    in = body;
+    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+        if (f.number != 1) continue;
+        fire_tf_function *one = &l->function[l->n++];
+        s = fire_wire_enter(&in, &f, &one->body, err);
+        if (!s) s = inner_text(&one->body, 1, 1, &one->name, err);
+    }
+    fire_sort(l->function, l->n, sizeof *l->function, by_function);
+    m->tf->library = l;
+    return s;
+}
+
+/* Names of OpDef's arguments (input_arg is field 2, output_arg field 3) of a FunctionDef. */
+static fire_status arguments(fire_onnx *m, const fire_wire *body, uint32_t field, fire_onnx_value **list, int64_t *n, fire_error *err) {
+    fire_status s = FIRE_OK;
+    for (int pass = 0; pass < 2 && !s; pass++) {
+        fire_wire in = *body, signature, argument;
+        fire_wire_field f, d;
+        bool more, more_args;
+        if (pass && !(*list = fire_arena_alloc(&m->arena, (size_t)*n, sizeof **list, err))) return FIRE_NOMEM;
+        *n = 0;
+        while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+            if (f.number != 1 || (s = fire_wire_enter(&in, &f, &signature, err))) continue;
+            while (!s && !(s = fire_wire_next(&signature, &d, &more_args, err)) && more_args) {
+                if (d.number != field) continue;
+                fire_span name = {0};
+                fire_wire_field a;
+                bool more_fields;
+                s = fire_wire_enter(&signature, &d, &argument, err);
+                while (!s && !(s = fire_wire_next(&argument, &a, &more_fields, err)) && more_fields)
+                    if (a.number == 1) s = text_of(&argument, &a, &name, err);
+                if (pass) (*list)[*n] = (fire_onnx_value){.name = name, .is_tensor = true};
+                ++*n;
+            }
+        }
+    }
+    return s;
+}
+
+/* FunctionDef.ret: which tensor of the body each output is. */
+static fire_status returns(fire_onnx *m, const fire_wire *body, fire_error *err) {
+    fire_wire in = *body, pair;
+    fire_wire_field f, d;
+    bool more, more_fields;
+    char text[80];
+    fire_span *tensor = fire_alloc(m->ctx, (size_t)m->n_outputs, sizeof *tensor, err);
+    fire_status s = tensor ? FIRE_OK : FIRE_NOMEM;
+    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+        fire_span key = {0}, value = {0};
+        if (f.number != 4) continue;
+        s = fire_wire_enter(&in, &f, &pair, err);
+        while (!s && !(s = fire_wire_next(&pair, &d, &more_fields, err)) && more_fields) {
+            if (d.number == 1) s = text_of(&pair, &d, &key, err);
+            else if (d.number == 2) s = text_of(&pair, &d, &value, err);
+        }
+        for (int64_t k = 0; k < m->n_outputs; k++)
+            if (!fire_span_compare(m->output[k].name, key)) tensor[k] = value;
+    }
+    for (int64_t k = 0; k < m->n_outputs && !s; k++) {
+        if (!tensor[k].size) s = fire_fail(err, FIRE_E_CORRUPT, "a function does not say what its output '%s' is", show(m->output[k].name, text, sizeof text));
+        else m->output[k].name = tensor[k];
+    }
+    fire_free(m->ctx, tensor);
+    return s;
+}
+
+fire_status fire_tensorflow_open(const fire_onnx *around, fire_tf_function *f, fire_error *err) {
+    fire_onnx *m = fire_alloc(around->ctx, 1, sizeof *m, err);
+    named *list = NULL;
+    if (!m) return FIRE_NOMEM;
+    *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .bytes = around->bytes, .size = around->size};
+    fire_status s = FIRE_OK;
+    if (!(m->tf = fire_arena_alloc(&m->arena, 1, sizeof *m->tf, err))) s = FIRE_NOMEM;
+    else m->tf->function = true;
+    if (!s) s = arguments(m, &f->body, 2, &m->input, &m->n_inputs, err);
+    if (!s) s = arguments(m, &f->body, 3, &m->output, &m->n_outputs, err);
+    if (!s && !(m->output_from = fire_arena_alloc(&m->arena, (size_t)m->n_outputs, sizeof *m->output_from, err))) s = FIRE_NOMEM;
+    if (!s) s = returns(m, &f->body, err);
+    if (!s) s = read_nodes(m, &f->body, 3, err);
+    if (!s) s = list_nodes(m, &list, err);
+    if (!s) s = read_edges(m, list, err);
+    fire_free(m->ctx, list);
+    if (!s) s = fire_tensorflow_order(m, err);
+    if (s) {
+        fire_onnx_clear(m);
+        fire_free(around->ctx, m);
+        return s;
+    }
+    m->tf->library = around->tf->library;
+    f->m = m;
+    return FIRE_OK;
+}
+
+void fire_tensorflow_clear(fire_onnx *m) {
+    const fire_tf_library *l = m->tf->function ? NULL : m->tf->library; /* functions borrow it */
+    for (int64_t i = 0; l && i < l->n; i++) {
+        if (!l->function[i].m) continue;
+        fire_onnx_clear(l->function[i].m);
+        fire_free(m->ctx, l->function[i].m);
+    }
+}
+
 bool fire_tensorflow_is(const void *bytes, size_t size) {
     fire_wire w = {bytes, bytes, (const uint8_t *)bytes + size, 0}, in;
     fire_wire_field f;
@@ -361,7 +503,12 @@ fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t si
     fire_wire body = {bytes, bytes, (const uint8_t *)bytes + size, 0};
     named *list = NULL;
     if (!(m->tf = fire_arena_alloc(&m->arena, 1, sizeof *m->tf, err))) return FIRE_NOMEM;
+    fire_wire library = body;
+    fire_wire_field f;
+    bool more;
     fire_status s = read_nodes(m, &body, 1, err);
+    while (!s && !(s = fire_wire_next(&library, &f, &more, err)) && more)
+        if (f.number == 2) s = m->tf->library ? fire_fail(err, FIRE_E_CORRUPT, "the graph has two libraries") : fire_tensorflow_library(m, &library, &f, err);
     if (!s) s = list_nodes(m, &list, err);
     if (!s) s = list_inputs(m, list, want, err);
     if (!s) s = list_outputs(m, list, want, err);
