@@ -96,6 +96,8 @@ typedef struct fire_config {
     int32_t threads;           /* of one fit or scorer; 0: 1 */
     int32_t isa;               /* at most this: 0 best of the CPU, 1 baseline, 2 AVX2, 3 AVX-512 */
     bool reference_only;       /* use no fast kernel; for tests */
+    int64_t memory_limit;      /* bytes that may be in use at once; 0: none. What oneDNN keeps for itself is not counted. */
+    int64_t work_limit;        /* operations, multiply and add counted apart, that one fire_run may take; 0: none */
 } fire_config;
 
 typedef struct fire_context fire_context;
@@ -104,6 +106,9 @@ FIRE_API void fire_context_free(fire_context *ctx);
 
 /* fire_set_threads - threads of the fits and scorers made from now on, 1 to 1024. */
 FIRE_API fire_status fire_set_threads(fire_context *ctx, int32_t threads, fire_error *err);
+
+/* fire_set_limits - memory_limit and work_limit from now on. */
+FIRE_API fire_status fire_set_limits(fire_context *ctx, int64_t memory, int64_t work, fire_error *err);
 
 /* ---- tensors ------------------------------------------------------------- */
 

@@ -43,6 +43,9 @@ static fire_isa cpu_isa(void) {
 #endif
 }
 
+/* Before each block stands its size, so that the context knows what it has given; as long as the alignment. */
+#define HEADER 64
+
 fire_status fire_context_new(const fire_config *config, fire_context **out, fire_error *err) {
     fire_config c = {.size = sizeof c};
     if (config) {
@@ -54,6 +57,7 @@ fire_status fire_context_new(const fire_config *config, fire_context **out, fire
     }
     if (c.threads < 0 || c.threads > 1024)
         return fire_fail(err, FIRE_E_USAGE, "fire_context_new: threads is %d, expected 0 to 1024", (int)c.threads);
+    if (c.memory_limit < 0 || c.work_limit < 0) return fire_fail(err, FIRE_E_USAGE, "fire_context_new: a limit is negative, expected a number from 0, which is none");
     if (c.isa < 0 || c.isa > FIRE_ISA_AVX512)
         return fire_fail(err, FIRE_E_USAGE, "fire_context_new: isa is %d, expected 0 to %d", (int)c.isa, FIRE_ISA_AVX512);
     fire_context first = {
@@ -62,6 +66,8 @@ fire_status fire_context_new(const fire_config *config, fire_context **out, fire
         .threads = c.threads ? c.threads : 1,
         .isa = cpu_isa(),
         .reference_only = c.reference_only,
+        .memory_limit = c.memory_limit,
+        .work_limit = c.work_limit,
     };
     if (c.isa && first.isa > (fire_isa)c.isa) first.isa = (fire_isa)c.isa;
     fire_context *ctx = fire_alloc(&first, 1, sizeof *ctx, err);
@@ -74,7 +80,7 @@ fire_status fire_context_new(const fire_config *config, fire_context **out, fire
 void fire_context_free(fire_context *ctx) {
     if (!ctx) return;
     fire_memory m = ctx->memory;
-    m.free(m.user, ctx);
+    m.free(m.user, (char *)ctx - HEADER);
 }
 
 fire_status fire_set_threads(fire_context *ctx, int32_t threads, fire_error *err) {
@@ -84,22 +90,44 @@ fire_status fire_set_threads(fire_context *ctx, int32_t threads, fire_error *err
     return FIRE_OK;
 }
 
+fire_status fire_set_limits(fire_context *ctx, int64_t memory, int64_t work, fire_error *err) {
+    if (memory < 0 || work < 0) return fire_fail(err, FIRE_E_USAGE, "fire_set_limits: a limit is negative, expected a number from 0, which is none");
+    ctx->memory_limit = memory;
+    ctx->work_limit = work;
+    return FIRE_OK;
+}
+
 /* ---- memory ---- */
 
 void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) {
     size_t bytes;
-    void *p = NULL;
-    if (!__builtin_mul_overflow(count, size, &bytes) && bytes <= (size_t)PTRDIFF_MAX - 64) {
-        p = ctx->memory.alloc(ctx->memory.user, bytes ? bytes : 1, 64);
-        if (p) { memset(p, 0, bytes ? bytes : 1); return p; }
-        fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for", bytes);
-    } else
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX - 4 * HEADER) {
         fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu elements of %zu bytes asked for", count, size);
+        return NULL;
+    }
+    const size_t whole = (bytes ? bytes : 1) + HEADER;
+    const int64_t used = __atomic_add_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED), limit = __atomic_load_n(&ctx->memory_limit, __ATOMIC_RELAXED);
+    const bool within = !limit || (used >= 0 && used <= limit);
+    char *p = within ? ctx->memory.alloc(ctx->memory.user, whole, 64) : NULL;
+    if (p) {
+        memset(p, 0, whole);
+        memcpy(p, &whole, sizeof whole);
+        return p + HEADER;
+    }
+    __atomic_sub_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED);
+    if (within) fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for", bytes);
+    else fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for besides the %lld that are used; the limit is %lld, set by memory_limit or fire_set_limits",
+                   bytes, (long long)used - (long long)whole, (long long)limit);
     return NULL;
 }
 
 void fire_free(fire_context *ctx, void *p) {
-    if (p) ctx->memory.free(ctx->memory.user, p);
+    if (!p) return;
+    char *start = (char *)p - HEADER;
+    size_t whole;
+    memcpy(&whole, start, sizeof whole);
+    __atomic_sub_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED);
+    ctx->memory.free(ctx->memory.user, start);
 }
 
 void fire_release(fire_context *ctx, void *bytes) { fire_free(ctx, bytes); }

@@ -11,10 +11,12 @@ struct fire_context {
     int32_t threads;
     fire_isa isa;          /* best that CPU and config allow */
     bool reference_only;
+    int64_t memory_limit, work_limit; /* 0: none */
+    int64_t used;          /* bytes that fire_alloc has given and not got back; changed atomically */
 };
 
 /* fire_alloc - zeroed memory, aligned to 64 bytes, or NULL with FIRE_E_NOMEM in *err. bytes 0 gives a
-** pointer that may be freed. count * size is checked for overflow. */
+** pointer that may be freed. count * size is checked for overflow, and the sum of all against the context's memory_limit. */
 void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err);
 void fire_free(fire_context *ctx, void *p);
 

@@ -46,6 +46,7 @@ typedef struct fire_graph {
     fire_value_info *value; /* [n_values], value[0] unused */
     int64_t n_values, value_capacity;
     const char *layer;    /* given to the nodes made from now on */
+    int64_t block_limit;  /* bytes that the block of a plan of it may take; 0: none */
 } fire_graph;
 
 /* fire_graph_init - make an empty graph in place; fire_graph_clear frees what is in it. Never fails. */

@@ -4,6 +4,7 @@
 
 fire_status fire_graph_copy(const fire_graph *from, fire_graph *to, fire_error *err) {
     fire_graph_init(to, from->ctx);
+    to->block_limit = from->block_limit;
     fire_status s = fire_graph_check(from, err);
     if (!s) s = fire_grow(from->ctx, &to->value, &to->value_capacity, from->n_values, sizeof *to->value, err);
     if (!s) s = fire_grow(from->ctx, &to->node, &to->node_capacity, from->n_nodes, sizeof *to->node, err);

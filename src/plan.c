@@ -205,6 +205,8 @@ static fire_status lay_out(fire_plan *p, size_t scratch, fire_error *err) {
     fire_free(p->ctx, todo);
     fire_free(p->ctx, placed);
     if (!s && !fire_add(end, (int64_t)scratch, &p->bytes)) s = fire_fail(err, FIRE_E_NOMEM, "the plan needs more memory than can be addressed");
+    if (!s && p->g.block_limit && p->bytes > p->g.block_limit)
+        s = fire_fail(err, FIRE_E_NOMEM, "out of memory: what is computed takes %lld bytes at once, and the limit for this model is %lld; fire_set_limits changes it", (long long)p->bytes, (long long)p->g.block_limit);
     if (!s && !(p->block = fire_alloc(p->ctx, (size_t)p->bytes, 1, err))) s = FIRE_NOMEM;
     for (int64_t k = 0; k < p->n_steps && !s; k++) p->step[k].call.scratch = p->block + end;
     return s;
@@ -313,6 +315,7 @@ void fire_plan_hold(fire_plan *p) { hold(p); }
 static fire_status build(fire_plan *p, const fire_graph *g, int64_t batch, int n_outputs, const fire_value *outputs, fire_error *err) {
     fire_status s = fire_fuse(g, batch, n_outputs, outputs, &p->g, &p->tensor, err);
     if (s) return s;
+    p->g.block_limit = g->block_limit;
     size_t values = (size_t)p->g.n_values, scratch = 0;
     bool *is_output = fire_alloc(p->ctx, values, sizeof *is_output, err);
     p->place = fire_alloc(p->ctx, values, sizeof *p->place, err);
@@ -449,6 +452,21 @@ void fire_plan_time(fire_plan *p, double (*clock)(void), double *seconds) {
 int64_t fire_plan_step_flops(const fire_plan *p, int i) { return step_flops(&p->step[i]); }
 int64_t fire_plan_bytes(const fire_plan *p) { return p->bytes; }
 int64_t fire_plan_flops(const fire_plan *p) { return p->flops; }
+fire_status fire_plan_allowed(const fire_plan *p, int64_t *left, fire_error *err) {
+    const int64_t work = fire_plan_work(p);
+    if (*left == INT64_MAX) return FIRE_OK;
+    if (work > *left)
+        return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "what is computed takes %lld operations, and %lld are left of the context's limit of %lld; fire_set_limits changes it",
+                         (long long)work, (long long)*left, (long long)p->ctx->work_limit);
+    *left -= work;
+    return FIRE_OK;
+}
+int64_t fire_plan_work(const fire_plan *p) {
+    int64_t work = p->flops;
+    for (int64_t k = 0; k < p->n_steps; k++)
+        if (p->step[k].steady && !fire_add(work, step_flops(&p->step[k]), &work)) return INT64_MAX;
+    return work;
+}
 int fire_plan_steps(const fire_plan *p) { return (int)p->n_steps; }
 
 const char *fire_plan_kernel(const fire_plan *p, int i, const char **op) {

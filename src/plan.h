@@ -40,6 +40,9 @@ fire_tensor fire_plan_point(const fire_plan *p, int32_t i, bool *over_workers);
 
 int64_t fire_plan_bytes(const fire_plan *p); /* of the block */
 int64_t fire_plan_flops(const fire_plan *p);
+/* fire_plan_allowed - take a run's work from *left, or fail because it is more (FIRE_E_MODEL_UNSUPPORTED). */
+fire_status fire_plan_allowed(const fire_plan *p, int64_t *left, fire_error *err);
+int64_t fire_plan_work(const fire_plan *p); /* the same with what fire_plan_hold computes */
 int fire_plan_steps(const fire_plan *p);
 /* fire_plan_time - run, and add what clock gives for each step to seconds[fire_plan_steps]; steps of fire_plan_hold are left out. */
 void fire_plan_time(fire_plan *p, double (*clock)(void), double *seconds);

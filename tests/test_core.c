@@ -334,6 +334,26 @@ static void test_names(void **state) {
 
 /* ---- context and memory ---- */
 
+static void test_memory_limit(void **state) {
+    fire_context *ctx = NULL;
+    fire_error err = {0};
+    assert_int_equal(fire_context_new(&(fire_config){.size = sizeof(fire_config), .memory_limit = 100000}, &ctx, &err), FIRE_OK);
+    void *a = fire_alloc(ctx, 60000, 1, &err), *b = fire_alloc(ctx, 60000, 1, &err);
+    assert_non_null(a);
+    assert_null(b);
+    assert_int_equal(err.code, FIRE_E_NOMEM);
+    assert_non_null(strstr(err.message, "the limit is 100000"));
+    fire_free(ctx, a);
+    assert_non_null(b = fire_alloc(ctx, 60000, 1, &err)); /* what was given back counts no more */
+    assert_null(fire_alloc(ctx, SIZE_MAX / 2 - 300, 1, NULL));
+    assert_int_equal(fire_set_limits(ctx, 0, -1, &err), FIRE_USAGE);
+    assert_int_equal(fire_set_limits(ctx, 0, 0, &err), FIRE_OK);
+    assert_non_null(a = fire_alloc(ctx, 60000, 1, &err));
+    fire_free(ctx, a);
+    fire_free(ctx, b);
+    fire_context_free(ctx);
+}
+
 static void test_context(void **state) {
     fire_context *ctx = NULL;
     fire_error err = {0};
@@ -360,6 +380,7 @@ static void test_context(void **state) {
     assert_int_equal(fire_context_new(&(fire_config){.size = sizeof(fire_config) + 8}, &ctx, &err), FIRE_USAGE);
     assert_int_equal(fire_context_new(&(fire_config){.size = sizeof(fire_config), .threads = -1}, &ctx, &err), FIRE_USAGE);
     assert_int_equal(fire_context_new(&(fire_config){.size = sizeof(fire_config), .isa = 4}, &ctx, &err), FIRE_USAGE);
+    assert_int_equal(fire_context_new(&(fire_config){.size = sizeof(fire_config), .memory_limit = -1}, &ctx, &err), FIRE_USAGE);
     harness h;
     harness_init(&h);
     h.fail_at = 1;
@@ -605,7 +626,7 @@ int main(void) {
         cmocka_unit_test(test_codes), cmocka_unit_test(test_messages), cmocka_unit_test(test_escape), cmocka_unit_test(test_shape_text),
         cmocka_unit_test(test_attrs_read), cmocka_unit_test(test_attrs_refused), cmocka_unit_test(test_attrs_rest), cmocka_unit_test(test_attrs_write),
         cmocka_unit_test(test_attrs_round_trip), cmocka_unit_test(test_attrs_hostile), cmocka_unit_test(test_numbers), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_context), cmocka_unit_test(test_checked), cmocka_unit_test(test_alloc), cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_context), cmocka_unit_test(test_memory_limit), cmocka_unit_test(test_checked), cmocka_unit_test(test_alloc), cmocka_unit_test(test_arena),
         cmocka_unit_test(test_files), cmocka_unit_test(test_json), cmocka_unit_test(test_catalog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

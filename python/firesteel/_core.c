@@ -139,7 +139,16 @@ static PyObject *context_set_threads(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *context_set_limits(PyObject *self, PyObject *args) {
+    long long memory, work;
+    fire_error err;
+    if (!PyArg_ParseTuple(args, "LL:set_limits", &memory, &work)) return NULL;
+    if (fire_set_limits(((Context *)self)->ctx, memory, work, &err)) return raise_error(&err);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef context_methods[] = {
+    {"set_limits", context_set_limits, METH_VARARGS, NULL},
     {"set_threads", context_set_threads, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

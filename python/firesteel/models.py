@@ -43,6 +43,12 @@ def set_threads(n: int) -> None:
     context().set_threads(n)
 
 
+def set_limits(memory: int | None = None, work: int | None = None) -> None:
+    """Refuse what takes more: `memory` is bytes that all models of this process may use together, `work` operations of one run of an imported
+    model; None: no limit. For models from people one does not trust."""
+    context().set_limits(memory or 0, work or 0)
+
+
 def _named(module: Any) -> dict[str, type[Named]]:
     return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Named)}
 

@@ -114,6 +114,7 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
     if (!n_want) return true;
     fire_plan *plan;
     if (fire_plan_new(g, 1, n_want, want, &plan, &g->first)) return false;
+    if (fire_plan_allowed(plan, &b->run_left, &g->first)) { fire_plan_free(plan); return false; }
     for (int32_t k = 0; k < b->n_feeds; k++) fire_plan_bind(plan, b->fed[k], b->feed[k].data);
     fire_plan_run(plan);
     for (int i = 0; i < n_want && !g->first.status; i++) {
@@ -345,7 +346,8 @@ fire_status fire_onnx_check(fire_onnx *m, fire_error *err) {
 
 void fire_import_begin(fire_import *b, int64_t bytes) {
     b->nodes_left = FIRE_IMPORT_NODES;
-    b->work_left = FIRE_IMPORT_WORK;
+    b->run_left = b->ctx->work_limit ? b->ctx->work_limit : INT64_MAX;
+    b->work_left = b->run_left < FIRE_IMPORT_WORK ? b->run_left : FIRE_IMPORT_WORK;
     b->bytes_left = bytes;
     (void)fire_graph_const(b->g, FIRE_BOOL, (fire_shape){1, {0}}, &(char){0}); /* from now on value 0, which an input left out has, can be looked at */
 }

@@ -35,7 +35,7 @@ typedef struct fire_scope { fire_onnx *m; const struct fire_scope *outer; int64_
 #define FIRE_IMPORT_NODES 1000000        /* lifted, every trip of a loop counted */
 #define FIRE_IMPORT_FOLD ((int64_t)1 << 28)  /* bytes of constants that one import computes, besides four times those of the file and of what is fed */
 
-#define FIRE_IMPORT_WORK ((int64_t)1 << 35) /* operations on constants, by reference kernels */
+#define FIRE_IMPORT_WORK ((int64_t)1 << 31) /* operations on constants, by reference kernels; what is more, a plan computes */
 #define FIRE_IMPORT_ONE_FOLD ((int64_t)1 << 28)
 
 typedef struct fire_import {
@@ -50,6 +50,7 @@ typedef struct fire_import {
     fire_value *known; int64_t known_capacity; /* by value: the constant that it is in this run */
     fire_value *wide; int64_t wide_capacity;   /* by value: the float32 that a half was rounded from */
     int64_t nodes_left, bytes_left, work_left;
+    int64_t run_left;                  /* operations that this run may still take; INT64_MAX: no limit */
     int32_t depth;
 } fire_import;
 

@@ -9,6 +9,10 @@
 #include <string.h>
 
 #define KEPT 4 /* graphs */
+/* Where the context has no limit of its own, a run of a small file may not take more than this, besides so many times the bytes of the file and
+** of what is fed: a few nodes that double a tensor each are refused, networks that unfold their input are not. */
+#define RUN_BYTES ((int64_t)4 << 30)
+#define RUN_TIMES 64
 
 typedef struct ready {
     fire_graph graph;
@@ -116,6 +120,7 @@ static fire_status make(fire_onnx_model *o, const fire_tensor *feed, ready *r, b
     fire_import b = {.ctx = o->ctx, .g = &r->graph, .arena = {.ctx = o->ctx}, .scope = &scope, .n_feeds = (int32_t)m->n_inputs, .feed = feed, .fed = r->fed};
     int64_t bytes = (int64_t)o->size;
     for (int64_t i = 0; i < m->n_inputs; i++) bytes += fire_count(&feed[i].shape) * (int64_t)fire_type_size(feed[i].type); /* they lie in memory: no overflow */
+    if (!o->ctx->memory_limit && (!fire_mul(bytes, RUN_TIMES, &r->graph.block_limit) || !fire_add(r->graph.block_limit, RUN_BYTES, &r->graph.block_limit))) r->graph.block_limit = 0;
     fire_import_begin(&b, FIRE_IMPORT_FOLD + 4 * bytes);
     fire_onnx_forget(m);
     for (int64_t i = 0; i < m->n_inputs; i++) {
@@ -133,6 +138,7 @@ static fire_status make(fire_onnx_model *o, const fire_tensor *feed, ready *r, b
     *once = b.used_numbers;
     fire_status s = fire_graph_check(&r->graph, err);
     if (!s) s = fire_plan_new_steady(&r->graph, 1, (int)m->n_outputs, r->output, &r->plan, err);
+    if (!s) s = fire_plan_allowed(r->plan, &b.run_left, err);
     if (!s) fire_plan_hold(r->plan); /* there are no params: all that is held is constant */
     return s;
 }
