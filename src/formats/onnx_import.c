@@ -191,7 +191,7 @@ fire_value fire_import_find(fire_import *b, fire_span name) {
             d->value = fire_import_tensor(b, &s->m->initializer[d->index], what);
             b->scope = inner;
         }
-        if (d->value < 0) return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' stands on a branch that this run does not take", show(name, text, sizeof text));
+        if (d->value && d->value <= FIRE_TF_ALIVE) return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' stands on a branch that this run does not take", show(name, text, sizeof text));
         if (d->value || b->g->first.status) return d->value;
         if (d->from == FIRE_ONNX_NODE && d->index < s->at)
             return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' is an output that this version does not compute", show(name, text, sizeof text));
@@ -353,6 +353,7 @@ void fire_import_begin(fire_import *b, int64_t bytes) {
 }
 
 void fire_import_end(fire_import *b) {
+    fire_tensorflow_lists_free(b);
     fire_free(b->ctx, b->known);
     fire_free(b->ctx, b->wide);
 }

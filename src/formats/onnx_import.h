@@ -49,6 +49,7 @@ typedef struct fire_import {
     bool used_numbers;                 /* the graph holds numbers that were fed: it fits this run alone */
     fire_value *known; int64_t known_capacity; /* by value: the constant that it is in this run */
     fire_value *wide; int64_t wide_capacity;   /* by value: the float32 that a half was rounded from */
+    struct fire_tf_lists *lists;       /* of tensors, in graphs of TensorFlow; or NULL */
     int64_t nodes_left, bytes_left, work_left;
     int64_t run_left;                  /* operations that this run may still take; INT64_MAX: no limit */
     int32_t depth;

@@ -12,6 +12,10 @@
 #define FIRE_TF_OUTPUTS 4096 /* of one node */
 #define FIRE_TF_DEPTH 32     /* of calls inside each other */
 
+/* Values of names while nodes are run, besides those of the graph. */
+#define FIRE_TF_DEAD INT32_MIN        /* on a way that this run does not take */
+#define FIRE_TF_ALIVE (INT32_MIN + 1) /* nothing but that it runs is wanted */
+
 typedef enum fire_tf_kind { FIRE_TF_PLAIN, FIRE_TF_SWITCH, FIRE_TF_MERGE, FIRE_TF_ENTER, FIRE_TF_EXIT, FIRE_TF_NEXT, FIRE_TF_LOOP_COND } fire_tf_kind;
 
 typedef struct fire_tf_edge { int32_t node, output; } fire_tf_edge; /* node -1: an input of the function, or nothing of that name */
@@ -60,6 +64,7 @@ void fire_tensorflow_clear(fire_onnx *m); /* for fire_onnx_clear */
 /* fire_tensorflow_call - lift the body of a function, with values for its arguments; out[n_out]. */
 void fire_tensorflow_call(fire_import *b, fire_span name, int64_t n_in, const fire_value *in, int64_t n_out, fire_value *out);
 fire_lift_function fire_tf_call;
+void fire_tensorflow_lists_free(fire_import *b);
 /* fire_tensorflow_order - find the nodes that m's outputs need, and their order. */
 fire_status fire_tensorflow_order(fire_onnx *m, fire_error *err);
 /* fire_tensorflow_nodes - as fire_import_nodes. */

@@ -7,8 +7,8 @@
 #include "formats/tensorflow_lift.h"
 #include <string.h>
 
-#define DEAD (-1)
-#define ALIVE (-2)
+#define DEAD FIRE_TF_DEAD
+#define ALIVE FIRE_TF_ALIVE
 
 static const char *show(fire_span s, char *to, size_t capacity) { return fire_escape(to, capacity, (const char *)s.bytes, s.size); }
 
@@ -26,7 +26,7 @@ bool fire_tensorflow_keeps_halves(const char *op) {
         "PartitionedCall", "StatefulPartitionedCall"};
     for (size_t i = 0; i < sizeof keeps / sizeof *keeps; i++)
         if (!strcmp(keeps[i], op)) return true;
-    return !strncmp(op, "TensorArray", 11) || !strncmp(op, "TensorList", 10);
+    return !strncmp(op, "TensorArray", 11) || !strncmp(op, "TensorList", 10) || !strcmp(op, "EmptyTensorList");
 }
 
 static fire_value seen(const fire_onnx *m, int64_t i, int64_t k) { /* what input k of a node has now */
