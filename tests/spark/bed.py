@@ -26,12 +26,12 @@ def make_session(master=None, remote=None, **conf):
     return spark
 
 
-def flower_rows(n=150, seed=3):
+def flower_rows(n=150, seed=3, noise=0.6):
     """Three classes in four dimensions that a small network tells apart."""
     rng = np.random.default_rng(seed)
     centres = np.array([[0, 0, 3, 0], [3, 0, 0, 1], [0, 3, 0, -1]], float)
     y = np.arange(n) % 3
-    return centres[y] + rng.normal(scale=0.6, size=(n, 4)), y
+    return centres[y] + rng.normal(scale=noise, size=(n, 4)), y
 
 
 def flower_table(spark):

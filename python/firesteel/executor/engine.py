@@ -160,7 +160,7 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
 
     stop: dict[str, Any] = {}
     if job.patience > 0:
-        stop = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "restore_best": True}
+        stop = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "min_delta": job.min_delta, "restore_best": True}
     weights = None if job.class_weight is None else numpy.asarray(job.class_weight, numpy.float64)
     try:
         epochs_run, best, stopped, steps, rows, seconds, _ = net.fit(

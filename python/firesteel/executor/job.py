@@ -71,6 +71,7 @@ class Job:
     classes: Optional[int] = None     # labels are whole numbers below it; None: not class numbers
     class_weight: Optional[tuple[float, ...]] = None
     patience: int = 0                 # epochs without progress before stopping; 0: never stop early
+    min_delta: float = 0.0            # how much lower than the best a loss must be to count as progress
     deadline: float = 60.0            # seconds of silence from a peer before giving up
     threads: int = 1
     heartbeat: float = 10.0           # seconds between signs of life towards Spark

@@ -7,7 +7,8 @@
 Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
 """
 from .estimators import NNClassifier, NNClassifierModel, NNRegressor, NNRegressorModel
+from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
 from .session import addWheel
 from .summary import TrainingSummary
 
-__all__ = ["NNClassifier", "NNClassifierModel", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel"]
+__all__ = ["MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel"]

@@ -294,7 +294,7 @@ class NNClassifier(NNEstimatorBase):
         if label.several:
             units, last = fitting.label_width(dataset, label), "sigmoid"
         else:
-            units, last = label.classes or fitting.count_classes(dataset, label, self.value("handleInvalid")), "softmax"
+            units, last = label.classes or fitting.look_at_labels(dataset, label, self.value("handleInvalid")).classes, "softmax"
         net = nets.short_recipe(self.value("hiddenLayers"), self.value("activation"), units, "linear" if logits else last)
         return net, self._judge(net, label, loss)
 

@@ -36,8 +36,13 @@ def plain_names(names: Sequence[str]) -> list[str]:
 
 # ---- looking at the labels -----------------------------------------------------------------
 
-def count_classes(df: Any, label: Label, invalid: str) -> int:
-    """One small job: how many classes the label column has. Names the value that is not a class number."""
+class Labels(NamedTuple):
+    rows: int
+    classes: int  # at least 2
+
+
+def look_at_labels(df: Any, label: Label, invalid: str) -> Labels:
+    """One small job: how many rows and classes the label column has. Names the value that is not a class number."""
     c = column(label.name).cast("double")
     finite = c.isNotNull() & ~F.isnan(c) & (F.abs(c) != float("inf"))
     row = collect(df, lambda: df.select(
@@ -61,7 +66,7 @@ def count_classes(df: Any, label: Label, invalid: str) -> int:
     if classes > MOST_CLASSES:
         raise fail(2006, f"{name} holds {int(row['high'])}, which would make {classes} classes; at most {MOST_CLASSES} are taken from the values, "
                    "StringIndexer numbers the classes from 0, or give a net with one unit per class")
-    return max(2, classes)
+    return Labels(int(row["rows"]), max(2, classes))
 
 
 def label_width(df: Any, label: Label) -> int:
@@ -155,7 +160,7 @@ def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[s
     columns, vectors = features_sent(features, plain, Recipe.parse(job_fields["recipe"]).dtype)
     columns += [column(c).alias(plain[c]) for c in (label, *others)]
     for part in ("weight", "validation"):
-        job_fields[part] = plain.get(job_fields[part])
+        job_fields[part] = plain.get(job_fields.get(part, ""))
     job = Job(secret=secrets.token_bytes(16), features=tuple(plain[f.name] for f in features), vectors=tuple(vectors), labels=(plain[label],),
               threads=session.task_cpus(spark), progress=listener.address if listener else None, **job_fields)
     screen = Screen(verbose)

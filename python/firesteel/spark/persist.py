@@ -10,6 +10,7 @@ import json
 import time
 from typing import Any, Optional
 
+from pyspark.ml.linalg import Vector
 from pyspark.ml.util import MLReader, MLWriter
 
 from ..executor.job import Recipe
@@ -86,7 +87,7 @@ class Writer(MLWriter):
         me = self._instance
 
         def plain(values: dict[Any, Any]) -> dict[str, Any]:
-            return {p.name: {"recipe": v.text} if isinstance(v, Recipe) else v for p, v in values.items()}
+            return {p.name: {"recipe": v.text} if isinstance(v, Recipe) else v.toArray().tolist() if isinstance(v, Vector) else v for p, v in values.items()}
 
         content = None if self._content is None else {
             "sha256": hashlib.sha256(self._content).hexdigest(), "bytes": len(self._content), "parts": -(-len(self._content) // PIECE)}

@@ -76,6 +76,17 @@ def check_slots(spark: Any, workers: int) -> None:
         _wait_for_slots(spark, workers, limit, master)
 
 
+def slots(spark: Any) -> int:
+    """Tasks that the application can run at the same time, as far as can be seen; at least 1."""
+    if not is_connect(spark):
+        try:
+            context = spark.sparkContext._jsc.sc()
+            return max(1, int(context.maxNumConcurrentTasks(context.resourceProfileManager().resourceProfileFromId(0))))
+        except Exception:
+            pass  # another Spark than we know
+    return max(1, granted(setting(spark, "spark.master", "") or "", lambda name: setting(spark, name), 1) or 1)
+
+
 def _wait_for_slots(spark: Any, workers: int, limit: Optional[int], master: str) -> None:
     context = spark.sparkContext._jsc.sc()
     try:

@@ -1,0 +1,456 @@
+"""mllib - Spark MLlib's MultilayerPerceptronClassifier by its own name: same Params, defaults, methods and order of weights, trained by firesteel.
+
+Hidden layers are sigmoid, the last is softmax, numbers are float64, the loss is the mean over all rows. Spark's own objective is a mean of
+means of blocks, so there blockSize decides where it ends; here blockSize is accepted and does not matter.
+"""
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Optional
+
+import numpy
+from pyspark import keyword_only
+from pyspark.ml.classification import ProbabilisticClassificationModel, ProbabilisticClassifier, _MultilayerPerceptronParams
+from pyspark.ml.linalg import DenseVector, Vector
+from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.util import MLReadable, MLWritable
+from pyspark.sql import functions as F
+
+from ..executor import engine
+from ..executor.job import Recipe, pack_arrays
+from . import fit as fitting
+from . import nets, persist, schema, session
+from .errors import fail
+from .estimators import NNClassifierModel
+from .params import bad
+
+SPARK = "org.apache.spark.ml.classification."
+ENOUGH = 1000  # rows that are worth another worker
+WINDOW = 10    # iterations whose improvement together tol looks at, as Breeze's L-BFGS
+
+
+class _Reader(persist.Reader):
+    """Reads what write() saved, and what Spark's class of the same name saved."""
+
+    def load(self, path: str) -> Any:
+        metadata = self._peek(path)
+        if metadata is None or metadata.get("class") != SPARK + self._cls.__name__:
+            return super().load(path)
+        instance = self._cls._from_spark(persist.session_of(self), path, metadata)
+        instance._resetUid(metadata["uid"])
+        for section, set_ in (("defaultParamMap", instance._setDefault), ("paramMap", instance._set)):
+            for name, value in metadata.get(section, {}).items():
+                if instance.hasParam(name):
+                    set_(**{name: DenseVector(value["values"]) if isinstance(value, dict) and "values" in value else value})
+        return instance
+
+    def _peek(self, path: str) -> Optional[dict[str, Any]]:
+        try:
+            found = json.loads(persist.session_of(self).read.text(f"{path}/metadata").first()[0])
+        except Exception:
+            return None  # the usual reader says what is wrong
+        return found if isinstance(found, dict) else None
+
+
+class _Readable(MLReadable):  # type: ignore[type-arg]
+    @classmethod
+    def read(cls) -> _Reader:
+        """A reader of what write() saved, here or in Spark."""
+        return _Reader(cls)
+
+
+class _Shared(_MultilayerPerceptronParams):
+    numWorkers: Param[int] = Param(Params._dummy(), "numWorkers", "Spark tasks that train together; 0: as many as the application has slots, fewer for a small table",
+                                   typeConverter=TypeConverters.toInt)
+
+    def __init__(self, *args: Any):
+        super().__init__(*args)
+        self._setDefault(numWorkers=0)
+
+    def getNumWorkers(self) -> int:
+        """Value of numWorkers."""
+        return int(self.getOrDefault(self.numWorkers))
+
+    @classmethod
+    def _entries(cls) -> list[Any]:
+        return [value for name in dir(cls) if isinstance(value := getattr(cls, name, None), Param)]
+
+
+def sizes(layers: list[int]) -> list[tuple[int, int]]:
+    """Inputs and units of each dense layer."""
+    return list(zip(layers[:-1], layers[1:]))
+
+
+def weight_count(layers: list[int]) -> int:
+    return sum((n + 1) * units for n, units in sizes(layers))
+
+
+def to_recipe(layers: list[int], weights: numpy.ndarray) -> Recipe:
+    """The network with MLlib's flat weights: layer by layer, the matrix [inputs][units], then the biases."""
+    arrays, at = {}, 0
+    for i, (n, units) in enumerate(sizes(layers)):
+        arrays[str(2 * i)] = weights[at:at + n * units].reshape(n, units)
+        arrays[str(2 * i + 1)] = weights[at + n * units:at + (n + 1) * units]
+        at += (n + 1) * units
+    plain = nets.short_recipe(layers[1:-1], "sigmoid", layers[-1], "softmax")
+    return Recipe(plain.layers, dtype="float64", input=(layers[0],), weights=pack_arrays(arrays))
+
+
+def first_weights(layers: list[int], seed: int) -> numpy.ndarray:
+    """Uniform within 2.4 / inputs of a layer, biases too, as MLlib draws them; from another generator."""
+    rng = numpy.random.Generator(numpy.random.Philox(seed % 2**64))
+    return numpy.concatenate([rng.uniform(-2.4 / n, 2.4 / n, (n + 1) * units) for n, units in sizes(layers)])
+
+
+class MultilayerPerceptronClassifier(ProbabilisticClassifier, _Shared, MLWritable, _Readable):
+    """Trains a perceptron with sigmoid hidden layers and softmax on top: pyspark.ml.classification's class of this name, by firesteel.
+
+    MultilayerPerceptronClassifier(layers=[784, 100, 10], maxIter=100, seed=1).fit(df)
+
+    solver "l-bfgs" or "gd" (steps of stepSize along the whole gradient); fitting ends after maxIter iterations, or when the last ten
+    have lowered the loss by less than tol times that of an untrained network. numWorkers is firesteel's own."""
+
+    _input_kwargs: dict[str, Any]
+
+    @keyword_only
+    def __init__(self, *, featuresCol: str = "features", labelCol: str = "label", predictionCol: str = "prediction", maxIter: int = 100, tol: float = 1e-6,
+                 seed: Optional[int] = None, layers: Optional[list[int]] = None, blockSize: int = 128, stepSize: float = 0.03, solver: str = "l-bfgs",
+                 initialWeights: Optional[Vector] = None, probabilityCol: str = "probability", rawPredictionCol: str = "rawPrediction", numWorkers: int = 0):
+        super().__init__()
+        self._set(**self._input_kwargs)
+
+    @keyword_only
+    def setParams(self, *, featuresCol: str = "features", labelCol: str = "label", predictionCol: str = "prediction", maxIter: int = 100, tol: float = 1e-6,
+                  seed: Optional[int] = None, layers: Optional[list[int]] = None, blockSize: int = 128, stepSize: float = 0.03, solver: str = "l-bfgs",
+                  initialWeights: Optional[Vector] = None, probabilityCol: str = "probability", rawPredictionCol: str = "rawPrediction",
+                  numWorkers: int = 0) -> "MultilayerPerceptronClassifier":
+        """Set several Params."""
+        return self._set(**self._input_kwargs)
+
+    def setLayers(self, value: list[int]) -> "MultilayerPerceptronClassifier":
+        """Set the units of all layers, inputs and classes included."""
+        return self._set(layers=value)
+
+    def setBlockSize(self, value: int) -> "MultilayerPerceptronClassifier":
+        """Set blockSize, which does not matter here."""
+        return self._set(blockSize=value)
+
+    def setInitialWeights(self, value: Vector) -> "MultilayerPerceptronClassifier":
+        """Set the weights to start from, in MLlib's order."""
+        return self._set(initialWeights=value)
+
+    def setMaxIter(self, value: int) -> "MultilayerPerceptronClassifier":
+        """Set how many iterations there may be."""
+        return self._set(maxIter=value)
+
+    def setSeed(self, value: int) -> "MultilayerPerceptronClassifier":
+        """Set what decides the first weights."""
+        return self._set(seed=value)
+
+    def setTol(self, value: float) -> "MultilayerPerceptronClassifier":
+        """Set how little improvement ends fitting."""
+        return self._set(tol=value)
+
+    def setStepSize(self, value: float) -> "MultilayerPerceptronClassifier":
+        """Set the step of solver gd."""
+        return self._set(stepSize=value)
+
+    def setSolver(self, value: str) -> "MultilayerPerceptronClassifier":
+        """Set the solver: l-bfgs or gd."""
+        return self._set(solver=value)
+
+    def setNumWorkers(self, value: int) -> "MultilayerPerceptronClassifier":
+        """Set how many tasks train together; 0: as many as fit."""
+        return self._set(numWorkers=value)
+
+    def write(self) -> persist.Writer:
+        """A writer: write().overwrite().save(path)."""
+        return persist.Writer(self, None, {})
+
+    @classmethod
+    def _from_saved(cls, content: Optional[bytes], mine: dict[str, Any]) -> Any:
+        return cls()
+
+    @classmethod
+    def _from_spark(cls, spark: Any, path: str, metadata: dict[str, Any]) -> Any:
+        return cls()
+
+    def _checked_layers(self) -> list[int]:
+        layers = list(self.getLayers()) if self.isDefined(self.layers) else []
+        if len(layers) < 2 or min(layers) < 1:
+            raise bad("layers", layers, "at least two whole numbers above 0: inputs, units of hidden layers, classes")
+        if layers[-1] < 2:
+            raise bad("layers", layers, "at least 2 classes")
+        return layers
+
+    def _fit(self, dataset: Any) -> "MultilayerPerceptronClassificationModel":
+        layers = self._checked_layers()
+        features = schema.features(dataset.schema, self.getFeaturesCol())
+        label = schema.label(dataset.schema, self.getLabelCol())
+        if label.several:
+            raise fail(2002, f"labelCol={label.name!r} is an array; expected class numbers 0 to {layers[-1] - 1}")
+        width = schema.width(features)
+        if width is not None and width != layers[0]:
+            raise fail(1002, f"layers={layers} begins with {layers[0]} inputs, featuresCol={self.getFeaturesCol()!r} has {width} numbers per row")
+        epochs, tol = self.getMaxIter(), self.getTol()
+        if epochs < 0:
+            raise bad("maxIter", epochs, "a whole number of at least 0")
+        if tol < 0:
+            raise bad("tol", tol, "a number of at least 0")
+        optimizers = {"l-bfgs": "LBFGS tol=0", "gd": f"SGD learning_rate={float(self.getStepSize())!r}"}
+        if self.getSolver() not in optimizers:
+            raise bad("solver", self.getSolver(), "'l-bfgs' or 'gd'")
+        start = first_weights(layers, self.getSeed())
+        if self.isSet(self.initialWeights):
+            start = self.getInitialWeights().toArray()
+            if len(start) != weight_count(layers):
+                raise bad("initialWeights", f"{len(start)} numbers", f"{weight_count(layers)} for layers={layers}")
+        recipe = to_recipe(layers, start)
+        optimizer = optimizers[self.getSolver()]
+        nets.check(recipe, optimizer, "sparse_categorical_crossentropy", "", width)
+        spark, workers = dataset.sparkSession, self.getNumWorkers()
+        if workers:
+            session.check_slots(spark, workers)
+        labels = fitting.look_at_labels(dataset, label, "error")
+        if labels.classes > layers[-1]:
+            raise fail(2006, f"labelCol={label.name!r} holds {labels.classes - 1}; layers={layers} ends in {layers[-1]} classes, 0 to {layers[-1] - 1}")
+        if not epochs:
+            return self._model(bytes(engine.build(recipe).save_bytes()), None, dataset)
+        workers = workers or max(1, min(session.slots(spark), labels.rows // ENOUGH))
+        trained = fitting.run(
+            dataset, features, label.name, [], 0, version=engine.version(), recipe=recipe.text, recipe_weights=recipe.weights, workers=workers,
+            loss="sparse_categorical_crossentropy", optimizer=optimizer, epochs=epochs, batch_size=max(labels.rows, 1), seed=0, classes=layers[-1],
+            patience=WINDOW, min_delta=tol * math.log(layers[-1]))
+        failure = trained.result.get("error")
+        model = self._model(trained.model, trained.result, dataset)
+        if failure:
+            raise fail(int(failure["code"][2:]), failure["message"] + "; the last good weights are in this error's .model", model=model)
+        return model
+
+    def _model(self, content: bytes, result: Optional[dict[str, Any]], dataset: Any) -> "MultilayerPerceptronClassificationModel":
+        model = MultilayerPerceptronClassificationModel._made(content)
+        model._resetUid(self.uid)
+        self._copyValues(model)
+        history = [] if result is None else list(result["history"].get("loss", []))
+        model._trained = (dataset, history)
+        return model
+
+
+class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, _Shared, MLWritable, _Readable):
+    """What MultilayerPerceptronClassifier trained or Spark's class saved: scores tables with pyspark's columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._content = b""
+        self._trained: Optional[tuple[Any, list[float]]] = None
+
+    @classmethod
+    def _made(cls, content: bytes) -> "MultilayerPerceptronClassificationModel":
+        model = cls()
+        model._content = content
+        return model
+
+    @classmethod
+    def _from_saved(cls, content: Optional[bytes], mine: dict[str, Any]) -> Any:
+        if content is None:
+            raise fail(5004, "a saved model without its network")
+        return cls._made(content)
+
+    @classmethod
+    def _from_spark(cls, spark: Any, path: str, metadata: dict[str, Any]) -> Any:
+        layers = metadata.get("paramMap", {}).get("layers")
+        try:
+            row = spark.read.parquet(f"{path}/data").first()
+            layers = [int(n) for n in (layers or row["layers"])]
+            weights = row["weights"].toArray()
+        except Exception as error:
+            raise fail(5004, f"{path} is not a whole model of Spark's: {str(error).strip().splitlines()[0][:200]}") from None
+        if len(layers) < 2 or min(layers) < 1 or len(weights) != weight_count(layers):
+            raise fail(5004, f"{path}: layers={layers} want another number of weights than the {len(weights)} that are there")
+        return cls._made(bytes(engine.build(to_recipe(layers, weights)).save_bytes()))
+
+    def write(self) -> persist.Writer:
+        """A writer: write().overwrite().save(path)."""
+        return persist.Writer(self, self._content, {})
+
+    # -- what it is
+
+    def _scorer(self) -> NNClassifierModel:
+        """The model that scores, with this one's columns."""
+        model = NNClassifierModel._made(self._content, nets.Head("softmax", self.numClasses, "sparse_categorical_crossentropy"))
+        given = {p: self.getOrDefault(p) for p in ("featuresCol", "predictionCol", "probabilityCol", "rawPredictionCol")}
+        model._set(**given, thresholds=self.getOrDefault("thresholds") if self.isDefined("thresholds") else None)
+        return model  # type: ignore[no-any-return]
+
+    def _arrays(self) -> list[numpy.ndarray]:
+        if not self._content:
+            raise fail(1006, f"{type(self).__name__} holds no network; it comes from fit or load")
+        net = engine.load(self._content)
+        arrays: list[numpy.ndarray] = []
+        for i, (_, _, _, _, shape) in enumerate(net.weights()):
+            arrays.append(numpy.empty(shape, numpy.float64))
+            net.read_weight(i, arrays[i])
+        return arrays
+
+    @property
+    def weights(self) -> DenseVector:
+        """All weights in MLlib's order: layer by layer the matrix [inputs][units], then the biases."""
+        return DenseVector(numpy.concatenate([a.reshape(-1) for a in self._arrays()]))
+
+    @property
+    def network(self) -> Any:
+        """The trained network as a local firesteel.Sequential, a fresh one each time."""
+        return self._scorer().network
+
+    @property
+    def numFeatures(self) -> int:
+        """Numbers per row that the network takes."""
+        return int(self._arrays()[0].shape[0])
+
+    @property
+    def numClasses(self) -> int:
+        """Classes that the network tells apart."""
+        return int(self._arrays()[-1].shape[0])
+
+    def __repr__(self) -> str:
+        if not self._content:
+            return super().__repr__()
+        return f"{type(self).__name__}: uid={self.uid}, numLayers={len(self._arrays()) // 2 + 1}, numClasses={self.numClasses}, numFeatures={self.numFeatures}"
+
+    # -- what it does
+
+    def _transform(self, dataset: Any) -> Any:
+        return self._scorer()._transform(dataset)
+
+    def predict(self, value: Any) -> float:
+        """The class of one row."""
+        return float(self._scorer().predict(value))
+
+    def predictRaw(self, value: Any) -> DenseVector:
+        """What softmax sees, for one row."""
+        return self._scorer().predictRaw(value)
+
+    def predictProbability(self, value: Any) -> DenseVector:
+        """Probability of each class for one row."""
+        return self._scorer().predictProbability(value)
+
+    # -- how it went
+
+    @property
+    def hasSummary(self) -> bool:
+        """Whether this model was trained in this session, and not loaded."""
+        return self._trained is not None
+
+    def summary(self) -> "MultilayerPerceptronClassificationTrainingSummary":
+        """How training went, and how good the model is on the table that it was trained on."""
+        if self._trained is None:
+            raise RuntimeError(f"No training summary available for this {type(self).__name__}")
+        return MultilayerPerceptronClassificationTrainingSummary(self, *self._trained)
+
+    def evaluate(self, dataset: Any) -> "MultilayerPerceptronClassificationSummary":
+        """How good the model is on a table with labels."""
+        if not hasattr(dataset, "sparkSession"):
+            raise TypeError(f"dataset must be a DataFrame but got {type(dataset)}.")
+        return MultilayerPerceptronClassificationSummary(self, dataset)
+
+
+class MultilayerPerceptronClassificationSummary:
+    """Accuracy, precision, recall and the like of a model on a table, from one job that counts (label, prediction)."""
+
+    def __init__(self, model: MultilayerPerceptronClassificationModel, dataset: Any):
+        self.predictions = model.transform(dataset)
+        self.predictionCol, self.labelCol, self.weightCol = model.getPredictionCol(), model.getLabelCol(), ""
+        self._counted: Optional[tuple[list[float], numpy.ndarray]] = None
+
+    def _table(self) -> tuple[list[float], numpy.ndarray]:
+        """The classes that occur as labels or predictions, and how many rows have label i and prediction j."""
+        if self._counted is None:
+            pair = [fitting.column(c).cast("double").alias(n) for c, n in ((self.labelCol, "label"), (self.predictionCol, "prediction"))]
+            rows = fitting.collect(self.predictions, lambda: self.predictions.select(*pair).groupBy("label", "prediction").agg(F.count(F.lit(1)).alias("n")).collect(), "counting")
+            labels = sorted({float(v) for r in rows for v in (r["label"], r["prediction"])})
+            counts = numpy.zeros((len(labels), len(labels)))
+            for r in rows:
+                counts[labels.index(r["label"]), labels.index(r["prediction"])] = r["n"]
+            self._counted = labels, counts
+        return self._counted
+
+    @property
+    def labels(self) -> list[float]:
+        """The classes, in order; lists by label go by it."""
+        return self._table()[0]
+
+    @staticmethod
+    def _ratio(a: Any, b: Any) -> numpy.ndarray:
+        made: numpy.ndarray = numpy.divide(a, b, out=numpy.zeros(numpy.shape(a)), where=numpy.asarray(b) != 0)
+        return made
+
+    def _weighted(self, values: Any) -> float:
+        counts = self._table()[1]
+        return float((counts.sum(1) * numpy.asarray(values)).sum() / counts.sum())
+
+    @property
+    def truePositiveRateByLabel(self) -> list[float]:
+        """Of the rows of a class, the share that was predicted so."""
+        counts = self._table()[1]
+        return [float(v) for v in self._ratio(counts.diagonal(), counts.sum(1))]
+
+    @property
+    def falsePositiveRateByLabel(self) -> list[float]:
+        """Of the rows of other classes, the share that was predicted as this one."""
+        counts = self._table()[1]
+        return [float(v) for v in self._ratio(counts.sum(0) - counts.diagonal(), counts.sum() - counts.sum(1))]
+
+    @property
+    def precisionByLabel(self) -> list[float]:
+        """Of the rows predicted as a class, the share that is of it."""
+        counts = self._table()[1]
+        return [float(v) for v in self._ratio(counts.diagonal(), counts.sum(0))]
+
+    @property
+    def recallByLabel(self) -> list[float]:
+        """The true positive rates."""
+        return self.truePositiveRateByLabel
+
+    def fMeasureByLabel(self, beta: float = 1.0) -> list[float]:
+        """(1 + beta^2) precision recall / (beta^2 precision + recall) of each class."""
+        p, r = numpy.array(self.precisionByLabel), numpy.array(self.recallByLabel)
+        return [float(v) for v in self._ratio((1 + beta * beta) * p * r, beta * beta * p + r)]
+
+    @property
+    def accuracy(self) -> float:
+        """The share of rows that were predicted right."""
+        counts = self._table()[1]
+        return float(counts.trace() / counts.sum())
+
+    @property
+    def weightedTruePositiveRate(self) -> float:
+        """True positive rates, weighted by rows of each class."""
+        return self._weighted(self.truePositiveRateByLabel)
+
+    @property
+    def weightedFalsePositiveRate(self) -> float:
+        """False positive rates, weighted by rows of each class."""
+        return self._weighted(self.falsePositiveRateByLabel)
+
+    @property
+    def weightedRecall(self) -> float:
+        """Recalls, weighted by rows of each class."""
+        return self._weighted(self.recallByLabel)
+
+    @property
+    def weightedPrecision(self) -> float:
+        """Precisions, weighted by rows of each class."""
+        return self._weighted(self.precisionByLabel)
+
+    def weightedFMeasure(self, beta: float = 1.0) -> float:
+        """F measures, weighted by rows of each class."""
+        return self._weighted(self.fMeasureByLabel(beta))
+
+
+class MultilayerPerceptronClassificationTrainingSummary(MultilayerPerceptronClassificationSummary):
+    """The same for the table trained on, with the loss after each iteration."""
+
+    def __init__(self, model: MultilayerPerceptronClassificationModel, dataset: Any, history: list[float]):
+        super().__init__(model, dataset)
+        self.objectiveHistory, self.totalIterations = history, len(history)
