@@ -130,7 +130,7 @@ class Layer(Named):
             return 2
         if not self._attrs.get("return_state"):
             return 1
-        return 3 if self.kind == "LSTM" else 2
+        return 3 if "LSTM" in self.kind else 2
 
     def __call__(self, *inputs: Any, initial_state: Any = None) -> Any:
         """Call the layer on a tensor, or on several as its kind takes them; calling it again shares its weights. Gives a tensor, or a list."""
@@ -686,6 +686,69 @@ class GRU(Recurrent):
                          zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
 
 
+class ConvLSTM1D(Recurrent):
+    """Long short-term memory whose products are convolutions, over sequences of rows [n, t, steps, channels]."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str = "channels_last",
+                 dilation_rate: int | Sequence[int] = 1, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
+                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
+                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
+                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
+                 stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
+                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
+                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
+                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
+                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
+                         go_backwards=go_backwards, stateful=stateful)
+
+
+class ConvLSTM2D(Recurrent):
+    """Long short-term memory whose products are convolutions, over sequences of pictures [n, t, rows, columns, channels]."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str = "channels_last",
+                 dilation_rate: int | Sequence[int] = 1, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
+                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
+                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
+                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
+                 stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
+                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
+                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
+                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
+                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
+                         go_backwards=go_backwards, stateful=stateful)
+
+
+class ConvLSTM3D(Recurrent):
+    """Long short-term memory whose products are convolutions, over sequences of volumes [n, t, planes, rows, columns, channels]."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str = "channels_last",
+                 dilation_rate: int | Sequence[int] = 1, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
+                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
+                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
+                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
+                 stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
+                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
+                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
+                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
+                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
+                         go_backwards=go_backwards, stateful=stateful)
+
+
 class Bidirectional(Recurrent):
     """A recurrent layer over the steps in both directions; `merge_mode` None keeps the two outputs apart."""
 
@@ -814,6 +877,34 @@ class Conv3DTranspose(Layer):
         super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
                          output_padding=_ints(output_padding), data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation,
                          use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+                         kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class LocallyConnected1D(Layer):
+    """Convolution over steps with a kernel of its own at each place; Keras 1 and 2 had it."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid",
+                 data_format: str = "channels_last", activation: str | None = None, use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
+                 bias_constraint: str | Named | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=padding, data_format=data_format,
+                         activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
+                         kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         bias_constraint=bias_constraint)
+
+
+class LocallyConnected2D(Layer):
+    """Convolution over rows and columns with a kernel of its own at each place; Keras 1 and 2 had it."""
+
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid",
+                 data_format: str = "channels_last", activation: str | None = None, use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", bias_initializer: str | Initializer = "zeros",
+                 kernel_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
+                 bias_constraint: str | Named | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=padding, data_format=data_format,
+                         activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer,
                          kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
                          bias_constraint=bias_constraint)
 

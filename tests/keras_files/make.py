@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make.py FOLDER - numbers of Keras (on TensorFlow) for layers, in float64: one .npz a case with its inputs x0 x1 ..., weights p0 p1 ..., an upstream
+"""make.py FOLDER [case ...] - numbers of Keras (on TensorFlow) for layers, in float64: one .npz a case with its inputs x0 x1 ..., weights p0 p1 ..., an upstream
 gradient dy, the output y and the gradients dx0 ..., dp0 ... of sum(y * dy), and the case itself as JSON: class, attributes, arguments of the call, which
 inputs pass a Masking layer first, and whether the layer trains. tests/python/test_keras_layers.py compares the engine with them.
 """
@@ -34,6 +34,10 @@ CASES = {
     "mha_planes": ("MultiHeadAttention", {"num_heads": 2, "key_dim": 4}, [(2, 3, 4), (2, 2, 4)]),
     "gqa": ("GroupQueryAttention", {"dropout": 1e-9, "head_dim": 4, "num_query_heads": 4, "num_key_value_heads": 2}, [(3, 4), (5, 4)]),
     "gqa_causal": ("GroupQueryAttention", {"dropout": 1e-9, "head_dim": 4, "num_query_heads": 2, "num_key_value_heads": 1, "use_bias": False}, [(4, 3), (4, 3)], [], {"use_causal_mask": True}),
+    "conv_lstm_1d": ("ConvLSTM1D", {"filters": 2, "kernel_size": 3, "padding": "same", "return_sequences": True, "go_backwards": True}, [(3, 5, 2)]),
+    "conv_lstm_2d": ("ConvLSTM2D", {"filters": 2, "kernel_size": (2, 3), "strides": (1, 2)}, [(3, 4, 5, 2)]),
+    "conv_lstm_2d_dilated": ("ConvLSTM2D", {"filters": 2, "kernel_size": 2, "dilation_rate": 2, "use_bias": False}, [(2, 4, 4, 1)]),
+    "conv_lstm_3d": ("ConvLSTM3D", {"filters": 2, "kernel_size": 2, "recurrent_activation": "hard_sigmoid"}, [(2, 2, 3, 2, 1)]),
     "einsum_dense": ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 3), "bias_axes": "d", "activation": "tanh"}, [(2, 4)]),
     "einsum_heads": ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 2, 3), "bias_axes": "de"}, [(3, 4)]),
     "einsum_dots": ("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 3}, [(2, 3, 4)]),
@@ -155,17 +159,20 @@ def case(name, kind, attrs, shapes, masked=(), call=None, training=False):
     return result
 
 
-def main(folder):
+def main(folder, *names):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, (kind, attrs, shapes, *rest) in CASES.items():
+        if names and name not in names:
+            continue
         masked, call, training = (*rest, *([], {}, False)[len(rest):])
         arrays = case(name, kind, attrs, shapes, masked, call, training)
         arrays["case"] = np.array(json.dumps({"kind": kind, "attrs": attrs, "masked": list(masked), "call": call, "training": training}))
         np.savez_compressed(folder / f"{name}.npz", **arrays)
-    (folder / "texts.json").write_text(json.dumps(texts(), indent=1) + "\n")
+    if not names:
+        (folder / "texts.json").write_text(json.dumps(texts(), indent=1) + "\n")
     print(len(CASES), "cases; keras", keras.__version__, "tensorflow", tf.__version__)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -143,7 +143,7 @@ def test_saved_models_are_standard(layer, masked, tmp_path):
 def test_what_cannot_be():
     with pytest.raises(fire.FiresteelError, match="expected sequences"):
         fire.Sequential([fire.Input((5,)), layers.GRU(2)])
-    with pytest.raises(fire.FiresteelError, match="expected SimpleRNN, LSTM or GRU"):
+    with pytest.raises(fire.FiresteelError, match="expected SimpleRNN, LSTM, GRU or ConvLSTM"):
         fire.Sequential([fire.Input((5, 3)), layers.Bidirectional(layers.Dense(2))])
     model = fire.Sequential([fire.Input((5, 3)), layers.LSTM(2, activation="exponential")])
     with pytest.raises(fire.FiresteelError, match="no activation exponential: it cannot be saved"):

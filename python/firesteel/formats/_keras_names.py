@@ -73,7 +73,7 @@ def squash(name: str) -> str:
 
 
 OLD_NAMES = {"uniform": "randomuniform", "normal": "randomnormal", "zero": "zeros", "one": "ones", "weightregularizer": "l1l2", "maxnorm": "maxnorm", "nonneg": "nonneg",
-             "glorotuniformv2": "glorotuniform"}
+             "glorotuniformv2": "glorotuniform", "l1l2regularizer": "l1l2", "l1regularizer": "l1", "l2regularizer": "l2"}
 
 
 def instance(module: Any, base: type, value: Any, who: str) -> Any:
@@ -86,6 +86,8 @@ def instance(module: Any, base: type, value: Any, who: str) -> Any:
         if isinstance(cls, type) and issubclass(cls, base) and squash(cls.__name__) == wanted:
             known = inspect.signature(cls).parameters
             given = {{"m": "max_value"}.get(k, k): number(v) for k, v in config.items()}
+            if given.get("distribution") == "normal":  # Keras 2's name
+                given["distribution"] = "truncated_normal"
             return cls(**{k: v for k, v in given.items() if k in known and v is not None})
     raise errors.make(1005, f"{who}: {base.__name__.lower()} '{name}' is not one that firesteel has")
 
@@ -166,9 +168,12 @@ def layer(kind: str, config: dict[str, Any], old: bool, inner: Callable[[dict[st
         words.setdefault("threshold", 1.0)
     if kind == "GRU":
         words.setdefault("reset_after", cudnn)
+    if kind.startswith(("SeparableConv", "DepthwiseConv")):  # tf.keras writes the arguments of a common base too
+        for name in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            words.pop(name, None)
     if cudnn:
         words.pop("recurrent_activation", None)
-    elif old and kind in ("LSTM", "GRU"):
+    elif old and ("LSTM" in kind or kind == "GRU"):
         words.setdefault("recurrent_activation", "hard_sigmoid")
     if kind in ("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D") and words.pop("data_format", None) == "channels_first":
         warnings.warn(f"{who}: while training, whole channels are taken to be last", stacklevel=2)

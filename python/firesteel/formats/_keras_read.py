@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import _graph as graph, errors, layers, ops
-from . import _keras_compile, _keras_names as names, _keras_weights as weights
+from .. import _graph as graph, errors, layers
+from . import _keras_compile, _keras_names as names, _keras_ops as operations, _keras_weights as weights
 from ._hdf5 import Folder, open_file, text
 
 NESTED = {"Sequential", "Functional", "Model"}
@@ -59,8 +59,8 @@ def _shape(config: dict[str, Any]) -> list[int | None] | None:
 class Reader:
     """A network from a configuration. `fill`: what stands for the sizes that the file leaves open; `shapes`: of inputs, given by the caller."""
 
-    def __init__(self, version: int, fill: int, shapes: list[tuple[int, ...]] | None) -> None:
-        self.version, self.fill, self.shapes = version, fill, shapes
+    def __init__(self, version: int, fill: int, shapes: list[tuple[int, ...]] | None, ordering: str | None = None) -> None:
+        self.version, self.fill, self.shapes, self.ordering = version, fill, shapes, ordering
         self.used: set[str] = set()
         self.inputs: list[Any] = []
         self.open = False  # whether a size was left open
@@ -135,12 +135,14 @@ class Reader:
                     leaf.layer._trainable = False
             return made, apply_model
         config = _object(config, f"the configuration of {kind}")
+        if self.ordering and kind.startswith(("UpSampling", "ZeroPadding", "Cropping")) and kind[-2:] in ("2D", "3D"):
+            config = {"dim_ordering": self.ordering, **config}
         made = Part(kind, config, str(entry.get("name") or config.get("name") or kind))
         module = str(entry.get("module") or "")
         if kind == "Merge":
             return made, self.merge(made, config, around)
         if kind in ("TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda") or ".ops." in module:
-            return made, self.operation(kind if ".ops." in module else str(config.get("function")), made)
+            return made, self.operation(kind, module, made)
         made.layer = self.layer(kind, config, self.unique(made.name, around))
 
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
@@ -156,22 +158,13 @@ class Reader:
             return out if isinstance(out, list) else [out]
         return made, apply
 
-    def operation(self, function: str, made: Part) -> Any:
+    def operation(self, kind: str, module: str, made: Part) -> Any:
         """An operator that was applied to tensors, as x + 1 is."""
-        name = function.rpartition(".")[2]
-        word = {"Add": "add", "__add__": "add", "AddV2": "add", "add": "add", "Subtract": "subtract", "subtract": "subtract", "sub": "subtract", "Multiply": "multiply",
-                "multiply": "multiply", "mul": "multiply", "Divide": "divide", "TrueDivide": "divide", "truediv": "divide", "divide": "divide", "Negative": "negative", "Exp": "exp",
-                "exp": "exp", "Log": "log", "log": "log", "Square": "square", "square": "square", "Sqrt": "sqrt", "sqrt": "sqrt", "Absolute": "absolute", "abs": "absolute",
-                "Tanh": "tanh", "tanh": "tanh", "Sigmoid": "sigmoid", "sigmoid": "sigmoid", "Relu": "relu", "relu": "relu", "Maximum": "maximum", "maximum": "maximum",
-                "Minimum": "minimum", "minimum": "minimum", "Matmul": "matmul", "matmul": "matmul", "Power": "power", "pow": "power"}.get(name)
-        chosen = getattr(ops, word, None) if word else None
-        if chosen is None:
-            raise errors.make(1005, f"layer {made.name}: the operation {function!r} is not one that is read from Keras' files")
+        bind, name = operations.find(kind, made.config, module, made.name), self.unique(made.name, "")
 
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
-            values = tensors + [v for k, v in call.items() if k in ("x", "y", "x1", "x2") and isinstance(v, (int, float))]
-            values += [v for v in call.get("constants", []) if isinstance(v, (int, float))]
-            return [chosen(*values)]
+            kept = [t for t in tensors if t is not None]
+            return operations.apply(bind(len(kept), call.get("args", []), call.get("named", {})), kept, name if not made.parts else self.unique(name, ""))
         return apply
 
     def merge(self, made: Part, config: dict[str, Any], around: str) -> Any:
@@ -306,48 +299,55 @@ def _histories(value: Any) -> list[tuple[str, int, int]]:
     return [found for part in value for found in (_histories(part) if isinstance(part, dict) or part and isinstance(part[0], list) else [_history(part)])]
 
 
-def _tensors(value: Any, depth: int = 0) -> list[tuple[str, int, int]]:
-    """Keras 3: every tensor in the arguments of a call, in order."""
+def _placed(value: Any, found: list[Any], depth: int = 0) -> Any:
+    """Keras 3: an argument with Slots for its tensors, which `found` gets in order."""
     if depth > 32:
         raise errors.make(5004, "arguments of a call are nested too deeply")
+    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        found.append(_history(_object(value.get("config"), "a tensor").get("keras_history")))
+        return operations.Slot(len(found) - 1)
+    if isinstance(value, list):
+        return [_placed(part, found, depth + 1) for part in value]
     if isinstance(value, dict):
-        if value.get("class_name") == "__keras_tensor__":
-            return [_history(_object(value.get("config"), "a tensor").get("keras_history"))]
-        value = list(value.values())
-    return [found for part in value for found in _tensors(part, depth + 1)] if isinstance(value, list) else []
+        return {k: _placed(v, found, depth + 1) for k, v in value.items()}
+    return value
+
+
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str) and all(isinstance(n, int) and not isinstance(n, bool) for n in value[1:3])
 
 
 def _node(node: Any) -> tuple[list[Any], dict[str, Any]]:
-    """The tensors of one call and its other arguments, of any version."""
+    """The tensors of one call and its other arguments, of any version; "args" and "named" hold all of them, with Slots for tensors."""
+    found: list[Any] = []
     if isinstance(node, dict):  # Keras 3
         kwargs = {k: v for k, v in _object(node.get("kwargs") or {}, "kwargs").items() if k not in ("training", "mask")}
         places = {"query": 0, "value": 1, "key": 2}
-        args = node.get("args") or []
-        found = _tensors(args)
-        for name in sorted((k for k in kwargs if k != "attention_mask"), key=lambda k: places.get(k, 9)):
-            found += _tensors(kwargs[name])
-        constants = [v for v in args if isinstance(v, (int, float)) and not isinstance(v, bool)]
-        return list(found), {**kwargs, "constants": constants}
+        args = [_placed(arg, found) for arg in _list(node.get("args") or [], "args")]
+        named = {name: _placed(kwargs[name], found) for name in sorted(kwargs, key=lambda k: places.get(k, 9)) if name != "attention_mask"}
+        return found, {**kwargs, "args": args, "named": named}
     node = _list(node, "a call")
-    if node and isinstance(node[0], str):
-        node = [node]
-    found = []
-    call: dict[str, Any] = {}
-    for tensor in node:
+    several = not (node and isinstance(node[0], str))
+    args, call, named = [], {}, {}
+    for tensor in node if several else [node]:
         tensor = _list(tensor, "a tensor")
         if tensor and tensor[0] == "_CONSTANT_VALUE":
-            call.setdefault("constants", []).append(tensor[2] if len(tensor) > 2 else None)
-            continue
-        found.append(_history(tensor))
+            args.append(tensor[2] if len(tensor) > 2 else None)
+        else:
+            found.append(_history(tensor))
+            args.append(operations.Slot(len(found) - 1))
         if len(tensor) > 3 and isinstance(tensor[3], dict):
             for key, value in tensor[3].items():
-                if key in ("training", "mask"):
+                if key in ("training", "mask") or key in call:
                     continue
-                if isinstance(value, list) and value and isinstance(value[0], (str, list)):
-                    more = [value] if isinstance(value[0], str) else value
-                    found += [_history(one) for one in more if isinstance(one, list) and one and one[0] != "_CONSTANT_VALUE"]
-                call[key] = value
-    return found, call
+                call[key] = named[key] = value
+                if _is_tensor(value) and value[0] != "_CONSTANT_VALUE":
+                    found.append(_history(value))
+                    named[key] = operations.Slot(len(found) - 1)
+                elif isinstance(value, list) and value and all(_is_tensor(one) for one in value):
+                    found += (more := [_history(one) for one in value if one[0] != "_CONSTANT_VALUE"])
+                    named[key] = [operations.Slot(len(found) - len(more) + k) for k in range(len(more))]
+    return found, {**call, "args": [args] if several else args, "named": named}
 
 
 def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple[Any, Part]:
@@ -359,8 +359,10 @@ def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple
     kind = entry.get("class_name")
     if kind not in NESTED:
         raise errors.make(1005, f"the model's class is {kind!r}; Sequential and functional models are read, classes of the file's author are not")
-    for fill in (16, 64, 256):
-        reader = Reader(version, fill, given)
+    fills, at = [16, 64, 256], 0
+    ordering = _ordering(entry) if version == 1 else None
+    while True:
+        reader = Reader(version, fills[at], given, ordering)
         try:
             tree, apply = reader.model(entry, None, "")
             outputs = apply([], {})
@@ -373,11 +375,28 @@ def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple
                 model = Model(reader.inputs, outputs if len(outputs) > 1 else outputs[0], name=tree.name, dtype=dtype)
             break
         except errors.UsageError as problem:
-            if not reader.open or given is not None or fill == 256 or not problem.code.endswith("1002"):
+            at += 1
+            if at == 3 and reader.open:  # what is open may have to be as long as another input
+                fills += [n for n in dict.fromkeys(n for made in reader.inputs for n in made._attrs["shape"] if n not in fills)][:4]
+            if not reader.open or given is not None or at == len(fills) or not problem.code.endswith("1002"):
                 raise
     if reader.open and given is None:
         model._open = entry, version
     return model, tree
+
+
+def _ordering(entry: dict[str, Any]) -> str | None:
+    """Where all layers of a Keras 1 file that say so have their channels: some layers did not write it down."""
+    found: set[str] = set()
+    waiting: list[Any] = [entry]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            found |= {str(value["dim_ordering"])} if "dim_ordering" in value else set()
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return found.pop() if len(found) == 1 else None
 
 
 def _dtype(config: dict[str, Any]) -> str:
