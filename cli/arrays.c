@@ -1,8 +1,9 @@
-/* arrays.c - arrays of numbers in files: NPY (numpy.lib.format, versions 1 to 3) and IDX (the format of MNIST).
+/* arrays.c - arrays of numbers in files, a row after the other: NPY and IDX (the format of MNIST).
 **
 ** Headers are not believed: sizes are checked, and memory is taken for what arrives, not for what is promised. */
 #include "cli.h"
 #include "error.h"
+#include "formats/npy.h"
 #include <math.h>
 #include <string.h>
 
@@ -49,108 +50,29 @@ fire_status cli_idx_open(cli_table *t, fire_error *err) {
     return set_shape(t, &all, err);
 }
 
-/* ---- NPY: magic, version, length of the header, a Python dict as text, numbers ---- */
-
-typedef struct dict { const char *at; cli_table *t; bool fortran, has_order, has_shape; fire_shape shape; } dict;
-
-static void blanks(dict *d) { while (*d->at == ' ' || *d->at == '\t' || *d->at == '\n') d->at++; }
-static bool take(dict *d, const char *word) {
-    blanks(d);
-    size_t n = strlen(word);
-    if (strncmp(d->at, word, n)) return false;
-    d->at += n;
-    return true;
-}
-
-static bool text_of(dict *d, char *to, size_t capacity) {
-    blanks(d);
-    char quote = *d->at;
-    if (quote != '\'' && quote != '"') return false;
-    const char *end = strchr(d->at + 1, quote);
-    if (!end || (size_t)(end - d->at) > capacity) return false;
-    memcpy(to, d->at + 1, (size_t)(end - d->at - 1));
-    to[end - d->at - 1] = 0;
-    d->at = end + 1;
-    return true;
-}
-
-static bool shape_of(dict *d) {
-    if (!take(d, "(")) return false;
-    d->shape.rank = 0;
-    while (!take(d, ")")) {
-        int64_t v = 0;
-        blanks(d);
-        if (*d->at < '0' || *d->at > '9' || d->shape.rank == FIRE_MAX_RANK) return false;
-        for (; *d->at >= '0' && *d->at <= '9'; d->at++)
-            if (!fire_mul(v, 10, &v) || !fire_add(v, *d->at - '0', &v)) return false;
-        d->shape.dim[d->shape.rank++] = v;
-        if (*d->at == 'L') d->at++; /* Python 2 */
-        blanks(d);
-        if (*d->at != ')' && !take(d, ",")) return false;
-    }
-    return d->has_shape = true;
-}
-
-static fire_status type_of(dict *d, fire_error *err) {
-    static const struct { const char *text; fire_type type; } types[] = {{"f4", FIRE_F32}, {"f8", FIRE_F64}, {"u1", FIRE_U8}, {"i1", FIRE_I8}, {"u2", FIRE_U16},
-                                                                         {"i2", FIRE_I16}, {"i4", FIRE_I32}, {"i8", FIRE_I64}, {"b1", FIRE_BOOL}};
-    char text[40];
-    if (!text_of(d, text, sizeof text)) return fire_fail(err, FIRE_E_DATA_FILE, "%s: the elements are no plain numbers; save an array of one number type", d->t->src.shown);
-    char order = text[0];
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if ((order == '<' || order == '>' || order == '=' || order == '|') && !strcmp(text + 1, types[i].text)) {
-            d->t->type = types[i].type;
-            d->t->swap = order == '>' && text[2] != '1';
-            return FIRE_OK;
-        }
-    char shown[60];
-    return fire_fail(err, FIRE_E_DATA_FILE, "%s: elements of type '%s' are not read; use float32, float64, bool or an integer of up to 64 bits", d->t->src.shown,
-                     fire_escape(shown, sizeof shown, text, strlen(text)));
-}
+/* ---- NPY ---- */
 
 fire_status cli_npy_open(cli_table *t, fire_error *err) {
-    uint8_t head[12];
-    char text[65536];
-    fire_status st = cli_source_read(&t->src, head, 8, err);
-    size_t n = 0;
+    uint8_t header[FIRE_NPY_MOST_HEADER + FIRE_NPY_HEAD];
+    size_t n;
+    fire_npy npy;
+    fire_error why = {0};
+    fire_status st = cli_source_read(&t->src, header, FIRE_NPY_HEAD, err);
     if (st) return st;
-    if (head[6] < 1 || head[6] > 3) return fire_fail(err, FIRE_E_DATA_FILE, "%s is NPY of version %d, expected 1 to 3", t->src.shown, head[6]);
-    if ((st = cli_source_read(&t->src, head + 8, head[6] == 1 ? 2 : 4, err))) return st;
-    for (int i = head[6] == 1 ? 1 : 3; i >= 0; i--) n = n << 8 | head[8 + i];
-    if (n >= sizeof text) return fire_fail(err, FIRE_E_DATA_FILE, "%s: a header of %zu bytes, expected less than 65536", t->src.shown, n);
-    if ((st = cli_source_read(&t->src, text, n, err))) return st;
-    text[n] = 0;
-    dict d = {.at = text, .t = t};
-    bool good = take(&d, "{");
-    while (good && !take(&d, "}")) {
-        char key[40];
-        good = text_of(&d, key, sizeof key) && take(&d, ":");
-        if (!good) break;
-        if (!strcmp(key, "descr")) {
-            if ((st = type_of(&d, err))) return st;
-        } else if (!strcmp(key, "fortran_order")) {
-            d.fortran = take(&d, "True");
-            good = d.has_order = d.fortran || take(&d, "False");
-        } else if (!strcmp(key, "shape")) good = shape_of(&d);
-        else good = false;
-        if (good && !take(&d, ",") && *d.at != '}') good = false;
+    if (!(st = fire_npy_header(header, &n, &why))) {
+        if ((st = cli_source_read(&t->src, header + FIRE_NPY_HEAD, n - FIRE_NPY_HEAD, err))) return st;
+        st = fire_npy_read(header, n, &npy, &why);
     }
-    if (!good || !t->type || !d.has_order || !d.has_shape)
-        return fire_fail(err, FIRE_E_DATA_FILE, "%s: the NPY header cannot be read at byte %d", t->src.shown, (int)(d.at - text) + (head[6] == 1 ? 10 : 12));
-    if (d.fortran && d.shape.rank > 1) return fire_fail(err, FIRE_E_DATA_FILE, "%s is in Fortran order; save numpy.ascontiguousarray(x)", t->src.shown);
-    return set_shape(t, &d.shape, err);
+    if (st) return fire_fail(err, why.code, "%s: %s", t->src.shown, why.message);
+    if (npy.type == FIRE_NO_TYPE || npy.type > FIRE_F64 || npy.type == FIRE_F16)
+        return fire_fail(err, FIRE_E_DATA_FILE, "%s: rows of %s are not read; use float32, float64, bool or a signed integer", t->src.shown, fire_type_text(npy.type));
+    if (npy.fortran && npy.shape.rank > 1) return fire_fail(err, FIRE_E_DATA_FILE, "%s is in Fortran order; save numpy.ascontiguousarray(x)", t->src.shown);
+    t->type = npy.type;
+    t->swap = npy.swap;
+    return set_shape(t, &npy.shape, err);
 }
 
 /* ---- rows of both ---- */
-
-static void swap_bytes(uint8_t *p, int64_t n, size_t size) {
-    for (int64_t i = 0; i < n; i++, p += size)
-        for (size_t k = 0; k < size / 2; k++) {
-            uint8_t b = p[k];
-            p[k] = p[size - 1 - k];
-            p[size - 1 - k] = b;
-        }
-}
 
 /* The first number of a row that is NaN or infinite, -1 when all are finite. */
 static int64_t not_finite(const cli_table *t, const void *row) {
@@ -163,7 +85,7 @@ static fire_status next_block(cli_table *t, int64_t most, void *to, int64_t *row
     int64_t n = t->rows_left < most ? t->rows_left : most, bytes = n * t->width * (int64_t)t->element, kept = 0;
     fire_status st = cli_source_read(&t->src, to, (size_t)bytes, err);
     if (st) return st;
-    if (t->swap) swap_bytes(to, n * t->width, t->element);
+    if (t->swap) fire_swap_bytes(to, n * t->width, t->element);
     t->rows_left -= n;
     if ((t->type != FIRE_F32 && t->type != FIRE_F64) || t->invalid == FIRE_INVALID_KEEP) {
         *rows = n;

@@ -9,7 +9,10 @@
 
 /* ---- commands and options ---- */
 
-typedef enum cli_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_NUMBER } cli_type; /* bool, const char *, int64_t, double */
+typedef enum cli_type { CLI_FLAG, CLI_TEXT, CLI_INT, CLI_NUMBER, CLI_LIST } cli_type; /* bool, const char *, int64_t, double, cli_list */
+
+#define CLI_MOST 256
+typedef struct cli_list { int64_t n; const char *text[CLI_MOST]; } cli_list; /* of an option that may be given again and again */
 
 typedef struct cli_option {
     const char *name;          /* without the dashes; NULL ends a table */
@@ -37,7 +40,7 @@ typedef struct cli_command {
     const char *details;       /* longer help, examples; or NULL */
 } cli_command;
 
-extern const cli_command cli_inspect, cli_score, cli_train, cli_ops, cli_explain, cli_explain_plan;
+extern const cli_command cli_inspect, cli_score, cli_train, cli_ops, cli_explain, cli_explain_plan, cli_run;
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 
 /* cli_parse - read argv[1..] of a command into its struct, filled with defaults first. args[n] gets the other arguments. */

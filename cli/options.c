@@ -32,6 +32,12 @@ static fire_status set_value(const cli_command *c, const cli_option *o, const ch
         memcpy(at, &text, sizeof text);
         return FIRE_OK;
     }
+    if (o->type == CLI_LIST) {
+        cli_list *list = (cli_list *)at;
+        if (list->n == CLI_MOST) return fire_fail(err, FIRE_E_USAGE, "%s: --%s is given more than %d times", c->name, o->name, CLI_MOST);
+        list->text[list->n++] = text;
+        return FIRE_OK;
+    }
     char *end;
     if (o->type == CLI_INT) {
         errno = 0;
