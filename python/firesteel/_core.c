@@ -265,6 +265,8 @@ static PyMethodDef core_methods[] = {
     {"schedule", core_schedule, METH_VARARGS, NULL},
     {"column_names", core_column_names, METH_O, NULL},
     {"safetensors", core_safetensors, METH_VARARGS, NULL},
+    {"example_read", core_example_read, METH_VARARGS, NULL},
+    {"example_write", core_example_write, METH_VARARGS, NULL},
     {"listen", core_listen, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -272,7 +274,8 @@ static PyMethodDef core_methods[] = {
 static int core_exec(PyObject *module) {
     module_state *m = PyModule_GetState(module);
     struct { PyTypeObject **type; PyType_Spec *spec; } types[] = {
-        {&m->context, &context_spec}, {&m->network, &network_spec}, {&m->dataset, &dataset_spec}, {&m->comm, &comm_spec}};
+        {&m->context, &context_spec}, {&m->network, &network_spec}, {&m->dataset, &dataset_spec}, {&m->comm, &comm_spec},
+        {&m->records, &records_spec}, {&m->writer, &writer_spec}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *types[i].type = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);
         if (!*types[i].type || PyModule_AddType(module, *types[i].type)) return -1;
@@ -286,6 +289,8 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(m->network);
     Py_VISIT(m->dataset);
     Py_VISIT(m->comm);
+    Py_VISIT(m->records);
+    Py_VISIT(m->writer);
     return 0;
 }
 
@@ -295,6 +300,8 @@ static int core_clear(PyObject *module) {
     Py_CLEAR(m->network);
     Py_CLEAR(m->dataset);
     Py_CLEAR(m->comm);
+    Py_CLEAR(m->records);
+    Py_CLEAR(m->writer);
     return 0;
 }
 

@@ -2,20 +2,21 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable, Sequence
-from os import PathLike, fspath, makedirs
-from os.path import dirname, exists, getsize, splitext
+from os import PathLike, fspath, getpid, listdir, makedirs
+from os.path import dirname, exists, getsize, join, splitext
 from typing import TYPE_CHECKING, Any, TextIO
 
-from . import errors
+from . import _core, errors
 from .history import History
 
 if TYPE_CHECKING:
     from .models import Model
 
 __all__ = ["CSVLogger", "Callback", "EarlyStopping", "GradientNorms", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ReduceLROnPlateau",
-           "TerminateOnNaN"]
+           "TensorBoard", "TerminateOnNaN"]
 
 Logs = dict[str, float]
 
@@ -260,6 +261,54 @@ class CSVLogger(Callback):
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+class TensorBoard(Callback):
+    """Write event files that TensorBoard shows: what fit reports, by epoch, under `log_dir`/train and `log_dir`/validation with the tags epoch_loss,
+    epoch_accuracy and so on, and the learning rate; with histogram_freq=n, the distribution of every weight each n epochs. A file can be looked at while it grows."""
+
+    def __init__(self, log_dir: str | PathLike[str] = "logs", histogram_freq: int = 0, update_freq: str = "epoch") -> None:
+        if update_freq != "epoch":
+            raise errors.make(1005, f"TensorBoard: update_freq={update_freq!r}; callbacks run at the end of an epoch, 'epoch' is supported")
+        self.log_dir = fspath(log_dir)
+        self.histogram_freq = histogram_freq
+        self.update_freq = update_freq
+        self._writers: dict[str, _core.RecordWriter] = {}
+
+    def _writer(self, part: str) -> _core.RecordWriter:
+        """The file of "train" or "validation", opened when it is first needed."""
+        if part not in self._writers:
+            import socket
+            from .models import context
+            folder = join(self.log_dir, part)
+            makedirs(folder, exist_ok=True)
+            name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{getpid()}."
+            count = sum(entry.startswith(name) for entry in listdir(folder))
+            writer = self._writers[part] = _core.RecordWriter(context(), join(folder, f"{name}{count}.v2"), 0, True)
+            writer.version(time.time())
+        return self._writers[part]
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write the numbers of the epoch."""
+        now = time.time()
+        for key, value in (logs or {}).items():
+            part, name = ("validation", key[4:]) if key.startswith("val_") else ("train", key)
+            self._writer(part).scalar(now, epoch, f"epoch_{name}", value)
+        writer = self._writer("train")
+        if "learning_rate" not in (logs or {}):
+            writer.scalar(now, epoch, "epoch_learning_rate", float(self.model.optimizer.learning_rate))
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            names = [weight[0] for weight in self.model._net.weights()]
+            for name, weight in zip(names, self.model.get_weights()):
+                writer.histogram(now, epoch, f"{name}/histogram", weight)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Close the files."""
+        for writer in self._writers.values():
+            writer.close(True)
+        self._writers = {}
 
 
 class GradientNorms(Callback):

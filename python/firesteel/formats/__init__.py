@@ -8,9 +8,9 @@ import os
 from typing import Any
 
 from .. import errors
-from . import safetensors
+from . import safetensors, tfrecord
 
-__all__ = ["kind_of", "load_weights", "safetensors"]
+__all__ = ["kind_of", "load_weights", "safetensors", "tfrecord"]
 
 
 def kind_of(path: str) -> str:
