@@ -111,6 +111,7 @@ static fire_status sort_feeds(const fire_onnx *m, int32_t n, const fire_named *i
 static fire_status make(fire_onnx_model *o, const fire_tensor *feed, ready *r, bool *once, fire_error *err) {
     fire_onnx *m = &o->m;
     char text[300];
+    int n_out = 0;
     fire_graph_init(&r->graph, o->ctx);
     r->feed = fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *r->feed, err);
     r->fed = r->feed ? fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *r->fed, err) : NULL;
@@ -131,13 +132,20 @@ static fire_status make(fire_onnx_model *o, const fire_tensor *feed, ready *r, b
     fire_import_nodes(&b, &scope);
     scope.at = m->n_nodes;
     for (int64_t k = 0; k < m->n_outputs; k++) {
+        if (fire_tensorflow_leaves_out(m, k)) continue;
         r->output[k] = fire_import_find(&b, m->output[k].name);
         if (!r->output[k]) fire_graph_fail(&r->graph, FIRE_E_MODEL_UNSUPPORTED, "the output '%s' is not computed", show(m->output[k].name, text, 80));
     }
     fire_import_end(&b);
     *once = b.used_numbers;
     fire_status s = fire_graph_check(&r->graph, err);
-    if (!s) s = fire_plan_new_steady(&r->graph, 1, (int)m->n_outputs, r->output, &r->plan, err);
+    fire_value *wanted = s ? NULL : fire_alloc(o->ctx, (size_t)m->n_outputs, sizeof *wanted, err);
+    if (!s && !wanted) s = FIRE_NOMEM;
+    n_out = 0;
+    for (int64_t k = 0; k < m->n_outputs && !s; k++)
+        if (r->output[k]) wanted[n_out++] = r->output[k];
+    if (!s) s = fire_plan_new_steady(&r->graph, 1, n_out, wanted, &r->plan, err);
+    fire_free(o->ctx, wanted);
     if (!s) s = fire_plan_allowed(r->plan, &b.run_left, err);
     if (!s) fire_plan_hold(r->plan); /* there are no params: all that is held is constant */
     return s;
@@ -155,8 +163,10 @@ static fire_status collect(fire_onnx_model *o, const ready *r, fire_named **out,
     int64_t bytes = m->n_outputs * (int64_t)sizeof **out;
     for (int pass = 0; pass < 2; pass++) {
         char *at = pass ? (char *)*out : NULL;
+        *n_out = 0;
         int64_t place = m->n_outputs * (int64_t)sizeof **out;
         for (int64_t k = 0; k < m->n_outputs; k++) {
+            if (!r->output[k]) continue;
             fire_tensor t = fire_plan_tensor(r->plan, r->output[k]);
             const size_t size = (size_t)fire_count(&t.shape) * fire_type_size(t.type), name = m->output[k].name.size + 1;
             place = (place + 63) / 64 * 64;
@@ -165,14 +175,13 @@ static fire_status collect(fire_onnx_model *o, const ready *r, fire_named **out,
                 t.data = at + place;
                 char *own = at + place + size;
                 memcpy(own, m->output[k].name.bytes, name - 1);
-                (*out)[k] = (fire_named){own, t};
+                (*out)[(*n_out)++] = (fire_named){own, t};
             }
             place += (int64_t)(size + name);
         }
         bytes = place;
         if (!pass && !(*out = fire_alloc(o->ctx, (size_t)bytes, 1, err))) return FIRE_NOMEM;
     }
-    *n_out = (int32_t)m->n_outputs;
     return FIRE_OK;
 }
 

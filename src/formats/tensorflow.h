@@ -45,6 +45,7 @@ typedef struct fire_tf {
     fire_tf_node *node;
     fire_tf_frame *frame; int32_t n_frames;
     fire_tf_library *library; /* of the whole file */
+    bool guessed;             /* nobody named the outputs */
     bool function;            /* a function of it: names of tensors are "node:output:i" */
 } fire_tf;
 
@@ -72,6 +73,8 @@ void fire_tensorflow_nodes(fire_import *b, fire_scope *scope);
 /* fire_tensorflow_knows - whether some part of this reader handles the operator. */
 bool fire_tensorflow_knows(const fire_onnx *m, fire_span op);
 
+/* fire_tensorflow_leaves_out - output k, which nobody asked for by name, stands on a way that this run did not take. */
+bool fire_tensorflow_leaves_out(const fire_onnx *m, int64_t k);
 bool fire_tensorflow_keeps_halves(const char *op); /* it passes halves on, or converts them itself */
 
 /* fire_tensorflow_type - the FIRE_ type of a DataType; 0: none. References are what they refer to. */

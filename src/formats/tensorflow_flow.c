@@ -29,6 +29,12 @@ bool fire_tensorflow_keeps_halves(const char *op) {
     return !strncmp(op, "TensorArray", 11) || !strncmp(op, "TensorList", 10) || !strcmp(op, "EmptyTensorList");
 }
 
+bool fire_tensorflow_leaves_out(const fire_onnx *m, int64_t k) {
+    if (!m->tf || !m->tf->guessed) return false;
+    const fire_onnx_name *d = fire_onnx_find(m, m->output[k].name);
+    return d && d->value == DEAD;
+}
+
 static fire_value seen(const fire_onnx *m, int64_t i, int64_t k) { /* what input k of a node has now */
     const fire_onnx_name *d = fire_onnx_find(m, m->node[i].in[k]);
     return d && d->value ? d->value : ALIVE; /* not run at all: it cannot be dead */
@@ -135,7 +141,7 @@ static void run_node(fire_import *b, fire_onnx *m, int64_t i, int64_t trip) {
         b->arena = (fire_arena){.ctx = b->ctx};
         fire_import_node(b, n);
         fire_arena_free(&b->arena);
-        if (t->frame && fire_span_is(n->op, "Const") && !b->g->first.status) t->value = seen(m, i, 0);
+        if (t->frame && fire_span_is(n->op, "Const") && !b->g->first.status) t->value = fire_onnx_find(m, n->out[0])->value;
     }
 }
 

@@ -125,11 +125,10 @@ static fire_status bad_name(const fire_onnx *m, fire_span name, fire_error *err)
     return fire_fail(err, FIRE_E_CORRUPT, "'%s' at byte %lld is no name of a tensor", show(name, text, sizeof text), (long long)(name.bytes - m->bytes));
 }
 
-/* Edges of all nodes by number, and the names of all tensors that are read. */
+/* Edges of all nodes by number. */
 static fire_status read_edges(fire_onnx *m, named *list, fire_error *err) {
     const int64_t n = m->n_nodes;
     fire_tf *tf = m->tf;
-    int64_t total = m->n_inputs;
     for (int64_t i = 0; i < n; i++) {
         fire_onnx_node *node = &m->node[i];
         fire_tf_node *t = &tf->node[i];
@@ -147,6 +146,14 @@ static fire_status read_edges(fire_onnx *m, named *list, fire_error *err) {
             if (d) t->control[t->n_control++] = d->node;
         }
     }
+    return FIRE_OK;
+}
+
+/* What the outputs are, and the names of all tensors that are read. */
+static fire_status read_names(fire_onnx *m, named *list, fire_error *err) {
+    const int64_t n = m->n_nodes;
+    const fire_tf *tf = m->tf;
+    int64_t total = m->n_inputs;
     for (int64_t k = 0; k < m->n_outputs; k++) {
         fire_span name = m->output[k].name;
         char text[80];
@@ -270,11 +277,48 @@ static fire_status list_inputs(fire_onnx *m, named *list, const fire_tf_want *wa
     return s;
 }
 
+/* Mark as moot what is between a Switch and the next Merge or Exit: it runs on one of two ways. */
+static fire_status find_one_way(fire_onnx *m, fire_error *err) {
+    fire_tf_node *node = m->tf->node;
+    int64_t edges = 0, top = 0;
+    bool any = false;
+    for (int64_t i = 0; i < m->n_nodes; i++) edges += m->node[i].n_in, any |= node[i].kind == FIRE_TF_SWITCH;
+    if (!any) return FIRE_OK;
+    int64_t *first = fire_alloc(m->ctx, (size_t)m->n_nodes + 2, sizeof *first, err);
+    int32_t *to = first ? fire_alloc(m->ctx, (size_t)edges, sizeof *to, err) : NULL, *stack = to ? fire_alloc(m->ctx, (size_t)m->n_nodes, sizeof *stack, err) : NULL;
+    for (int pass = 0; stack && pass < 2; pass++) {
+        for (int64_t i = 0; i < m->n_nodes; i++)
+            for (int64_t k = 0; k < m->node[i].n_in; k++) {
+                const int32_t from = node[i].from[k].node;
+                if (from < 0) continue;
+                if (pass) to[first[from + 1]++] = (int32_t)i;
+                else first[from + 2]++;
+            }
+        for (int64_t i = 0; !pass && i < m->n_nodes; i++) first[i + 2] += first[i + 1];
+    }
+    for (int64_t i = 0; stack && i < m->n_nodes; i++)
+        if (node[i].kind == FIRE_TF_SWITCH) node[i].moot = true, stack[top++] = (int32_t)i;
+    while (top) {
+        const int32_t i = stack[--top];
+        for (int64_t e = first[i]; e < first[i + 1]; e++) {
+            fire_tf_node *t = &node[to[e]];
+            if (t->moot || t->kind == FIRE_TF_MERGE || t->kind == FIRE_TF_EXIT) continue;
+            t->moot = true;
+            stack[top++] = to[e];
+        }
+    }
+    fire_status s = stack ? FIRE_OK : FIRE_NOMEM;
+    fire_free(m->ctx, stack);
+    fire_free(m->ctx, to);
+    fire_free(m->ctx, first);
+    return s;
+}
+
 /* How many outputs of node i are results: all that its operator is known to have, or those of its list. */
 static int64_t results(const fire_onnx *m, int64_t i) {
     static const struct { const char *op, *attr; } lists[] = {{"Split", "num_split"}, {"SplitV", "num_split"}, {"Unpack", "num"}, {"ShapeN", "N"}, {"DynamicPartition", "num_partitions"}};
     int known = fire_tensorflow_outputs(m->node[i].op, true);
-    if (known > 0) return known;
+    if (known >= 0) return known;
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
         if (!fire_span_is(m->node[i].op, lists[l].op)) continue;
         fire_wire in = m->node[i].body;
@@ -291,7 +335,7 @@ static int64_t results(const fire_onnx *m, int64_t i) {
 }
 
 /* The outputs that are named, or the tensors of nodes that nobody reads. */
-static fire_status list_outputs(fire_onnx *m, named *list, const fire_tf_want *want, fire_error *err) {
+static fire_status list_outputs(fire_onnx *m, const fire_tf_want *want, fire_error *err) {
     if (want && want->n_outputs) {
         m->output = fire_arena_alloc(&m->arena, (size_t)want->n_outputs, sizeof *m->output, err);
         m->output_from = m->output ? fire_arena_alloc(&m->arena, (size_t)want->n_outputs, sizeof *m->output_from, err) : NULL;
@@ -305,18 +349,18 @@ static fire_status list_outputs(fire_onnx *m, named *list, const fire_tf_want *w
         }
         return FIRE_OK;
     }
+    m->tf->guessed = true;
     bool *read = fire_alloc(m->ctx, (size_t)m->n_nodes, 1, err);
     if (!read) return FIRE_NOMEM;
+    int64_t n = 0, constants = 0, sure = 0;
     for (int64_t i = 0; i < m->n_nodes; i++)
-        for (int64_t k = 0; k < m->node[i].n_in; k++) {
-            fire_tf_edge e;
-            fire_span name, text = m->node[i].in[k];
-            if (!edge_of(m, list, m->n_nodes, text, &e, &name, err)) { fire_free(m->ctx, read); return bad_name(m, text, err); }
-            if (e.node >= 0) read[e.node] = true;
-        }
-    int64_t n = 0, constants = 0;
+        for (int64_t k = 0; k < m->node[i].n_in; k++)
+            if (m->tf->node[i].from[k].node >= 0) read[m->tf->node[i].from[k].node] = true;
+    fire_status s = find_one_way(m, err);
+    for (int64_t i = 0; i < m->n_nodes; i++) sure += !m->tf->node[i].moot && !read[i] && !m->tf->node[i].fed && results(m, i) && !fire_span_is(m->node[i].op, "Const");
+    for (int64_t i = 0; i < m->n_nodes; i++) read[i] |= sure && m->tf->node[i].moot; /* the ends of ways that may not be taken are no results */
     for (int64_t i = 0; i < m->n_nodes; i++) {
-        read[i] |= m->tf->node[i].fed || fire_tensorflow_outputs(m->node[i].op, false) == 0;
+        read[i] |= m->tf->node[i].fed || !results(m, i);
         if (read[i]) continue;
         constants += fire_span_is(m->node[i].op, "Const");
         n += results(m, i);
@@ -324,7 +368,7 @@ static fire_status list_outputs(fire_onnx *m, named *list, const fire_tf_want *w
     const bool only_constants = n == constants; /* else these are what an optimizer of graphs has left behind */
     m->output = fire_arena_alloc(&m->arena, (size_t)n, sizeof *m->output, err);
     m->output_from = m->output ? fire_arena_alloc(&m->arena, (size_t)n, sizeof *m->output_from, err) : NULL;
-    fire_status s = m->output_from ? FIRE_OK : FIRE_NOMEM;
+    if (!m->output_from) s = FIRE_NOMEM;
     for (int64_t i = 0; i < m->n_nodes && !s; i++) {
         if (read[i] || (fire_span_is(m->node[i].op, "Const") && !only_constants)) continue;
         for (int64_t k = 0, each = results(m, i); k < each && !s; k++) {
@@ -468,6 +512,7 @@ fire_status fire_tensorflow_open(const fire_onnx *around, fire_tf_function *f, f
     if (!s) s = read_nodes(m, &f->body, 3, err);
     if (!s) s = list_nodes(m, &list, err);
     if (!s) s = read_edges(m, list, err);
+    if (!s) s = read_names(m, list, err);
     fire_free(m->ctx, list);
     if (!s) s = fire_tensorflow_order(m, err);
     if (s) {
@@ -511,8 +556,9 @@ fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t si
         if (f.number == 2) s = m->tf->library ? fire_fail(err, FIRE_E_CORRUPT, "the graph has two libraries") : fire_tensorflow_library(m, &library, &f, err);
     if (!s) s = list_nodes(m, &list, err);
     if (!s) s = list_inputs(m, list, want, err);
-    if (!s) s = list_outputs(m, list, want, err);
     if (!s) s = read_edges(m, list, err);
+    if (!s) s = list_outputs(m, want, err);
+    if (!s) s = read_names(m, list, err);
     fire_free(ctx, list);
     if (!s) s = fire_tensorflow_order(m, err);
     if (!s) drop_inputs(m, want);
