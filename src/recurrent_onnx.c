@@ -70,8 +70,6 @@ fire_status fire_onnx_rnn_infer(int gates, int functions, const void *attrs, int
     if (x->rank != 3 || r->rank != 3) return fire_fail(err, FIRE_E_SHAPE, "X %s and R %s, expected [t, n, features] and [directions, %d units, units]", fire_shape_text(x, a), fire_shape_text(r, b), gates);
     int64_t d = directions_of(t), u = r->dim[2], n = x->dim[1];
     if (u < 1 || u > INT64_MAX / 16 || (t->hidden_size && t->hidden_size != u)) return fire_fail(err, FIRE_E_SHAPE, "hidden_size is %lld, but R is %s", (long long)t->hidden_size, fire_shape_text(r, b));
-    if (t->clip >= 0 || t->input_forget) return fire_fail(err, FIRE_E_UNSUPPORTED, "clip and input_forget are not supported");
-    if (n_in > PEEPHOLES && in[PEEPHOLES].type) return fire_fail(err, FIRE_E_UNSUPPORTED, "peepholes are not supported");
     if (!read_functions(t, (int)d, functions, f)) return fire_fail(err, FIRE_E_UNSUPPORTED, "activations are '%.60s', expected %d names of functions that ONNX knows", t->activations, (int)d * functions);
     fire_shape state = {3, {d, n, u}};
     s = want(n_in, in, W, in[X].type, "W", (fire_shape){3, {d, gates * u, x->dim[2]}}, err);
@@ -80,6 +78,7 @@ fire_status fire_onnx_rnn_infer(int gates, int functions, const void *attrs, int
     if (!s) s = want(n_in, in, LENGTHS, FIRE_I32, "sequence_lens", (fire_shape){1, {n}}, err);
     if (!s) s = want(n_in, in, H0, in[X].type, "initial_h", state, err);
     if (!s) s = want(n_in, in, C0, in[X].type, "initial_c", state, err);
+    if (!s) s = want(n_in, in, PEEPHOLES, in[X].type, "P", (fire_shape){2, {d, 3 * u}}, err);
     if (s) return s;
     out[0] = (fire_tensor){in[X].type, {4, {x->dim[0], d, n, u}}, NULL};
     out[1] = (fire_tensor){in[X].type, state, NULL};
@@ -95,11 +94,19 @@ size_t fire_onnx_rnn_scratch(int gates, const fire_call *call) {
     return (size_t)(2 * u + 2 * gates * u + u) * sizeof(double);
 }
 
-/* One step of one row: x is row `at` of X; h and c are moved on. Gates of LSTM: i o f c; of GRU: z r h. */
+/* What goes into an activation is cut to [-clip, clip] where clip is given. */
+static double enter(const fire_onnx_rnn_attrs *t, const function *f, double x) {
+    return apply(f, t->clip < 0 ? x : x > t->clip ? t->clip : x < -t->clip ? -t->clip : x);
+}
+
+/* One step of one row: x is row `at` of X; h and c are moved on. Gates of LSTM: i o f c; of GRU: z r h. Peepholes [i, o, f] let the gates see c, the output
+** gate the new one; input_forget makes the forget gate 1 - i. */
 static void step_row(int gates, bool linear, const fire_call *call, const function *f, int64_t d, int64_t at, double *h, double *c, double *zx) {
     const fire_tensor *b = &call->in[B];
     int64_t features = call->in[X].shape.dim[2], u = call->in[R].shape.dim[2], wide = gates * u;
     double *zh = zx + wide, *fresh = zh + wide;
+    const fire_onnx_rnn_attrs *t = call->attrs;
+    const fire_tensor *p = gates == 4 && call->n_in > PEEPHOLES && call->in[PEEPHOLES].type ? &call->in[PEEPHOLES] : NULL;
     for (int64_t j = 0; j < wide; j++) {
         zx[j] = b->type ? fire_get(b, d * 2 * wide + j) : 0;
         zh[j] = b->type ? fire_get(b, d * 2 * wide + wide + j) : 0;
@@ -107,20 +114,22 @@ static void step_row(int gates, bool linear, const fire_call *call, const functi
         for (int64_t k = 0; k < u; k++) zh[j] += h[k] * fire_get(&call->in[R], (d * wide + j) * u + k);
     }
     for (int64_t j = 0; j < u; j++) {
-        if (gates == 1) fresh[j] = apply(&f[0], zx[j] + zh[j]);
+        if (gates == 1) fresh[j] = enter(t, &f[0], zx[j] + zh[j]);
         else if (gates == 4) {
-            double in = apply(&f[0], zx[j] + zh[j]), out = apply(&f[0], zx[u + j] + zh[u + j]), forget = apply(&f[0], zx[2 * u + j] + zh[2 * u + j]);
-            c[j] = forget * c[j] + in * apply(&f[1], zx[3 * u + j] + zh[3 * u + j]);
-            fresh[j] = out * apply(&f[2], c[j]);
+            double pi = p ? fire_get(p, d * 3 * u + j) : 0, po = p ? fire_get(p, (d * 3 + 1) * u + j) : 0, pf = p ? fire_get(p, (d * 3 + 2) * u + j) : 0;
+            double in = enter(t, &f[0], zx[j] + zh[j] + pi * c[j]), forget = t->input_forget ? 1 - in : enter(t, &f[0], zx[2 * u + j] + zh[2 * u + j] + pf * c[j]);
+            c[j] = forget * c[j] + in * enter(t, &f[1], zx[3 * u + j] + zh[3 * u + j]);
+            double out = enter(t, &f[0], zx[u + j] + zh[u + j] + po * c[j]);
+            fresh[j] = out * enter(t, &f[2], c[j]);
         } else {
-            zx[j] = apply(&f[0], zx[j] + zh[j]);
-            zx[u + j] = apply(&f[0], zx[u + j] + zh[u + j]);
+            zx[j] = enter(t, &f[0], zx[j] + zh[j]);
+            zx[u + j] = enter(t, &f[0], zx[u + j] + zh[u + j]);
         }
     }
     for (int64_t j = 0; gates == 3 && j < u; j++) {
         double sum = linear ? zx[u + j] * zh[2 * u + j] : b->type ? fire_get(b, d * 2 * wide + wide + 2 * u + j) : 0;
         for (int64_t k = 0; k < u && !linear; k++) sum += zx[u + k] * h[k] * fire_get(&call->in[R], (d * wide + 2 * u + j) * u + k);
-        fresh[j] = (1 - zx[j]) * apply(&f[1], zx[2 * u + j] + sum) + zx[j] * h[j];
+        fresh[j] = (1 - zx[j]) * enter(t, &f[1], zx[2 * u + j] + sum) + zx[j] * h[j];
     }
     for (int64_t j = 0; j < u; j++) h[j] = fresh[j];
 }

@@ -15,7 +15,7 @@ typedef struct fire_onnx_rnn_attrs {
     {"activation_alpha", FIRE_ATTR_FLOATS, FIRE_ONNX_RNN_AT(alpha), .help = "for the activations that have one, in order"},                             \
     {"activation_beta", FIRE_ATTR_FLOATS, FIRE_ONNX_RNN_AT(beta), .help = "for the activations that have one, in order"},                               \
     {"activations", FIRE_ATTR_TEXTS, FIRE_ONNX_RNN_AT(activations), .text = "", .help = "of the gates, the new state and the output, for each direction; empty: Sigmoid, Tanh"}, \
-    {"clip", FIRE_ATTR_FLOAT, FIRE_ONNX_RNN_AT(clip), -1, 0, 1e30, .help = "not supported"},                                                            \
+    {"clip", FIRE_ATTR_FLOAT, FIRE_ONNX_RNN_AT(clip), -1, 0, 1e30, .help = "what goes into activations is cut to [-clip, clip]; left out: it is not"},              \
     {"direction", FIRE_ATTR_TEXT, FIRE_ONNX_RNN_AT(direction), .text = "forward", .choices = "forward|reverse|bidirectional", .help = "in which steps are taken"}, \
     {"hidden_size", FIRE_ATTR_INT, FIRE_ONNX_RNN_AT(hidden_size), 0, 1, 1ll << 31, .help = "width of the state; left out: that of R"},                  \
     {"layout", FIRE_ATTR_INT, FIRE_ONNX_RNN_AT(layout), 0, 0, 0, .help = "0: time comes first; 1 is not supported"}

@@ -171,12 +171,12 @@ fire_status fire_conv_transpose_fit(const fire_window_attrs *t, const fire_shape
         if (t->output_shape.n || same) {
             out = t->output_shape.n ? t->output_shape.v[i] : size * stride;
             int64_t total = full - out;
-            if (total < 0 && !t->output_shape.n) { /* a kernel smaller than the stride: zeros behind */
+            if (total < 0) { /* the windows reach less far: zeros behind */
                 extra -= total;
+                if (extra >= stride && t->output_shape.n) return fire_fail(err, FIRE_E_ATTRIBUTE, "output_shape %lld in dimension %d, expected at most %lld", (long long)out, i, (long long)(full + stride - 1));
                 if (extra >= stride) return fire_fail(err, FIRE_E_UNSUPPORTED, "auto_pad=%s with a stride of %lld and a kernel of %lld", t->auto_pad, (long long)stride, (long long)kernel[i]);
                 total = 0;
             }
-            if (total < 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "output_shape %lld in dimension %d, expected at most %lld", (long long)out, i, (long long)full);
             low = upper ? total / 2 : total - total / 2;
             high = total - low;
         } else {

@@ -129,13 +129,12 @@ done:
 
 static int64_t ints_at(const fire_onnx_attr *a, int64_t i) { return a && i < a->n_ints ? a->ints[i] : 0; }
 
-/* Inputs: state, scanned tensors. Body: state, slices -> state, slices. Opset 8 has a batch in front and lengths of its rows first. */
-void fire_lift_scan(fire_import *b, fire_lift *n) {
+/* Inputs: state, scanned tensors. Body: state, slices -> state, slices. */
+static void scan_over(fire_import *b, fire_lift *n, const char *directions) {
     fire_onnx m;
     const int64_t scanned = fire_lift_int(n, "num_scan_inputs", 0), states = n->n_in - scanned;
-    const fire_onnx_attr *in_axes = fire_lift_attr(n, "scan_input_axes"), *back = fire_lift_attr(n, "scan_input_directions");
+    const fire_onnx_attr *in_axes = fire_lift_attr(n, "scan_input_axes"), *back = fire_lift_attr(n, directions);
     const fire_onnx_attr *out_axes = fire_lift_attr(n, "scan_output_axes"), *out_back = fire_lift_attr(n, "scan_output_directions");
-    if (n->opset < 9) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "Scan of opset 8 is not supported"); return; }
     if (scanned < 1 || states < 0 || n->n_out < states || !open_body(b, n, "body", &m)) { fire_import_fail(b, FIRE_E_CORRUPT, "has %lld inputs of which %lld are scanned", (long long)n->n_in, (long long)scanned); return; }
     const int64_t scans = n->n_out - states;
     fire_value *in = fire_alloc(b->ctx, (size_t)n->n_in, sizeof *in, &b->g->first), *out = fire_alloc(b->ctx, (size_t)m.n_outputs, sizeof *out, &b->g->first);
@@ -190,4 +189,36 @@ done:
     fire_free(b->ctx, out);
     fire_free(b->ctx, in);
     fire_onnx_clear(&m);
+}
+
+/* Opset 8 has a batch in front, each row of which is scanned by itself, and the lengths of rows as its first input. */
+void fire_lift_scan(fire_import *b, fire_lift *n) {
+    if (n->opset >= 9) { scan_over(b, n, "scan_input_directions"); return; }
+    const int64_t scanned = fire_lift_int(n, "num_scan_inputs", 0);
+    fire_lift row = *n;
+    if (scanned < 1 || n->n_in - 1 < scanned || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "has %lld inputs of which %lld are scanned", (long long)n->n_in, (long long)scanned); return; }
+    row.n_in = n->n_in - 1;
+    const fire_shape s = fire_shape_of(b->g, n->in[n->n_in - 1]);
+    const int64_t rows = s.rank > 1 ? s.dim[0] : 0, steps = s.rank > 1 ? s.dim[1] : 0;
+    if (rows < 1 || steps < 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a scan over rows whose number is not known, or none"); return; }
+    if (n->in[0]) {
+        const fire_tensor *lengths = fire_import_numbers(b, n->in[0]);
+        for (int64_t i = 0, count = lengths ? fire_count(&lengths->shape) : 0; i < count; i++)
+            if (fire_get(lengths, i) != (double)steps) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "rows of unlike length"); return; }
+    }
+    list *made = fire_alloc(b->ctx, (size_t)n->n_out, sizeof *made, &b->g->first);
+    row.in = fire_arena_alloc(&b->arena, (size_t)row.n_in, sizeof *row.in, &b->g->first);
+    row.out = row.in ? fire_arena_alloc(&b->arena, (size_t)n->n_out, sizeof *row.out, &b->g->first) : NULL;
+    for (int64_t i = 0; i < rows && made && row.out && !b->g->first.status; i++) {
+        fire_value at = fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &i);
+        for (int64_t k = 0; k < row.n_in; k++) row.in[k] = fire_import_two(b, "Gather", n->in[k + 1], at);
+        scan_over(b, &row, "directions");
+        for (int64_t k = 0; k < n->n_out && !b->g->first.status; k++)
+            if (!fire_grow(b->ctx, &made[k].v, &made[k].capacity, made[k].n + 1, sizeof *made[k].v, &b->g->first)) made[k].v[made[k].n++] = fire_import_unsqueeze(b, row.out[k], 0);
+    }
+    for (int64_t k = 0; made && k < n->n_out; k++) {
+        if (!b->g->first.status) n->out[k] = stack(b, made[k].v, made[k].n, 0);
+        fire_free(b->ctx, made[k].v);
+    }
+    fire_free(b->ctx, made);
 }

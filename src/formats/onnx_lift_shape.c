@@ -213,23 +213,6 @@ void fire_lift_cast(fire_import *b, fire_lift *n) {
 
 void fire_lift_identity(fire_import *b, fire_lift *n) { n->out[0] = fire_import_one(b, "Identity", n->in[0]); }
 
-/* Without training it passes x on, and keeps all of it. */
-void fire_lift_dropout(fire_import *b, fire_lift *n) {
-    if (n->n_in > 2 && n->in[2]) {
-        const fire_tensor *training = fire_import_numbers(b, n->in[2]);
-        double on = training && fire_count(&training->shape) == 1 ? fire_get(training, 0) : 0;
-        const fire_tensor *ratio = on != 0 && n->in[1] ? fire_import_numbers(b, n->in[1]) : NULL;
-        if (on != 0 && (!ratio || fire_count(&ratio->shape) != 1 || fire_get(ratio, 0) != 0)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "dropout while training is not imported"); return; }
-    }
-    if (n->opset < 7 && !fire_lift_int(n, "is_test", 0)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "dropout while training is not imported"); return; }
-    n->out[0] = fire_import_one(b, "Identity", n->in[0]);
-    if (n->n_out < 2 || !n->node->out[1].size) return;
-    const fire_type type = n->opset < 10 ? fire_type_of(b->g, n->in[0]) : FIRE_BOOL;
-    if (!fire_import_concrete(b, n->in[0])) return;
-    fire_shape s = fire_shape_of(b->g, n->in[0]);
-    n->out[1] = fire_import_two(b, "Expand", fire_graph_scalar(b->g, type, 1), fire_import_ints(b, s.rank, s.dim));
-}
-
 void fire_lift_range(fire_import *b, fire_lift *n) {
     fire_value in[3] = {fire_lift_in(n, 0), fire_lift_in(n, 1), fire_lift_in(n, 2)};
     if (!fire_import_known(b, 3, in) || !in[0] || !in[1] || !in[2]) return;

@@ -65,5 +65,5 @@ const fire_op fire_op_conv_transpose = {
     .lower = fire_lower_conv,
     .examples = {"[2,4,5,3] [4,5,3,3] [5]", "[2,5,3,4] [3,3,5,4] [5] channels_last=1 strides=[2,2]", "[2,5,3,4] [3,3,5,4] channels_last=1 strides=[2,2] pads=[1,1,1,1] output_padding=[1,1]",
                  "[2,4,6] [4,3,4] [6] group=2 strides=[2] pads=[1,1]", "[2,6,4] [3,3,4] [3] channels_last=1 auto_pad=SAME_UPPER strides=[2]", "[2,3,2,3,4] [2,2,2,3,4] [3] channels_last=1 dilations=[1,2,1]",
-                 "[2,4,5,5] [4,3,4,4] [3] strides=[3,3] auto_pad=SAME_LOWER", "[2,4,5,5] [4,3,3,3] strides=[2,2] output_shape=[10,10]"},
+                 "[2,4,5,5] [4,3,4,4] [3] strides=[3,3] auto_pad=SAME_LOWER", "[2,4,5,5] [4,3,3,3] strides=[2,2] output_shape=[10,10]", "[2,2,3,3] [2,3,3,3] [3] strides=[3,2] output_shape=[10,8]"},
 };

@@ -32,7 +32,7 @@ def test_cases():
             continue
         seen += 1
         result, why = tool.judge(model, sets, rtol, atol)
-        if result == "fail" and name not in tool.KNOWN_FAILURES or result == "unsupported" and tool.must_pass(name, model):
+        if result == "fail" and name not in tool.KNOWN_FAILURES or result == "unsupported" and tool.must_pass(model):
             wrong.append((name, result, why[:200]))
     assert seen > 200 and not wrong, wrong
 

@@ -1,0 +1,94 @@
+/* onnx_lift_random.c - ONNX operators that draw. A file's operator draws when the graph is made for a run: the same numbers in every run.
+**
+** ONNX does not say which generator. Where its cases expect certain numbers they are those of the Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998)
+** with 53 bits for each number, as NumPy's RandomState draws them; so are these.
+*/
+#include "formats/onnx_lift.h"
+
+typedef struct { uint32_t key[624]; int at; } twister;
+
+static void twister_seed(twister *t, uint32_t seed) {
+    for (uint32_t i = 0; i < 624; i++) {
+        t->key[i] = seed;
+        seed = 1812433253u * (seed ^ seed >> 30) + i + 1;
+    }
+    t->at = 624;
+}
+
+static uint32_t twister_next(twister *t) {
+    if (t->at == 624) {
+        for (int i = 0; i < 624; i++) {
+            uint32_t y = (t->key[i] & 0x80000000u) | (t->key[(i + 1) % 624] & 0x7fffffffu);
+            t->key[i] = t->key[(i + 397) % 624] ^ y >> 1 ^ (y & 1 ? 0x9908b0dfu : 0);
+        }
+        t->at = 0;
+    }
+    uint32_t y = t->key[t->at++];
+    y ^= y >> 11;
+    y ^= y << 7 & 0x9d2c5680u;
+    y ^= y << 15 & 0xefc60000u;
+    return y ^ y >> 18;
+}
+
+static double twister_unit(twister *t) { /* in [0, 1) */
+    uint32_t a = twister_next(t) >> 5, b = twister_next(t) >> 6;
+    return (a * 67108864.0 + b) / 9007199254740992.0;
+}
+
+/* The seed is an attribute, a float in some operators; without one it is the node's place, so that two nodes differ. */
+static void seed_of(const fire_import *b, const fire_lift *n, twister *t) {
+    const fire_onnx_attr *a = fire_lift_attr(n, "seed");
+    twister_seed(t, !a ? (uint32_t)b->scope->at : a->type == FIRE_IS_INT ? (uint32_t)a->number : (uint32_t)fire_whole((double)a->value));
+}
+
+/* Room for a constant that is computed, within the budget; data NULL: failed. */
+static fire_tensor room_for(fire_import *b, fire_type type, fire_shape s) {
+    fire_tensor y = {type, s, NULL};
+    if (b->g->first.status) return y;
+    if (fire_shape_check("the result", type, &s, &b->g->first)) return y;
+    int64_t count = fire_count(&s), bytes;
+    if (count < 0 || !fire_mul(count, (int64_t)fire_type_size(type), &bytes) || bytes > b->bytes_left) {
+        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "draws more numbers than a run may hold");
+        return y;
+    }
+    b->bytes_left -= bytes;
+    y.data = fire_arena_alloc(&b->g->arena, (size_t)count, fire_type_size(type), &b->g->first);
+    return y;
+}
+
+/* Without training it passes x on, and keeps all of it. While training it keeps x / (1 - ratio) where a draw is at least the ratio. */
+void fire_lift_dropout(fire_import *b, fire_lift *n) {
+    double ratio = n->opset < 12 ? fire_lift_float(n, "ratio", 0.5) : 0.5;
+    bool training = n->opset < 7 && !fire_lift_int(n, "is_test", 0);
+    if (n->n_in > 2 && n->in[2]) {
+        const fire_tensor *t = fire_import_numbers(b, n->in[2]);
+        training = t && fire_count(&t->shape) == 1 && fire_get(t, 0) != 0;
+    }
+    if (training && fire_lift_in(n, 1)) {
+        const fire_tensor *t = fire_import_numbers(b, n->in[1]);
+        ratio = t && fire_count(&t->shape) == 1 ? fire_get(t, 0) : -1;
+    }
+    if (b->g->first.status) return;
+    const bool mask = n->n_out > 1 && n->node->out[1].size;
+    const fire_type kept = n->opset < 10 ? fire_type_of(b->g, n->in[0]) : FIRE_BOOL;
+    if (!training || ratio == 0) {
+        n->out[0] = fire_import_one(b, "Identity", n->in[0]);
+        if (!mask || !fire_import_concrete(b, n->in[0])) return;
+        fire_shape s = fire_shape_of(b->g, n->in[0]);
+        n->out[1] = fire_import_two(b, "Expand", fire_graph_scalar(b->g, kept, 1), fire_import_ints(b, s.rank, s.dim));
+        return;
+    }
+    if (!(ratio > 0 && ratio < 1)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a ratio of %g, expected 0 to 1", ratio); return; }
+    if (!fire_import_concrete(b, n->in[0])) return;
+    fire_shape s = fire_shape_of(b->g, n->in[0]);
+    fire_tensor keep = room_for(b, FIRE_BOOL, s);
+    if (!keep.data) return;
+    twister t;
+    seed_of(b, n, &t);
+    if (!fire_lift_attr(n, "seed")) twister_seed(&t, 0);
+    for (int64_t i = 0, count = fire_count(&s); i < count; i++) ((uint8_t *)keep.data)[i] = twister_unit(&t) >= ratio;
+    fire_value on = fire_graph_borrow(b->g, FIRE_BOOL, s, keep.data);
+    fire_value x = fire_import_two(b, "Mul", n->in[0], fire_import_cast(b, on, fire_type_of(b->g, n->in[0])));
+    n->out[0] = fire_import_two(b, "Mul", x, fire_import_like(b, x, 1 / (1 - ratio)));
+    if (mask) n->out[1] = fire_import_cast(b, on, kept);
+}
