@@ -231,6 +231,7 @@ typedef struct fire_network_info {
     bool chain;                /* every layer is used once, by the next one */
     int32_t n_inputs, n_outputs;
     const char *loss, *optimizer, *metrics; /* canonical texts of compile, or "" ; borrowed */
+    const char *no_layers;     /* loaded_as_onnx: what in the file stands against layers; "": nothing; borrowed */
 } fire_network_info;
 FIRE_API void fire_network_info_get(const fire_network *net, fire_network_info *info);
 

@@ -187,7 +187,7 @@ fire_status fire_adapt(fire_network *net, fire_dataset *data, fire_comm *comm, f
     char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
     static const char *const same_name[] = {"number type", "layer count"};
     int64_t same[] = {net->type, net->n_layers};
-    fire_status st = net->onnx ? fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which has no layers to adapt") : FIRE_OK;
+    fire_status st = net->onnx ? fire_network_no_layers(net, "adapt", err) : FIRE_OK;
     if (!st) st = fire_meet(net->ctx, data, comm, same, 2, same_name, &facts, err);
     if (!st && !facts.rows) st = fire_fail(err, FIRE_E_NO_ROWS, "there are no rows to adapt to");
     if (!st && !net->built) st = fire_network_build(net, &facts.x, err);

@@ -44,10 +44,57 @@ static fire_value float_constant(fire_graph *g, fire_type type, const char **tex
     return fire_graph_scalar(g, type, v);
 }
 
+/* t7[2,3]{1,2,3,4,5,6}: numbers of an ONNX type in a shape. */
+static fire_value typed_constant(fire_graph *g, const char **text) {
+    char *end;
+    _Alignas(8) char mem[8 * FIRE_FUNCTION_NUMBERS];
+    fire_tensor t = {.data = mem};
+    const char *s = *text + 1;
+    t.type = (fire_type)strtoll(s, &end, 10);
+    const bool real = t.type == FIRE_F32 || t.type == FIRE_F64;
+    if (end == s || *end != '[' || (!real && t.type != FIRE_BOOL && t.type != FIRE_I64 && t.type != FIRE_I32 && t.type != FIRE_I16 && t.type != FIRE_I8 && t.type != FIRE_U8)) return 0;
+    for (s = end + 1; *s && *s != ']'; s = end + (*end == ',')) {
+        long long d = strtoll(s, &end, 10);
+        if (end == s || d < 0 || d > FIRE_FUNCTION_NUMBERS || t.shape.rank == FIRE_MAX_RANK) return 0;
+        t.shape.dim[t.shape.rank++] = d;
+    }
+    int64_t count = fire_count(&t.shape), k = 0;
+    if (*s != ']' || s[1] != '{' || count < 0 || count > FIRE_FUNCTION_NUMBERS) return 0;
+    for (s += 2; *s && *s != '}'; s = end + (*end == ','), k++) {
+        double v = 0;
+        long long whole = 0;
+        if (real) v = fire_number_read(s, &end);
+        else whole = strtoll(s, &end, 10);
+        if (end == s || k == count) return 0;
+        if (t.type == FIRE_I64) ((int64_t *)(void *)mem)[k] = whole;
+        else fire_put(&t, k, real ? v : (double)whole);
+    }
+    if (*s != '}' || k != count) return 0;
+    *text = s + 1;
+    return fire_graph_const(g, t.type, t.shape, mem);
+}
+
+bool fire_function_constant(const fire_tensor *t, fire_buffer *to) {
+    char number[FIRE_NUMBER_TEXT];
+    const int64_t count = fire_count(&t->shape);
+    const bool real = t->type == FIRE_F32 || t->type == FIRE_F64;
+    if (count < 0 || count > FIRE_FUNCTION_NUMBERS) return false;
+    if (!real && t->type != FIRE_BOOL && t->type != FIRE_I64 && t->type != FIRE_I32 && t->type != FIRE_I16 && t->type != FIRE_I8 && t->type != FIRE_U8) return false;
+    fire_buffer_text(to, "t%d[", (int)t->type);
+    for (int d = 0; d < t->shape.rank; d++) fire_buffer_text(to, d ? ",%lld" : "%lld", (long long)t->shape.dim[d]);
+    fire_buffer_text(to, "]{");
+    for (int64_t k = 0; k < count; k++)
+        if (t->type == FIRE_I64) fire_buffer_text(to, k ? ",%lld" : "%lld", (long long)((const int64_t *)t->data)[k]);
+        else fire_buffer_text(to, k ? ",%s" : "%s", fire_number_text(fire_get(t, k), number));
+    fire_buffer_text(to, "}");
+    return true;
+}
+
 /* A value: a number or a constant, at *text, which moves behind it. 0: neither. */
 static fire_value operand(fire_graph *g, fire_type type, int n, const fire_value *value, const char **text) {
     if (**text == 'f') return float_constant(g, type, text);
     if (**text == 'i') return whole_constant(g, text);
+    if (**text == 't') return typed_constant(g, text);
     char *end;
     long long k = strtoll(*text, &end, 10);
     if (end == *text || k < 0 || k >= n || **text == '+' || **text == ' ') return 0;
@@ -61,10 +108,24 @@ static int bad(fire_graph *g, const char *statement) {
     return 0;
 }
 
+/* An operator that a program may hold: one of ONNX, or one that is saved as such. */
+static const fire_op *known_op(const char *name) {
+    const fire_op *op = fire_op_named(name);
+    return op && (!op->domain || op->lower) ? op : NULL;
+}
+
+/* "TopK:2" gives two values: takes the number away from the name. */
+static int outputs_of(char *name) {
+    char *colon = strchr(name, ':');
+    if (!colon) return 1;
+    *colon = 0;
+    return colon[1] >= '1' && colon[1] <= '0' + FIRE_MAX_OUT && !colon[2] ? colon[1] - '0' : FIRE_MAX_OUT + 1;
+}
+
 int fire_function_build(fire_graph *g, const char *text, fire_type type, int n_in, const fire_value *in, int capacity, fire_value *out) {
     fire_value value[MAX_VALUES];
     int n = 0, n_out = 0;
-    char statement[1024], name[64];
+    char statement[FIRE_FUNCTION_STATEMENT], name[64];
     for (; n < n_in && n < MAX_VALUES; n++) value[n] = in[n];
     while (text && !g->first.status) {
         if (strcspn(text, ";") >= sizeof statement) return bad(g, text);
@@ -73,7 +134,9 @@ int fire_function_build(fire_graph *g, const char *text, fire_type type, int n_i
         fire_value arg[FIRE_MAX_IN];
         int n_arg = 0;
         while (*s && *s != ' ') {
-            if (n_arg == FIRE_MAX_IN || !(arg[n_arg++] = operand(g, type, n, value, &s))) return bad(g, statement);
+            if (n_arg == FIRE_MAX_IN) return bad(g, statement);
+            if (*s == '_') arg[n_arg++] = 0, s++;
+            else if (!(arg[n_arg++] = operand(g, type, n, value, &s))) return bad(g, statement);
             if (*s == ',') s++;
             else if (*s && *s != ' ') return bad(g, statement);
         }
@@ -87,9 +150,12 @@ int fire_function_build(fire_graph *g, const char *text, fire_type type, int n_i
             value[n++] = fire_apply(g, "Cast", 1, arg, type == FIRE_F64 ? "to=11" : "to=1");
             continue;
         }
-        const fire_op *op = fire_op_find(NULL, name);
-        if (!op || n == MAX_VALUES) return bad(g, statement);
-        value[n++] = fire_apply(g, name, n_arg, arg, s);
+        int wanted = outputs_of(name);
+        const fire_op *op = known_op(name);
+        if (!op || wanted > op->n_out || n + wanted > MAX_VALUES) return bad(g, statement);
+        fire_value made[FIRE_MAX_OUT];
+        if (fire_apply_all(g, name, n_arg, arg, s, made)) return 0;
+        for (int k = 0; k < wanted; k++) value[n++] = made[k];
     }
     if (g->first.status) return 0;
     if (!n_out && n > n_in) out[n_out++] = value[n - 1];
@@ -98,12 +164,13 @@ int fire_function_build(fire_graph *g, const char *text, fire_type type, int n_i
 }
 
 fire_status fire_function_check(const char *text, fire_error *err) {
-    char statement[1024], name[64], shown[80];
+    char statement[FIRE_FUNCTION_STATEMENT], name[64], shown[80];
     if (!*text) return fire_fail(err, FIRE_E_ATTRIBUTE, "body is missing; give the operators, as in body=\"Mul 0,0\"");
     while (text) {
         text = next_statement(text, statement, sizeof statement);
         fire_name_read(statement, name, sizeof name);
-        if (strcmp(name, "out") && strcmp(name, "Float") && !fire_op_find(NULL, name))
+        (void)outputs_of(name);
+        if (strcmp(name, "out") && strcmp(name, "Float") && !known_op(name))
             return fire_fail(err, FIRE_E_UNKNOWN_NAME, "body: no operator of ONNX named '%s'; `firesteel ops` lists all", fire_escape(shown, sizeof shown, name, strlen(name)));
     }
     return FIRE_OK;

@@ -18,6 +18,7 @@ typedef struct fire_build fire_build;
 struct fire_build {
     fire_graph *g;
     struct fire_network *net;
+    fire_type net_type;   /* of the network */
     int32_t layer, use;   /* index of the layer being built, and of this application of it */
     bool training;        /* dropout and the like are active */
     fire_value row_id;    /* I64 [n]: ids of the batch's rows; only when training */
@@ -74,6 +75,7 @@ struct fire_layer {
     const fire_attr *attrs;
     size_t attr_size;
     int32_t min_in, max_in;  /* 1, 1 for most */
+    bool any_tensor;         /* takes and gives tensors of every type and shape; others: of the network's type, with the batch first */
     bool passes_mask;        /* the output's mask is the first input's (Keras' supports_masking) */
 
     /* What the attribute table cannot say (a required attribute, an initializer's text); NULL: nothing. Messages need no layer name. */
@@ -83,6 +85,9 @@ struct fire_layer {
     /* And how rows of another length come to it, and how many rows every batch has (0: any). NULL: neither. */
     void (*input_padding)(const void *attrs, struct fire_padding *padding);
     int64_t (*input_batch)(const void *attrs);
+
+    /* What the layer's only output was called in the file that it came from; NULL: nothing. A network's output keeps that name. */
+    const char *(*output_name)(const void *attrs);
 
     /* Whether a layer with these attributes keeps states from batch to batch (fire_state). NULL: none does. */
     bool (*keeps_state)(const void *attrs);

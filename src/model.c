@@ -132,17 +132,25 @@ static fire_status lower(const fire_network *net, saved *s, fire_network_graph *
     return r;
 }
 
+/* Whether some layer came from a file of other software: then inputs and outputs keep the names that they had there. */
+static bool imported(const fire_network *net) {
+    for (int64_t i = 0; i < net->n_layers; i++)
+        if (net->layer[i].kind->output_name && net->layer[i].kind->output_name(net->layer[i].attrs)) return true;
+    return false;
+}
+
 /* Inputs and outputs of the graph: one is called x or y, several have the names of their layers. */
 static fire_status name_ports(const fire_network *net, saved *s, const fire_network_graph *made, fire_onnx_port *in, fire_onnx_port *out, fire_error *err) {
     fire_shape shape;
+    const bool named = imported(net);
     for (int32_t k = 0; k < net->n_inputs; k++) {
         in[k] = (fire_onnx_port){.value = made->in[k]};
-        if (net->n_inputs > 1) fire_network_part(net, false, k, &shape, &in[k].name);
+        if (net->n_inputs > 1 || named) fire_network_part(net, false, k, &shape, &in[k].name);
     }
     for (int32_t k = 0; k < net->n_outputs; k++) {
         const char *name;
         out[k] = (fire_onnx_port){.value = made->out[k]};
-        if (net->n_outputs == 1) continue;
+        if (net->n_outputs == 1 && !named) continue;
         fire_network_part(net, true, k, &shape, &name);
         size_t bytes = strlen(name) + 16;
         char *own = fire_arena_alloc(&s->keys, bytes, 1, err);
@@ -150,6 +158,7 @@ static fire_status name_ports(const fire_network *net, saved *s, const fire_netw
         bool taken = false;
         for (int32_t j = 0; j < k; j++) taken |= !strcmp(out[j].name, name);
         for (int32_t j = 0; j < net->n_inputs; j++) taken |= in[j].name && !strcmp(in[j].name, name);
+        taken |= strchr(name, '/') != NULL; /* weights and inner tensors have such names */
         snprintf(own, bytes, taken ? "%s:%d" : "%s", name, (int)k);
         out[k].name = own;
     }
@@ -312,11 +321,25 @@ static fire_status load_layers(fire_context *ctx, const fire_onnx *m, const char
     return s;
 }
 
-/* A file of other software, which the network keeps: `bytes`, unless it fails. Its graph is made at once if it maps rows to rows. */
+/* A file of other software, which the network keeps to run it as it is: `bytes`, unless it fails. It becomes layers if it can; else its graph is made
+** at once if it maps rows to rows, and `why` keeps what stands against layers. */
 static fire_status load_plain(fire_context *ctx, void *bytes, size_t size, fire_network **out, fire_error *err) {
     fire_onnx_model *file = NULL;
+    fire_error no_layers = {0};
     fire_status s = fire_onnx_model_new(ctx, bytes, size, &file, err);
     if (s) return s;
+    s = fire_onnx_layers(fire_onnx_model_index(file), out, &no_layers);
+    if (!s || s == FIRE_NOMEM) {
+        if (!s) {
+            (*out)->onnx_file = file;
+            (*out)->file_stamp = (*out)->value_stamp;
+            return FIRE_OK;
+        }
+        if (err) *err = no_layers;
+        fire_onnx_model_keep(file);
+        fire_onnx_model_free(file);
+        return s;
+    }
     fire_graph *g = fire_alloc(ctx, 1, sizeof *g, err);
     fire_value x = 0, y = 0;
     fire_network *net = NULL;
@@ -333,6 +356,10 @@ static fire_status load_plain(fire_context *ctx, void *bytes, size_t size, fire_
         } else if (s && err) *err = why;
     }
     if (!s) s = fire_network_new(ctx, x ? fire_type_of(g, x) : FIRE_F32, &net, err);
+    if (!s && !(net->no_layers = fire_copy_text(ctx, no_layers.message, err))) {
+        fire_network_free(net);
+        s = FIRE_NOMEM;
+    }
     if (s) {
         if (g) fire_graph_clear(g);
         fire_free(ctx, g);
@@ -392,8 +419,8 @@ static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, void *byt
         if (!strncmp(m->pair[i].key, NOTE_KEY, strlen(NOTE_KEY)))
             s = fire_network_set_note(net, m->pair[i].key + strlen(NOTE_KEY), m->pair[i].text, err);
     if (!s && changed)
-        s = fire_network_set_note(net, "warning", "the graph or the layers in this file were changed after firesteel saved it: it is loaded as a plain ONNX graph, "
-                                                  "which predicts but has no layers to train or edit", err);
+        s = fire_network_set_note(net, "warning", "the graph or the layers in this file were changed after firesteel saved it: it is loaded as an ONNX graph of other "
+                                                  "software, whose nodes are its layers", err);
     if (s) fire_network_free(net); /* with the bytes, if they were taken */
     else *out = net;
     return s;
@@ -423,12 +450,12 @@ fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, f
 }
 
 fire_status fire_run(fire_network *net, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
-    if (!net->onnx_file) return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_run: the network has layers; score rows with fire_predict");
+    if (!net->onnx_file || (!net->onnx && net->file_stamp != net->value_stamp)) return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_run: the network has layers; score rows with fire_predict");
     return fire_onnx_model_run(net->onnx_file, n_in, in, out, n_out, err);
 }
 
 fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_tensor *shape, char *to, size_t capacity) {
-    return net->onnx_file && i >= 0 && capacity ? fire_onnx_model_port(net->onnx_file, output, i, shape, to, capacity) : FIRE_USAGE;
+    return net->onnx_file && (net->onnx || net->file_stamp == net->value_stamp) && i >= 0 && capacity ? fire_onnx_model_port(net->onnx_file, output, i, shape, to, capacity) : FIRE_USAGE;
 }
 
 fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err) {

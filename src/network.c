@@ -82,6 +82,7 @@ void fire_network_free(fire_network *net) {
     }
     if (net->onnx) fire_graph_clear(net->onnx);
     fire_free(ctx, net->onnx);
+    fire_free(ctx, net->no_layers);
     fire_onnx_model_free(net->onnx_file); /* the graph borrows from it */
     fire_free(ctx, net->layer);
     fire_free(ctx, net->use);
@@ -296,9 +297,13 @@ fire_status fire_network_append_input(fire_network *net, const char *attrs, int3
     return FIRE_OK;
 }
 
+fire_status fire_network_no_layers(const fire_network *net, const char *what, fire_error *err) {
+    return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the network was loaded as a plain ONNX graph, which has no layers%s%s", what, net->no_layers && *net->no_layers ? ": " : "", net->no_layers ? net->no_layers : "");
+}
+
 static fire_status check_layers(const fire_network *net, const char *layer, fire_error *err) {
     if (!layer) return fire_fail(err, FIRE_E_USAGE, "a layer without a name; `firesteel ops` lists all");
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "%s: the network was loaded from a plain ONNX graph, which has no layers to add to", layer);
+    if (net->onnx) return fire_network_no_layers(net, layer, err);
     return FIRE_OK;
 }
 

@@ -46,6 +46,7 @@ typedef struct fire_use {
     int32_t layer, n_in, n_out;         /* n_out 0: not built */
     int32_t in[FIRE_MAX_IN];            /* tensors */
     fire_shape output[FIRE_LAYER_OUT];  /* batch as -1 */
+    fire_type type[FIRE_LAYER_OUT];     /* of outputs; the network's, unless the layer makes any tensor */
 } fire_use;
 
 /* The loss of one output. common: what all losses have (compile.c). */
@@ -85,6 +86,8 @@ struct fire_network {
     /* a model that came as plain ONNX: its file, and its graph in place of layers; onnx_out 0: it has no rows to score, and only runs by name */
     struct fire_graph *onnx; fire_value onnx_in, onnx_out;
     struct fire_onnx_model *onnx_file;
+    char *no_layers;             /* why it has none */
+    uint64_t file_stamp;         /* layers that were made of onnx_file: value_stamp of then; as long as it stands the file is the network */
 
     struct { char *key, *text; } *note; int64_t n_notes, note_capacity;
     /* What stateful layers keep (states.c): state i is [batch, units] from state_at[i] on, of `type`. NULL: zeros that nobody has asked for yet. */
@@ -129,6 +132,9 @@ fire_status fire_network_prefix(const fire_network *net, fire_graph *g, int32_t 
 
 /* fire_network_entry - shape of that first input, batch as -1. */
 fire_shape fire_network_entry(const fire_network *net, int32_t layer);
+
+/* fire_network_no_layers - fail: `what` wants layers, and the network is a plain graph. */
+fire_status fire_network_no_layers(const fire_network *net, const char *what, fire_error *err);
 
 /* fire_network_is_chain - whether every layer is used once, by the next one. */
 bool fire_network_is_chain(const fire_network *net);

@@ -137,6 +137,25 @@ static const fire_shape *tensor_shape(const fire_network *net, int32_t tensor) {
     return tensor < 0 ? &net->input_part[-1 - tensor] : &net->use[tensor / FIRE_LAYER_OUT].output[tensor % FIRE_LAYER_OUT];
 }
 
+static fire_type tensor_type(const fire_network *net, int32_t tensor) {
+    return tensor < 0 ? net->type : net->use[tensor / FIRE_LAYER_OUT].type[tensor % FIRE_LAYER_OUT];
+}
+
+/* What all layers take but those that take anything. */
+static bool is_rows(const fire_network *net, fire_type type, const fire_shape *s) { return type == net->type && s->rank > 0 && s->dim[0] == -1; }
+
+static bool check_inputs(const fire_build *b, const fire_layer_node *n, int n_in, const fire_value *in) {
+    char text[FIRE_SHAPE_TEXT];
+    for (int k = 0; k < n_in && !n->kind->any_tensor; k++) {
+        const fire_tensor *x = &fire_look(b->g, in[k])->tensor;
+        if (is_rows(b->net, x->type, &x->shape)) continue;
+        fire_graph_fail(b->g, FIRE_E_SHAPE, "%s '%s': its input is %s %s, expected %s with the batch as first dimension", n->kind->name, n->name, fire_type_text(x->type),
+                        fire_shape_text(&x->shape, text), fire_type_text(b->net->type));
+        return false;
+    }
+    return true;
+}
+
 /* Run the build functions of uses [from, to). Tensors that have no value and are needed become inputs of the graph. Failures are the graph's. */
 static void build_uses(fire_build *b, int64_t from, int64_t to, tensors t) {
     fire_network *net = b->net;
@@ -148,12 +167,12 @@ static void build_uses(fire_build *b, int64_t from, int64_t to, tensors t) {
         memset(b->mask, 0, sizeof b->mask);
         for (int k = 0; k < use->n_in; k++) {
             int64_t at = place_of(use->in[k]);
-            if (!t.value[at]) t.value[at] = fire_graph_input(g, "x", net->type, *tensor_shape(net, use->in[k]));
+            if (!t.value[at]) t.value[at] = fire_graph_input(g, "x", tensor_type(net, use->in[k]), *tensor_shape(net, use->in[k]));
             in[k] = t.value[at];
             b->mask[k] = t.mask[at];
         }
         int64_t flops = b->first ? fire_graph_flops(g, &g->first) : 0;
-        if (g->first.status) return;
+        if (g->first.status || !check_inputs(b, n, use->n_in, in)) return;
         g->layer = n->name;
         b->layer = use->layer;
         b->use = (int32_t)u;
@@ -167,11 +186,11 @@ static void build_uses(fire_build *b, int64_t from, int64_t to, tensors t) {
         if (g->first.status) return;
         assert(b->next_weight == n->n_weights && b->n_out >= 1 && b->n_out <= FIRE_LAYER_OUT);
         for (int k = 0; k < b->n_out; k++) {
-            assert(b->out[k] && fire_type_of(g, b->out[k]) == net->type && fire_shape_of(g, b->out[k]).rank > 0 && fire_shape_of(g, b->out[k]).dim[0] == -1);
+            assert(b->out[k] && (n->kind->any_tensor || is_rows(net, fire_type_of(g, b->out[k]), &g->value[b->out[k]].tensor.shape)));
             int64_t at = place_of((int32_t)u * FIRE_LAYER_OUT + k);
             t.value[at] = b->out[k];
             t.mask[at] = b->mask_out[k];
-            if (b->first) use->output[k] = fire_shape_of(g, b->out[k]);
+            if (b->first) use->output[k] = fire_shape_of(g, b->out[k]), use->type[k] = fire_type_of(g, b->out[k]);
         }
         if (b->first) {
             use->n_out = b->n_out;
@@ -210,7 +229,7 @@ fire_status fire_network_shape(fire_network *net, int64_t from, fire_error *err)
     fire_status s = tensors_new(net, &t, err);
     if (s) return s;
     fire_graph_init(&g, net->ctx);
-    fire_build b = {.g = &g, .net = net, .first = true};
+    fire_build b = {.g = &g, .net = net, .net_type = net->type, .first = true};
     build_uses(&b, from, net->n_uses, t);
     s = fire_graph_check(&g, err);
     fire_graph_clear(&g);
@@ -223,6 +242,11 @@ fire_status fire_network_shape(fire_network *net, int64_t from, fire_error *err)
         if (o >= 0 && o % FIRE_LAYER_OUT >= net->use[o / FIRE_LAYER_OUT].n_out)
             s = fire_fail(err, FIRE_E_USAGE, "layer '%s' has %d outputs, there is no output %d", net->layer[net->use[o / FIRE_LAYER_OUT].layer].name,
                           (int)net->use[o / FIRE_LAYER_OUT].n_out, (int)(o % FIRE_LAYER_OUT));
+        else if (!is_rows(net, tensor_type(net, o), part[k])) {
+            char text[FIRE_SHAPE_TEXT];
+            s = fire_fail(err, FIRE_E_SHAPE, "layer '%s' gives %s %s; an output of a network is %s with the batch as first dimension", net->layer[net->use[o / FIRE_LAYER_OUT].layer].name,
+                          fire_type_text(tensor_type(net, o)), fire_shape_text(part[k], text), fire_type_text(net->type));
+        }
     }
     if (!s && net->n_outputs) s = joined(net->n_outputs, part, "outputs", &net->output, err);
     if (!s) s = fire_network_place(net, err);
@@ -283,13 +307,13 @@ static void make_inputs(const fire_network *net, fire_graph *g, bool apart, fire
 }
 
 static fire_status forward(const fire_network *net, fire_graph *g, const fire_forward *how, int32_t end, fire_network_graph *out, fire_error *err) {
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which has no layers");
+    if (net->onnx) return fire_network_no_layers(net, "train", err);
     if (!net->built) return fire_fail(err, FIRE_E_NOT_BUILT, "the network does not know the shape of its input; add an Input layer, build it or give it data");
     tensors t;
     fire_status s = tensors_new(net, &t, err);
     if (s) return s;
     /* With first = false the build functions only read the network. */
-    fire_build b = {.g = g, .net = (fire_network *)net, .training = how->training, .weight_value = how->weight, .update = how->update};
+    fire_build b = {.g = g, .net = (fire_network *)net, .net_type = net->type, .training = how->training, .weight_value = how->weight, .update = how->update};
     fire_network_graph made = {0};
     if (how->weight) memset(how->weight, 0, (size_t)net->n_weights * sizeof *how->weight);
     if (how->update) memset(how->update, 0, (size_t)net->n_weights * sizeof *how->update);
@@ -355,7 +379,12 @@ bool fire_network_part(const fire_network *net, bool output, int32_t k, fire_sha
     if (k < 0 || k >= (output ? net->n_outputs : net->n_inputs)) return false;
     int32_t t = output ? net->output_part[k] : -1 - k;
     *shape = *tensor_shape(net, t);
-    *name = t < 0 ? input_name(net, k) : net->layer[net->use[t / FIRE_LAYER_OUT].layer].name;
+    if (t < 0) *name = input_name(net, k);
+    else {
+        const fire_layer_node *n = &net->layer[net->use[t / FIRE_LAYER_OUT].layer];
+        const char *own = n->kind->output_name ? n->kind->output_name(n->attrs) : NULL;
+        *name = own ? own : n->name;
+    }
     return true;
 }
 

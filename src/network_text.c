@@ -12,6 +12,7 @@ void fire_network_info_get(const fire_network *net, fire_network_info *info) {
     *info = (fire_network_info){
         .type = net->type, .built = net->built || net->onnx_out, .compiled = net->loss && net->optim, .loaded_as_onnx = net->onnx != NULL,
         .input = net->input, .output = net->output, .step = net->step, .epoch = net->epoch,
+        .no_layers = net->no_layers ? net->no_layers : "",
         .loss = net->loss_text ? net->loss_text : "", .optimizer = net->optim_text ? net->optim_text : "", .metrics = net->metrics_text ? net->metrics_text : "",
     };
     for (int64_t i = 0; i < net->n_weights; i++) {
@@ -42,7 +43,7 @@ void fire_network_info_get(const fire_network *net, fire_network_info *info) {
 /* ---- as text, and copies ---- */
 
 fire_status fire_network_describe(const fire_network *net, char **text, fire_error *err) {
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which has no layers");
+    if (net->onnx) return fire_network_no_layers(net, "describe", err);
     fire_buffer b = {.ctx = net->ctx};
     for (int64_t i = 0; i < net->n_layers; i++) {
         const fire_layer_node *l = &net->layer[i];
@@ -230,6 +231,7 @@ fire_status fire_network_clone(const fire_network *net, fire_network **out, fire
         if (s) fire_free(net->ctx, own);
         else if (!(copy->onnx = fire_alloc(net->ctx, 1, sizeof *copy->onnx, err))) s = FIRE_NOMEM;
         if (!s) s = fire_graph_copy(net->onnx, copy->onnx, err);
+        if (!s && net->no_layers && !(copy->no_layers = fire_copy_text(net->ctx, net->no_layers, err))) s = FIRE_NOMEM;
         copy->onnx_in = net->onnx_in, copy->onnx_out = net->onnx_out;
         copy->input = net->input, copy->output = net->output;
     }

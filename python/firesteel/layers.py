@@ -128,6 +128,8 @@ class Layer(Named):
             return int(written)
         if self._attrs.get("return_attention_scores"):
             return 2
+        if self.kind == "Operators":
+            return len(str(self._attrs["body"]).rsplit(";out ", 1)[-1].split(","))
         if not self._attrs.get("return_state"):
             return 1
         return 3 if "LSTM" in self.kind else 2
@@ -249,6 +251,14 @@ class Function(Layer):
 
     def __init__(self, body: str, weights: str = "", name: str | None = None, trainable: bool = True) -> None:
         super().__init__(name, trainable, body=body, weights=weights or None)
+
+
+class Operators(Layer):
+    """A node of a graph that other software wrote: the operators that it stands for, as a program of the engine over inputs and weights. Comes out of
+    fire.load. `operator` is its name in the file, `tensors` are the names of its outputs there, separated by ';'."""
+
+    def __init__(self, body: str, weights: str = "", operator: str = "", tensors: str = "", name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, body=body, weights=weights or None, operator=operator or None, tensors=tensors or None)
 
 
 class Lambda(Layer):

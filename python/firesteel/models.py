@@ -956,8 +956,8 @@ def model_from_json(text: str, input_shape: Any = None) -> Model:
 
 def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = None) -> Model:
     """A model from an ONNX file, from Keras' .keras and .h5 files (they need h5py), or from a checkpoint folder with its optimizer state and
-    position; what a file is, its content tells. An ONNX file of other software, or one that other software has changed, predicts but has no layers;
-    the latter warns. Of Keras' files: compile=False leaves loss, metrics and optimizer alone; input_shape is that of a row, or a list for
+    position; what a file is, its content tells. An ONNX file of other software has a layer for each node, if it can be layers; one that other
+    software has changed is such a file, and warns. Of Keras' files: compile=False leaves loss, metrics and optimizer alone; input_shape is that of a row, or a list for
     several inputs, where the file leaves sizes open and the first data shall not decide."""
     from .formats import kind_of
     found = kind_of(fspath(path))

@@ -94,6 +94,11 @@ void fire_onnx_forget(fire_onnx *m);
 ** and opset. The graph borrows the file's bytes. When it fails, *later says whether the model may still run when all shapes are known. */
 fire_status fire_onnx_graph(fire_onnx *m, fire_graph *g, fire_value *x, fire_value *y, bool *later, fire_error *err);
 
+/* fire_onnx_layers - the model as a network of layers with the file's weights (graph_layers.h). FIRE_E_MODEL_UNSUPPORTED: it can only be run by name, or
+** scored; the message says what stands against layers. */
+struct fire_network;
+fire_status fire_onnx_layers(fire_onnx *m, struct fire_network **out, fire_error *err);
+
 /* A file of other software that is run by name (onnx_model.c). new: `bytes`, memory of the context, become the model's unless it fails. */
 typedef struct fire_onnx_model fire_onnx_model;
 fire_status fire_onnx_model_new(fire_context *ctx, void *bytes, size_t size, fire_onnx_model **out, fire_error *err);

@@ -49,7 +49,9 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     void *copy = fire_arena_alloc(&g->arena, bytes, 1, &g->first);
     if (!copy) return 0;
     s = fire_onnx_tensor_copy(m, t, what, &as, copy, bytes, &err);
-    return s ? fire_graph_fail(g, err.code, "%s", err.message) : fire_graph_borrow(g, as.type, as.shape, copy);
+    if (s) return fire_graph_fail(g, err.code, "%s", err.message);
+    fire_value v = fire_graph_borrow(g, as.type, as.shape, copy);
+    return b->layers && (as.type == FIRE_F16 || as.type == FIRE_BF16) ? fire_import_cast(b, v, FIRE_F32) : v;
 }
 
 /* Compute the newest node at once if all that it reads is constant: its outputs become constants, and it goes. */
@@ -79,7 +81,10 @@ static void fold(fire_import *b) {
     if (!(call.scratch = fire_alloc(b->ctx, n->op->scratch ? n->op->scratch(&call) : 0, 1, &g->first))) return;
     n->op->run(&call);
     fire_free(b->ctx, call.scratch);
+    bool marked = false;
+    for (int i = 0; i < n->n_in; i++) marked |= fire_import_is_marked(b, n->in[i]);
     for (int i = 0; i < n->n_out; i++) {
+        if (marked) fire_import_mark(b, n->out[i]);
         fire_value_info *v = &g->value[n->out[i]];
         v->source = FIRE_FROM_CONST;
         v->node = -1;
@@ -148,6 +153,7 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
     for (int i = 0; i < n_in; i++) {
         x[i] = in[i];
         if (!op || !(op->values >> i & 1) || !x[i]) continue;
+        if (b->symbolic && known_already(b, x[i])) x[i] = b->known[x[i]];
         if (b->symbolic) b->late |= g->value[x[i]].source != FIRE_FROM_CONST;
         else if (!fire_import_known(b, 1, &x[i])) return g->first.status;
     }
@@ -161,7 +167,13 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
         }
         return g->first.status;
     }
+    const int64_t made = g->n_nodes;
     fold(b);
+    for (int i = 0; i < n_in && b->layers && g->n_nodes == made && !g->first.status; i++) {
+        if (!fire_import_is_marked(b, x[i])) continue;
+        if (!strcmp(name, "Expand")) fire_import_mark(b, out[0]); /* that it is never read is for its readers to see to */
+        else b->late = true, fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "computes with the number of rows");
+    }
     return g->first.status;
 }
 
@@ -189,6 +201,7 @@ fire_value fire_import_find(fire_import *b, fire_span name) {
             fire_scope *inner = b->scope;
             b->scope = s;
             d->value = fire_import_tensor(b, &s->m->initializer[d->index], what);
+            if (b->layers && !s->outer) d->value = fire_import_weight(b, show(name, text, sizeof text), d->value);
             b->scope = inner;
         }
         if (d->value && d->value <= FIRE_TF_ALIVE) return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' stands on a branch that this run does not take", show(name, text, sizeof text));
@@ -255,6 +268,7 @@ static bool in_list(const char *list, fire_span name) {
 
 void fire_lift_same(fire_import *b, fire_lift *n, const char *name, const char *skip) {
     const fire_op *op = fire_op_named(name);
+    if (b->g->first.status) return;
     if (!op || n->n_in > op->max_in) {
         if (op) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "%lld inputs, expected at most %d", (long long)n->n_in, op->max_in);
         return;
@@ -403,8 +417,14 @@ void fire_import_node(fire_import *b, const fire_onnx_node *n) {
     }
     lift_one(b, &l);
     g->layer = around;
-    for (int64_t k = 0; k < n->n_out && !g->first.status; k++)
+    for (int64_t k = 0; k < n->n_out && !g->first.status; k++) {
         if (n->out[k].size) fire_onnx_find(b->scope->m, n->out[k])->value = l.out[k];
+        if (b->layers && !b->scope->outer && n->out[k].size && n->out[k].size < 200 && l.out[k] > 0 && g->value[l.out[k]].source == FIRE_FROM_NODE && !g->value[l.out[k]].name) {
+            char name[256];
+            const char *own = fire_arena_text(&g->arena, show(n->out[k], name, sizeof name), &g->first);
+            g->value[l.out[k]].name = own;
+        }
+    }
 }
 
 void fire_import_nodes(fire_import *b, fire_scope *scope) {
@@ -414,6 +434,7 @@ void fire_import_nodes(fire_import *b, fire_scope *scope) {
     b->scope = scope;
     for (scope->at = 0; scope->at < scope->m->n_nodes && !b->g->first.status; scope->at++) {
         b->arena = (fire_arena){.ctx = b->ctx};
+        if (b->layers && !scope->outer) b->layers->first[scope->at] = b->g->n_nodes;
         fire_import_node(b, &scope->m->node[scope->at]);
         fire_arena_free(&b->arena);
     }
@@ -452,6 +473,14 @@ fire_value fire_import_reduce(fire_import *b, const char *op, fire_value x, uint
         if (mask >> d & 1) axis[n++] = d;
     return n ? fire_import_apply(b, op, 2, FIRE_IN(x, fire_import_ints(b, n, axis)), "keepdims=%d", keep) : x;
 }
+bool fire_import_is_rows(fire_import *b, fire_value x) {
+    if (b->g->first.status) return false;
+    fire_shape s = fire_shape_of(b->g, x);
+    for (int d = 1; d < s.rank; d++)
+        if (s.dim[d] < 0) return fire_import_concrete(b, x);
+    return true;
+}
+
 bool fire_import_concrete(fire_import *b, fire_value x) {
     if (b->g->first.status) return false;
     fire_shape s = fire_shape_of(b->g, x);

@@ -8,6 +8,7 @@
 #ifndef FIRE_ONNX_IMPORT_H
 #define FIRE_ONNX_IMPORT_H
 #include "formats/onnx.h"
+#include "graph_layers.h"
 #include "op.h"
 
 /* AttributeProto.AttributeType */
@@ -38,6 +39,19 @@ typedef struct fire_scope { fire_onnx *m; const struct fire_scope *outer; int64_
 #define FIRE_IMPORT_WORK ((int64_t)1 << 31) /* operations on constants, by reference kernels; what is more, a plan computes */
 #define FIRE_IMPORT_ONE_FOLD ((int64_t)1 << 28)
 
+/* What an import for layers keeps besides the graph (onnx_layers.c). Floats that the file holds become params; a lift that wants their numbers gets
+** them from fire_import_known all the same. Halves are float32. The batch is free even where the file fixes it: where numbers that say a size hold the
+** batch, it is FIRE_IMPORT_BATCH, and such constants are marked: they end in the shape of a Reshape, or the file has no layers. */
+#define FIRE_IMPORT_BATCH 1000003 /* a prime that no dimension has */
+typedef struct fire_import_layers {
+    fire_type type;                    /* of the network */
+    int64_t batch;                     /* that the file fixes; 0: it does not */
+    int64_t *first;                    /* [n_nodes] of the file: where its nodes begin in the graph */
+    double *dropout;                   /* [n_nodes] share that falls, -1: it is no Dropout */
+    fire_graph_weight *weight; int64_t n_weights, capacity;
+    bool *marked; int64_t marked_capacity; /* by value */
+} fire_import_layers;
+
 typedef struct fire_import {
     fire_context *ctx;
     fire_graph *g;
@@ -53,6 +67,7 @@ typedef struct fire_import {
     int64_t nodes_left, bytes_left, work_left;
     int64_t run_left;                  /* operations that this run may still take; INT64_MAX: no limit */
     int32_t depth;
+    fire_import_layers *layers;        /* or NULL: an import for a run, or for scoring alone */
 } fire_import;
 
 typedef struct fire_lift {
@@ -83,6 +98,14 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
 /* fire_import_fail - fail with the node's name in front. */
 void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* For layers; without them these do nothing. weight: an initializer, a constant, as a param where it can be trained. fix: v, if it is a weight, is not
+** trained. mark: v holds the batch. is_marked: whether it does. free: the shape of a Reshape of x with a free batch. */
+fire_value fire_import_weight(fire_import *b, const char *name, fire_value v);
+void fire_import_fix(fire_import *b, fire_value v);
+void fire_import_mark(fire_import *b, fire_value v);
+bool fire_import_is_marked(const fire_import *b, fire_value v);
+fire_value fire_import_free_batch(fire_import *b, fire_value x, fire_value shape);
+
 /* Attributes of a node; the default if it has none of that name. */
 const fire_onnx_attr *fire_lift_attr(const fire_lift *n, const char *name);
 int64_t fire_lift_int(const fire_lift *n, const char *name, int64_t otherwise);
@@ -104,6 +127,7 @@ fire_value fire_import_unsqueeze(fire_import *b, fire_value x, int axis);
 fire_value fire_import_permute(fire_import *b, fire_value x, const int *perm);
 fire_value fire_import_reduce(fire_import *b, const char *op, fire_value x, uint32_t mask, bool keep);
 bool fire_import_concrete(fire_import *b, fire_value x); /* no -1 in its shape; else fails */
+bool fire_import_is_rows(fire_import *b, fire_value x);  /* none but in its first dimension; else fails */
 
 typedef void fire_lift_function(fire_import *b, fire_lift *n);
 typedef struct fire_lift_entry { const char *op; fire_lift_function *lift; const char *same; /* lift NULL: the operator of this name, without attributes */ } fire_lift_entry;

@@ -38,6 +38,8 @@ void fire_lift_batch_normalization(fire_import *b, fire_lift *n) {
     if (n->n_in < 5) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 5", (long long)n->n_in); return; }
     fire_value x = n->in[0], mean = n->in[3], var = n->in[4];
     if (b->g->first.status) return;
+    fire_import_fix(b, mean);
+    fire_import_fix(b, var);
     if (!fire_lift_int(n, "spatial", 1) || (n->opset < 7 && !fire_lift_int(n, "is_test", 0))) {
         fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "training in opset 6, and statistics that are not per channel, are not supported");
         return;
@@ -85,7 +87,7 @@ void fire_lift_instance_normalization(fire_import *b, fire_lift *n) {
 void fire_lift_group_normalization(fire_import *b, fire_lift *n) {
     fire_value x = n->in[0];
     if (n->n_in < 3) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 3", (long long)n->n_in); return; }
-    if (!fire_import_concrete(b, x)) return;
+    if (!fire_import_is_rows(b, x)) return;
     fire_shape s = fire_shape_of(b->g, x);
     int64_t groups = fire_lift_int(n, "num_groups", 0), size = 1;
     if (s.rank < 2 || groups < 1 || s.dim[1] % groups) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "%lld groups do not fit", (long long)groups); return; }
@@ -161,8 +163,9 @@ void fire_lift_softmax(fire_import *b, fire_lift *n) {
     if (flat && s.rank > 1) {
         fire_shape two = {2, {1, 1}};
         for (int d = 0; d < s.rank; d++)
-            if (two.dim[d >= axis] >= 0 && s.dim[d] >= 0) two.dim[d >= axis] *= s.dim[d];
-            else if (!fire_import_concrete(b, x)) return;
+            if (s.dim[d] < 0) two.dim[d >= axis] = -1; /* a multiple of it is -1 as well */
+            else if (two.dim[d >= axis] >= 0) two.dim[d >= axis] *= s.dim[d];
+        if (two.dim[0] < 0 && two.dim[1] < 0 && !fire_import_concrete(b, x)) return;
         x = fire_import_reshape(b, x, two);
         axis = 1;
     }

@@ -59,9 +59,15 @@ void fire_lift_shape(fire_import *b, fire_lift *n) {
     if (from < 0) from = 0;
     if (to > s.rank) to = s.rank;
     if (to < from) to = from;
-    for (int64_t d = from; d < to; d++)
-        if (s.dim[d] < 0) { (void)fire_import_concrete(b, n->in[0]); return; }
+    bool batch = false;
+    for (int64_t d = from; d < to; d++) {
+        if (s.dim[d] >= 0) continue;
+        if (!b->layers) { (void)fire_import_concrete(b, n->in[0]); return; }
+        s.dim[d] = FIRE_IMPORT_BATCH;
+        batch = true;
+    }
     n->out[0] = fire_import_ints(b, to - from, s.dim + from);
+    if (batch) fire_import_mark(b, n->out[0]);
 }
 
 void fire_lift_size(fire_import *b, fire_lift *n) {
@@ -155,7 +161,7 @@ void fire_lift_tile(fire_import *b, fire_lift *n) {
 }
 
 void fire_lift_depth_to_space(fire_import *b, fire_lift *n) {
-    if (!fire_import_concrete(b, n->in[0])) return;
+    if (!fire_import_is_rows(b, n->in[0])) return;
     fire_shape s = fire_shape_of(b->g, n->in[0]);
     int64_t k = fire_lift_int(n, "blocksize", 0);
     bool crd = fire_lift_text(n, "mode", "CRD");
@@ -167,7 +173,7 @@ void fire_lift_depth_to_space(fire_import *b, fire_lift *n) {
 }
 
 void fire_lift_space_to_depth(fire_import *b, fire_lift *n) {
-    if (!fire_import_concrete(b, n->in[0])) return;
+    if (!fire_import_is_rows(b, n->in[0])) return;
     fire_shape s = fire_shape_of(b->g, n->in[0]);
     int64_t k = fire_lift_int(n, "blocksize", 0);
     if (s.rank != 4 || k < 1 || k > 1 << 15 || s.dim[1] > 1 << 30 || s.dim[2] % k || s.dim[3] % k) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "blocks of %lld do not fit", (long long)k); return; }
@@ -207,6 +213,7 @@ void fire_lift_cast(fire_import *b, fire_lift *n) {
     int64_t to = fire_lift_int(n, "to", 0);
     if (!strcmp(n->op, "CastLike")) to = n->n_in > 1 && n->in[1] ? (int64_t)fire_type_of(b->g, n->in[1]) : 0;
     if (b->g->first.status) return;
+    if (b->layers && (to == FIRE_F16 || to == FIRE_BF16)) to = FIRE_F32;
     if (to < 1 || to > FIRE_BF16 || !fire_type_size((fire_type)to)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "element type %lld is not supported", (long long)to); return; }
     n->out[0] = fire_type_of(b->g, n->in[0]) == (fire_type)to ? fire_import_one(b, "Identity", n->in[0]) : fire_import_cast(b, n->in[0], (fire_type)to);
 }
@@ -344,6 +351,7 @@ void fire_lift_binary(fire_import *b, fire_lift *n) {
 void fire_lift_gemm(fire_import *b, fire_lift *n) { fire_lift_same(b, n, n->op, "broadcast"); }
 void fire_lift_reshape(fire_import *b, fire_lift *n) {
     ints_to_input(b, n, "shape", 1);
+    if (b->layers && fire_lift_in(n, 1)) n->in[1] = fire_import_free_batch(b, n->in[0], n->in[1]);
     fire_lift_same(b, n, n->op, "shape");
 }
 

@@ -182,7 +182,7 @@ def drop_hash(proto):
 
 
 @pytest.mark.parametrize("change", [swap_operator, change_layers, change_constant, drop_hash])
-def test_changed_files_are_plain_onnx(change, tmp_path):
+def test_changed_files_are_graphs_of_others(change, tmp_path):
     model = network()
     model.save(tmp_path / "m.onnx")
     edited(tmp_path / "m.onnx", change)
@@ -190,8 +190,7 @@ def test_changed_files_are_plain_onnx(change, tmp_path):
         back = fire.load(tmp_path / "m.onnx")
     x = np.random.default_rng(1).normal(size=(7, 2, 3)).astype("f")
     np.testing.assert_allclose(back.predict(x, verbose=0), judge(tmp_path / "m.onnx", x), rtol=1e-5, atol=1e-5)
-    with pytest.raises(errors.FiresteelError, match="plain ONNX graph"):
-        back.add(layers.Dense(2))
+    assert {layer.kind for layer in back.layers} == {"Operators"}  # those of a graph that we do not know
     back.save(tmp_path / "again.onnx")  # it can be kept, and says the same
     with warnings.catch_warnings():
         warnings.simplefilter("error")
