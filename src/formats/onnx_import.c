@@ -287,10 +287,16 @@ void fire_lift_same(fire_import *b, fire_lift *n, const char *name, const char *
 
 static bool is_half(fire_type t) { return t == FIRE_F16 || t == FIRE_BF16; }
 
+/* Lifts of other domains are listed as "domain.operator". */
+static bool is_lift_of(const fire_lift_entry *e, const fire_onnx_node *n, bool other, const char *op) {
+    size_t k = other ? n->domain.size : 0;
+    return other ? !strncmp(e->op, (const char *)n->domain.bytes, k) && strlen(e->op) > k && e->op[k] == '.' && !strcmp(e->op + k + 1, op) : !strcmp(e->op, op);
+}
+
 /* Everything but casts computes halves as float32 and rounds what comes out, where it is seen. */
 static void lift_one(fire_import *b, fire_lift *n) {
     const fire_lift_entry *e = b->scope->m->tf ? fire_tensorflow_lifts : fire_lifts;
-    while (e->op && (n->own || strcmp(e->op, n->op))) e++;
+    while (e->op && !is_lift_of(e, n->node, n->own, n->op)) e++;
     if (!e->op && b->scope->m->tf) { fire_tf_call(b, n); return; }
     fire_type half = 0;
     bool nested = !strcmp(n->op, "If") || !strcmp(n->op, "Loop") || !strcmp(n->op, "Scan") || !strcmp(n->op, "Cast") || !strcmp(n->op, "CastLike") || !strcmp(n->op, "BitCast")
@@ -324,7 +330,7 @@ static bool is_known(const fire_onnx_node *n, char op[64]) {
     op[n->op.size] = 0;
     const fire_op *found = fire_op_named(op);
     known = found && (standard ? !found->domain : found->domain && fire_span_is(n->domain, found->domain));
-    for (const fire_lift_entry *e = fire_lifts; e->op && standard && !known; e++) known = !strcmp(e->op, op);
+    for (const fire_lift_entry *e = fire_lifts; e->op && !known; e++) known = is_lift_of(e, n, !standard, op);
     return known;
 }
 

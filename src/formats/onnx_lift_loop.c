@@ -36,6 +36,16 @@ static bool run_body(fire_import *b, fire_onnx *m, const fire_value *in, fire_va
     return !b->g->first.status;
 }
 
+bool fire_lift_body(fire_import *b, fire_lift *n, const char *name, int n_in, const fire_value *in, int n_out, fire_value *out) {
+    fire_onnx m;
+    if (!open_body(b, n, name, &m)) return false;
+    bool fits = m.n_inputs == n_in && m.n_outputs == n_out;
+    if (!fits) fire_import_fail(b, FIRE_E_CORRUPT, "'%s' has %lld inputs and %lld outputs, expected %d and %d", name, (long long)m.n_inputs, (long long)m.n_outputs, n_in, n_out);
+    else fits = run_body(b, &m, in, out);
+    fire_onnx_clear(&m);
+    return fits;
+}
+
 static bool truth(fire_import *b, fire_value v, bool *is) {
     const fire_tensor *t = fire_import_numbers(b, v);
     if (!t) return false;

@@ -41,21 +41,6 @@ static void seed_of(const fire_import *b, const fire_lift *n, twister *t) {
     twister_seed(t, !a ? (uint32_t)b->scope->at : a->type == FIRE_IS_INT ? (uint32_t)a->number : (uint32_t)fire_whole((double)a->value));
 }
 
-/* Room for a constant that is computed, within the budget; data NULL: failed. */
-static fire_tensor room_for(fire_import *b, fire_type type, fire_shape s) {
-    fire_tensor y = {type, s, NULL};
-    if (b->g->first.status) return y;
-    if (fire_shape_check("the result", type, &s, &b->g->first)) return y;
-    int64_t count = fire_count(&s), bytes;
-    if (count < 0 || !fire_mul(count, (int64_t)fire_type_size(type), &bytes) || bytes > b->bytes_left) {
-        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "draws more numbers than a run may hold");
-        return y;
-    }
-    b->bytes_left -= bytes;
-    y.data = fire_arena_alloc(&b->g->arena, (size_t)count, fire_type_size(type), &b->g->first);
-    return y;
-}
-
 /* Without training it passes x on, and keeps all of it. While training it keeps x / (1 - ratio) where a draw is at least the ratio. */
 void fire_lift_dropout(fire_import *b, fire_lift *n) {
     if (b->layers && !b->scope->outer) { /* a layer of that name, which drops in training whatever the file says */
@@ -88,14 +73,87 @@ void fire_lift_dropout(fire_import *b, fire_lift *n) {
     if (!(ratio > 0 && ratio < 1)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a ratio of %g, expected 0 to 1", ratio); return; }
     if (!fire_import_concrete(b, n->in[0])) return;
     fire_shape s = fire_shape_of(b->g, n->in[0]);
-    fire_tensor keep = room_for(b, FIRE_BOOL, s);
+    fire_tensor keep = fire_lift_room(b, FIRE_BOOL, s);
     if (!keep.data) return;
     twister t;
     seed_of(b, n, &t);
     if (!fire_lift_attr(n, "seed")) twister_seed(&t, 0);
     for (int64_t i = 0, count = fire_count(&s); i < count; i++) ((uint8_t *)keep.data)[i] = twister_unit(&t) >= ratio;
-    fire_value on = fire_graph_borrow(b->g, FIRE_BOOL, s, keep.data);
+    fire_value on = fire_lift_made(b, &keep);
     fire_value x = fire_import_two(b, "Mul", n->in[0], fire_import_cast(b, on, fire_type_of(b->g, n->in[0])));
     n->out[0] = fire_import_two(b, "Mul", x, fire_import_like(b, x, 1 / (1 - ratio)));
     if (mask) n->out[1] = fire_import_cast(b, on, kept);
+}
+
+/* ---- draws: of a shape that is given, or like an input ---- */
+
+/* Type and shape of what is drawn; false: failed. */
+static bool drawn(fire_import *b, const fire_lift *n, fire_type *type, fire_shape *s) {
+    const fire_onnx_attr *shape = fire_lift_attr(n, "shape");
+    if (b->g->first.status) return false;
+    *type = FIRE_F32;
+    *s = (fire_shape){0};
+    if (n->n_in > 0 && n->in[0]) {
+        if (!fire_import_concrete(b, n->in[0])) return false;
+        *s = fire_shape_of(b->g, n->in[0]);
+        *type = fire_type_of(b->g, n->in[0]);
+    } else {
+        if (!shape || shape->n_ints > FIRE_MAX_RANK) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "has no shape of at most %d dimensions", FIRE_MAX_RANK); return false; }
+        s->rank = (int32_t)shape->n_ints;
+        for (int d = 0; d < s->rank; d++) s->dim[d] = shape->ints[d];
+    }
+    *type = (fire_type)fire_lift_int(n, "dtype", *type);
+    return true;
+}
+
+/* RandomUniform, RandomNormal and the same with Like. */
+void fire_lift_random(fire_import *b, fire_lift *n) {
+    fire_type type;
+    fire_shape s;
+    if (!drawn(b, n, &type, &s)) return;
+    const bool normal = !strncmp(n->op, "RandomNormal", 12);
+    const double low = fire_lift_float(n, "low", 0), high = fire_lift_float(n, "high", 1), mean = fire_lift_float(n, "mean", 0), scale = fire_lift_float(n, "scale", 1);
+    fire_tensor y = fire_lift_room(b, type, s);
+    if (!y.data) return;
+    twister t;
+    seed_of(b, n, &t);
+    for (int64_t i = 0, count = fire_count(&s); i < count; i++) {
+        double u = twister_unit(&t);
+        if (normal) u = mean + scale * sqrt(-2 * log(1 - u)) * cos(6.283185307179586 * twister_unit(&t)); /* Box and Muller */
+        else u = low + u * (high - low);
+        fire_put(&y, i, u);
+    }
+    n->out[0] = fire_lift_made(b, &y);
+}
+
+/* 1 where a draw is below the probability. */
+void fire_lift_bernoulli(fire_import *b, fire_lift *n) {
+    fire_type type;
+    fire_shape s;
+    if (!drawn(b, n, &type, &s)) return;
+    fire_tensor u = fire_lift_room(b, FIRE_F64, s);
+    if (!u.data) return;
+    twister t;
+    seed_of(b, n, &t);
+    for (int64_t i = 0, count = fire_count(&s); i < count; i++) fire_put(&u, i, twister_unit(&t));
+    n->out[0] = fire_import_cast(b, fire_import_two(b, "Less", fire_lift_made(b, &u), fire_import_cast(b, n->in[0], FIRE_F64)), type);
+}
+
+/* Classes drawn by logarithms of their probabilities x [rows, classes]: y [rows, samples]. */
+void fire_lift_multinomial(fire_import *b, fire_lift *n) {
+    if (n->n_in < 1 || !n->in[0] || !fire_import_concrete(b, n->in[0])) { fire_import_fail(b, FIRE_E_CORRUPT, "has no input"); return; }
+    fire_shape s = fire_shape_of(b->g, n->in[0]), to = {2, {s.dim[0], fire_lift_int(n, "sample_size", 1)}};
+    if (s.rank != 2 || s.dim[1] < 1 || to.dim[1] < 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "wants a matrix"); return; }
+    fire_tensor u = fire_lift_room(b, FIRE_F64, (fire_shape){3, {to.dim[0], to.dim[1], 1}});
+    if (!u.data) return;
+    twister t;
+    seed_of(b, n, &t);
+    for (int64_t i = 0, count = to.dim[0] * to.dim[1]; i < count; i++) fire_put(&u, i, twister_unit(&t));
+    int64_t axis = 1, last = s.dim[1] - 1;
+    fire_value x = fire_import_cast(b, n->in[0], FIRE_F64), p = fire_import_apply(b, "Softmax", 1, &x, "axis=1"); /* u is past so many classes: those whose sum it reached */
+    p = fire_import_two(b, "CumSum", p, fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &axis));
+    p = fire_import_two(b, "GreaterOrEqual", fire_lift_made(b, &u), fire_import_unsqueeze(b, p, 1));
+    p = fire_import_reduce(b, "ReduceSum", fire_import_cast(b, p, FIRE_I64), 4, false);
+    p = fire_import_two(b, "Min", p, fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &last));
+    n->out[0] = fire_import_cast(b, p, (fire_type)fire_lift_int(n, "dtype", FIRE_I32));
 }

@@ -4,46 +4,22 @@
 
 #define PI 3.14159265358979323846
 
-/* One number that is known; false: failed. */
-static bool number(fire_import *b, fire_value v, const char *what, double *to) {
-    const fire_tensor *t = fire_import_numbers(b, v);
-    if (t && fire_count(&t->shape) == 1) return *to = fire_get(t, 0), true;
-    fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "%s is not one number", what);
-    return false;
-}
-
-/* Room for a constant within the budget; data NULL: failed. */
-static fire_tensor room_for(fire_import *b, fire_type type, fire_shape s) {
-    fire_tensor y = {type, s, NULL};
-    int64_t bytes;
-    if (b->g->first.status || fire_shape_check("the result", type, &s, &b->g->first)) return y;
-    if (!fire_mul(fire_count(&s), (int64_t)fire_type_size(type), &bytes) || bytes > b->bytes_left) {
-        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "makes more numbers than a run may hold");
-        return y;
-    }
-    b->bytes_left -= bytes;
-    y.data = fire_arena_alloc(&b->g->arena, (size_t)fire_count(&s), fire_type_size(type), &b->g->first);
-    return y;
-}
-static fire_value constant(fire_import *b, const fire_tensor *t) { return fire_graph_borrow(b->g, t->type, t->shape, t->data); }
-
 /* HannWindow, HammingWindow, BlackmanWindow: a0 - a1 cos(2 pi i / n) + a2 cos(4 pi i / n); periodic: n is the size, else one less. */
 void fire_lift_window(fire_import *b, fire_lift *n) {
     static const double blackman[3] = {0.42, 0.5, 0.08}, hann[3] = {0.5, 0.5, 0}, hamming[3] = {25.0 / 46, 1 - 25.0 / 46, 0};
     const double *a = n->op[0] == 'B' ? blackman : n->op[2] == 'n' ? hann : hamming;
     double size, count;
-    if (!number(b, fire_lift_in(n, 0), "the size", &size)) return;
+    if (!fire_lift_number(b, fire_lift_in(n, 0), "the size", &size)) return;
     if (!(size >= 0 && size <= 0x1p40)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a window of size %g", size); return; }
     const fire_type type = (fire_type)fire_lift_int(n, "output_datatype", FIRE_F32);
-    if (!fire_type_size(type)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "element type %d is not supported", (int)type); return; }
     count = fire_lift_int(n, "periodic", 1) ? size : size - 1;
-    fire_tensor y = room_for(b, type, (fire_shape){1, {(int64_t)size}});
+    fire_tensor y = fire_lift_room(b, type, (fire_shape){1, {(int64_t)size}});
     if (!y.data) return;
     for (int64_t i = 0; i < y.shape.dim[0]; i++) {
         double at = 2 * PI * (double)i / (count > 0 ? count : 1);
         fire_put(&y, i, a[0] - a[1] * cos(at) + a[2] * cos(2 * at));
     }
-    n->out[0] = constant(b, &y);
+    n->out[0] = fire_lift_made(b, &y);
 }
 
 /* Triangles over the frequencies of a transform, evenly wide in mel. */
@@ -51,12 +27,11 @@ void fire_lift_mel_weights(fire_import *b, fire_lift *n) {
     double v[5];
     static const char *const what[5] = {"num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"};
     for (int i = 0; i < 5; i++)
-        if (!number(b, fire_lift_in(n, i), what[i], &v[i])) return;
+        if (!fire_lift_number(b, fire_lift_in(n, i), what[i], &v[i])) return;
     if (!(v[0] >= 1 && v[0] < 1 << 20 && v[1] >= 1 && v[1] < 1 << 28 && v[2] >= 1 && v[3] >= 0 && v[4] >= v[3])) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "%g mel bins of a transform of length %g from %g to %g Hz", v[0], v[1], v[3], v[4]); return; }
     const int64_t bins = (int64_t)v[0], rows = (int64_t)v[1] / 2 + 1;
     const fire_type type = (fire_type)fire_lift_int(n, "output_datatype", FIRE_F32);
-    if (!fire_type_size(type)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "element type %d is not supported", (int)type); return; }
-    fire_tensor y = room_for(b, type, (fire_shape){2, {rows, bins}});
+    fire_tensor y = fire_lift_room(b, type, (fire_shape){2, {rows, bins}});
     if (!y.data) return;
     memset(y.data, 0, (size_t)(rows * bins) * fire_type_size(type));
     const double low = 2595 * log10(1 + v[3] / 700), high = 2595 * log10(1 + v[4] / 700), step = (high - low) / (double)(bins + 2);
@@ -70,7 +45,7 @@ void fire_lift_mel_weights(fire_import *b, fire_lift *n) {
             fire_put(&y, j * bins + i, edge[1] == edge[0] ? 1 : (double)(j - edge[0]) / (double)(edge[1] - edge[0]));
         for (int64_t j = edge[1] < 0 ? 0 : edge[1]; j < edge[2] && j < rows; j++) fire_put(&y, j * bins + i, (double)(edge[2] - j) / (double)(edge[2] - edge[1]));
     }
-    n->out[0] = constant(b, &y);
+    n->out[0] = fire_lift_made(b, &y);
 }
 
 /* Before opset 20 the axis is an attribute, 1 unless given. */
@@ -89,8 +64,8 @@ void fire_lift_dft(fire_import *b, fire_lift *n) {
 void fire_lift_stft(fire_import *b, fire_lift *n) {
     double step, size = -1;
     fire_value x = fire_lift_in(n, 0), window = fire_lift_in(n, 2);
-    if (!x || !number(b, fire_lift_in(n, 1), "frame_step", &step)) return;
-    if (fire_lift_in(n, 3) && !number(b, n->in[3], "frame_length", &size)) return;
+    if (!x || !fire_lift_number(b, fire_lift_in(n, 1), "frame_step", &step)) return;
+    if (fire_lift_in(n, 3) && !fire_lift_number(b, n->in[3], "frame_length", &size)) return;
     fire_shape s = fire_shape_of(b->g, x), w = window ? fire_shape_of(b->g, window) : (fire_shape){0};
     if (s.rank == 2) s.dim[s.rank++] = 1, x = fire_import_unsqueeze(b, x, 2);
     if (size < 0) size = window && w.rank == 1 ? (double)w.dim[0] : s.rank == 3 ? (double)s.dim[1] : 0;
@@ -99,11 +74,11 @@ void fire_lift_stft(fire_import *b, fire_lift *n) {
         return;
     }
     const int64_t length = (int64_t)size, by = fire_whole(step), frames = (s.dim[1] - length) / by + 1;
-    fire_tensor at = room_for(b, FIRE_I64, (fire_shape){2, {frames, length}});
+    fire_tensor at = fire_lift_room(b, FIRE_I64, (fire_shape){2, {frames, length}});
     if (!at.data) return;
     for (int64_t f = 0; f < frames; f++)
         for (int64_t k = 0; k < length; k++) ((int64_t *)at.data)[f * length + k] = f * by + k;
-    fire_value y = fire_import_apply(b, "Gather", 2, FIRE_IN(x, constant(b, &at)), "axis=1");
+    fire_value y = fire_import_apply(b, "Gather", 2, FIRE_IN(x, fire_lift_made(b, &at)), "axis=1");
     if (window) y = fire_import_two(b, "Mul", y, fire_import_reshape(b, window, (fire_shape){2, {length, 1}}));
     int64_t axis = 2;
     n->out[0] = fire_import_apply(b, "DFT", 3, FIRE_IN(y, 0, fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &axis)), "onesided=%d", (int)(fire_lift_int(n, "onesided", 1) != 0));
@@ -126,7 +101,7 @@ void fire_lift_affine_grid(fire_import *b, fire_lift *n) {
     const fire_type type = fire_type_of(b->g, n->in[0]);
     fire_shape shape = {2, {rank + 1, 0}};
     shape.dim[1] = places;
-    fire_tensor at = room_for(b, type, shape); /* [x, y, (z,) 1; places] */
+    fire_tensor at = fire_lift_room(b, type, shape); /* [x, y, (z,) 1; places] */
     if (!at.data) return;
     for (int64_t p = 0; p < places; p++) {
         int64_t rest = p;
@@ -137,7 +112,7 @@ void fire_lift_affine_grid(fire_import *b, fire_lift *n) {
         }
         fire_put(&at, rank * places + p, 1);
     }
-    fire_value y = fire_import_permute(b, fire_import_two(b, "MatMul", n->in[0], constant(b, &at)), (int[]){0, 2, 1});
+    fire_value y = fire_import_permute(b, fire_import_two(b, "MatMul", n->in[0], fire_lift_made(b, &at)), (int[]){0, 2, 1});
     fire_shape to = {.rank = (int32_t)rank + 2, .dim = {theta.dim[0]}};
     for (int64_t d = 0; d < rank; d++) to.dim[d + 1] = side[d];
     to.dim[rank + 1] = rank;
@@ -214,11 +189,11 @@ void fire_lift_col2im(fire_import *b, fire_lift *n) {
     if (!fits || places != s.dim[2] || s.dim[1] % taps || s.dim[1] < 1) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "the columns do not fit picture and block"); return; }
     channels = s.dim[1] / taps;
     at.dim[0] = s.dim[0], at.dim[1] = w.dim[0] = s.dim[1], w.dim[1] = 1;
-    fire_tensor one = room_for(b, fire_type_of(b->g, n->in[0]), w);
+    fire_tensor one = fire_lift_room(b, fire_type_of(b->g, n->in[0]), w);
     if (!one.data) return;
     memset(one.data, 0, (size_t)fire_count(&w) * fire_type_size(one.type));
     for (int64_t c = 0; c < s.dim[1]; c++) fire_put(&one, c * taps + c % taps, 1);
-    n->out[0] = fire_import_apply(b, "ConvTranspose", 2, FIRE_IN(fire_import_reshape(b, n->in[0], at), constant(b, &one)), "group=%lld%s]", (long long)channels, text);
+    n->out[0] = fire_import_apply(b, "ConvTranspose", 2, FIRE_IN(fire_import_reshape(b, n->in[0], at), fire_lift_made(b, &one)), "group=%lld%s]", (long long)channels, text);
 }
 
 /* The numbers of a MaxPool put back where it took them from. output_shape beyond what the windows reach gets zeros behind. */

@@ -269,6 +269,7 @@ static fire_status read_opset(fire_onnx *m, const fire_wire *w, const fire_wire_
         else if (f.number == 2) s = int_of(&in, &f, &version, err);
     }
     if (!s && (!domain.size || fire_span_is(domain, "ai.onnx"))) m->opset = version;
+    else if (!s && !m->opset) m->opset = FIRE_ONNX_MAX_OPSET; /* a model of other operators alone */
     return s;
 }
 
