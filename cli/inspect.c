@@ -1,8 +1,13 @@
-/* inspect.c - firesteel inspect FILE: what is in a model file or checkpoint. */
-#include "cli.h"
+/* inspect.c - firesteel inspect FILE: what a file is, told by its content, and what is in it. */
+#include "inspect.h"
 #include "error.h"
-#include "network.h"
+#include "file.h"
+#include "formats/npy.h"
+#include "formats/tensorflow.h"
+#include "json.h"
+#include "model.h"
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct options { bool json, weights; } options;
 
@@ -12,190 +17,86 @@ static const cli_option table[] = {
     {0},
 };
 
-/* "12,345" with a unit of a thousand for large numbers: "1.23 G". */
-static const char *short_number(double v, char buf[24]) {
-    static const char unit[] = " kMGTPE";
-    int u = 0;
-    while (v >= 1000 && u < 6) v /= 1000, u++;
-    snprintf(buf, 24, u == 0 ? "%.0f" : "%.3g %c", v, unit[u]);
-    return buf;
-}
+void cli_shown(char *to, size_t capacity, const char *text) { fire_escape(to, capacity, text ? text : "", text ? strlen(text) : 0); }
 
-static void shown(char *to, size_t capacity, const char *text) { fire_escape(to, capacity, text ? text : "", text ? strlen(text) : 0); }
-
-static void json_pair(const char *key, const char *text) {
+void cli_json_pair(const char *key, const char *text) {
     printf(", \"%s\": ", key);
     if (text) fire_json_text(cli_stdout, NULL, text);
     else fputs("null", stdout);
 }
 
-static void json_shape(const char *key, const fire_shape *s) {
+void cli_json_span(const void *bytes, size_t size) {
+    const unsigned char *p = bytes;
+    if (size > 4096) size = 4096;
+    putchar('"');
+    for (size_t i = 0, n; i < size; i += n) {
+        for (n = 1; n < 4 && i + n < size && (p[i + n] & 0xc0) == 0x80;) n++;
+        if (p[i] == '"' || p[i] == '\\') printf("\\%c", p[i]), n = 1;
+        else if (p[i] < 0x20 || p[i] == 0x7f) printf("\\u%04x", p[i]), n = 1;
+        else if (fire_utf8_check((const char *)p + i, n)) fwrite(p + i, 1, n, stdout);
+        else fputs("\\ufffd", stdout), n = 1;
+    }
+    putchar('"');
+}
+
+void cli_json_shape(const char *key, const fire_shape *s) {
     printf(", \"%s\": [", key);
     for (int i = 0; i < s->rank; i++) printf(s->dim[i] < 0 ? "%snull" : "%s%lld", i ? ", " : "", (long long)s->dim[i]);
     putchar(']');
 }
 
-/* Bytes of the weights, each in its own type. */
-static int64_t weight_bytes(const fire_network *net) {
-    int64_t sum = 0;
-    for (int i = 0; i < fire_network_weights(net); i++) {
-        fire_weight_info w;
-        int64_t n, bytes;
-        if (fire_network_weight(net, i, &w, NULL)) continue;
-        n = fire_count(&w.value.shape);
-        if (n > 0 && fire_mul(n, (int64_t)fire_type_size(w.value.type), &bytes) && !fire_add(sum, bytes, &sum)) return INT64_MAX;
-    }
-    return sum;
+/* Whether an ONNX file may have layers of ours: its metadata says so. */
+static bool may_have_layers(fire_context *ctx, const void *bytes, size_t size) {
+    fire_onnx m;
+    const bool yes = fire_onnx_read(ctx, bytes, size, &m, NULL) == FIRE_OK && fire_onnx_text(&m, "firesteel.network");
+    fire_onnx_clear(&m);
+    return yes;
 }
 
-/* A plain ONNX graph: its constants are its weights. */
-static int64_t constant_bytes(const fire_graph *g, int64_t *numbers) {
-    int64_t sum = 0;
-    for (int64_t i = 1; i < g->n_values; i++) {
-        const fire_value_info *v = &g->value[i];
-        int64_t n = v->source == FIRE_FROM_CONST ? fire_count(&v->tensor.shape) : 0, bytes;
-        if (n <= 0 || !fire_mul(n, (int64_t)fire_type_size(v->tensor.type), &bytes)) continue;
-        sum += bytes;
-        *numbers += n;
-    }
-    return sum;
+static fire_status inspect_bytes(const cli_inspect_how *o, const char *path, const uint8_t *p, size_t size, fire_error *err) {
+    bool other = false, plain = true;
+    fire_status s = FIRE_OK;
+    if (fire_npy_is(p, size)) s = cli_inspect_npy(o, path, p, size, err);
+    else if (cli_records_are(p, size)) s = cli_inspect_records(o, path, &other, err);
+    else if (size > 9 && p[8] == '{' && !p[5] && !p[6] && !p[7]) s = cli_inspect_safetensors(o, path, p, size, err);
+    else other = true;
+    if (s || !other || cli_inspect_others(o, path, p, size)) return s;
+    if (!fire_tensorflow_is(p, size) && may_have_layers(o->ctx, p, size)) s = cli_inspect_network(o, path, &plain, err);
+    return s || !plain ? s : cli_inspect_onnx(o, path, p, size, err);
 }
 
-static const char *type_name(fire_type t) { return t == FIRE_F64 ? "float64" : "float32"; }
-
-static fire_status print_json(const fire_network *net, const fire_network_info *info, int64_t params, int64_t bytes, const options *o, fire_error *err) {
-    printf("{\"type\": \"%s\", \"layers\": [", type_name(info->type));
-    for (int i = 0; i < fire_network_layers(net); i++) {
-        fire_layer_info l;
-        fire_status st = fire_network_layer(net, i, &l, err);
-        if (st) return st;
-        printf("%s{\"kind\": \"%s\"", i ? ", " : "", l.kind);
-        json_pair("name", l.name);
-        json_pair("attrs", l.attrs);
-        json_shape("output", &l.output);
-        printf(", \"params\": %lld, \"flops_per_row\": %lld, \"trainable\": %s}", (long long)l.weights, (long long)l.flops, l.trainable ? "true" : "false");
+static fire_status inspect(const cli_inspect_how *o, const char *path, fire_error *err) {
+    void *bytes;
+    size_t size;
+    struct stat st;
+    bool plain;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        fire_status s = cli_inspect_network(o, path, &plain, err);
+        return !s && plain ? fire_fail(err, FIRE_E_NOT_A_MODEL, "the folder holds a model without layers; inspect its file") : s;
     }
-    printf("], \"onnx\": %s", info->loaded_as_onnx ? "true" : "false");
-    if (info->loaded_as_onnx && net->onnx) printf(", \"nodes\": %lld", (long long)net->onnx->n_nodes);
-    json_shape("input", &info->input);
-    json_shape("output", &info->output);
-    printf(", \"params\": %lld, \"trainable_params\": %lld, \"bytes\": %lld, \"flops_per_row\": %lld, \"block_rows\": %lld, \"step\": %lld, \"epoch\": %lld",
-           (long long)params, (long long)info->trainable_params, (long long)bytes, (long long)info->flops, (long long)info->block_rows, (long long)info->step, (long long)info->epoch);
-    json_pair("loss", info->loss);
-    json_pair("optimizer", info->optimizer);
-    json_pair("metrics", info->metrics);
-    printf(", \"notes\": {");
-    for (int64_t i = 0; i < net->n_notes; i++) {
-        fputs(i ? ", " : "", stdout);
-        fire_json_text(cli_stdout, NULL, net->note[i].key);
-        fputs(": ", stdout);
-        fire_json_text(cli_stdout, NULL, net->note[i].text);
-    }
-    putchar('}');
-    if (o->weights) {
-        printf(", \"weights\": [");
-        for (int i = 0; i < fire_network_weights(net); i++) {
-            fire_weight_info w;
-            fire_status st = fire_network_weight(net, i, &w, err);
-            if (st) return st;
-            printf("%s{\"name\": ", i ? ", " : "");
-            fire_json_text(cli_stdout, NULL, w.name);
-            json_shape("shape", &w.value.shape);
-            printf(", \"trainable\": %s}", w.trainable ? "true" : "false");
-        }
-        putchar(']');
-    }
-    printf("}\n");
-    return FIRE_OK;
-}
-
-static fire_status print_layers(const fire_network *net, fire_error *err) {
-    printf("%-32s %-40s %14s %12s %14s\n", "layer", "attributes", "output", "parameters", "FLOPs per row");
-    for (int i = 0; i < fire_network_layers(net); i++) {
-        fire_layer_info l;
-        char name[120], attrs[200], what[200], shape[FIRE_SHAPE_TEXT], params[CLI_COUNT], flops[CLI_COUNT];
-        fire_status st = fire_network_layer(net, i, &l, err);
-        if (st) return st;
-        shown(name, sizeof name, l.name);
-        shown(attrs, sizeof attrs, l.attrs);
-        snprintf(what, sizeof what, "%.60s (%.60s)", name, l.kind);
-        printf("%-32s %-40s %14s %12s %14s%s\n", what, attrs, l.output.rank ? fire_shape_text(&l.output, shape) : "?", cli_count(l.weights, params), cli_count(l.flops, flops),
-               l.trainable || !l.weights ? "" : "  frozen");
-    }
-    return FIRE_OK;
-}
-
-static void print_nodes(const fire_graph *g) {
-    printf("%-6s %-24s %s\n", "node", "operator", "outputs");
-    for (int64_t i = 0; i < g->n_nodes; i++) {
-        char shape[FIRE_SHAPE_TEXT];
-        printf("%-6lld %-24s", (long long)i, g->node[i].op->name);
-        for (int k = 0; k < g->node[i].n_out; k++)
-            if (g->node[i].out[k]) printf(" %s", fire_shape_text(&fire_look(g, g->node[i].out[k])->tensor.shape, shape));
-        putchar('\n');
-    }
-}
-
-static fire_status print_text(const fire_network *net, const fire_network_info *info, int64_t params, int64_t bytes, const options *o, const char *path, fire_error *err) {
-    char text[400], a[FIRE_SHAPE_TEXT], b[CLI_COUNT], c[24];
-    fire_status st;
-    shown(text, sizeof text, path);
-    printf("%s: %s, %s\n\n", text, info->loaded_as_onnx ? "an ONNX graph" : "a network", type_name(info->type));
-    if (info->loaded_as_onnx && net->onnx) print_nodes(net->onnx);
-    else if ((st = print_layers(net, err))) return st;
-    if (o->weights) {
-        printf("\n%-40s %18s\n", "weight", "shape");
-        for (int i = 0; i < fire_network_weights(net); i++) {
-            fire_weight_info w;
-            if ((st = fire_network_weight(net, i, &w, err))) return st;
-            shown(text, sizeof text, w.name);
-            printf("%-40s %18s%s\n", text, fire_shape_text(&w.value.shape, a), w.trainable ? "" : "  not trainable");
-        }
-    }
-    printf("\ninput          %s\n", info->built || info->loaded_as_onnx ? fire_shape_text(&info->input, a) : "not known yet");
-    printf("output         %s\n", info->built || info->loaded_as_onnx ? fire_shape_text(&info->output, a) : "not known yet");
-    printf("parameters     %s", cli_count(params, b));
-    if (!info->loaded_as_onnx) printf(", %s trainable", cli_count(info->trainable_params, b));
-    printf("\nbytes          %s\n", cli_count(bytes, b));
-    printf("FLOPs per row  %s", cli_count(info->flops, b));
-    if (info->flops >= 10000) printf(" (%s)", short_number((double)info->flops, c));
-    putchar('\n');
-    printf("scoring block  %s rows\n", cli_count(info->block_rows, b));
-    static const char *const label[] = {"loss", "optimizer", "metrics"};
-    const char *const value[] = {info->loss, info->optimizer, info->metrics};
-    for (int i = 0; i < 3; i++)
-        if (value[i] && value[i][0]) printf("%-14s %s\n", label[i], fire_escape(text, sizeof text, value[i], strlen(value[i])));
-    if (info->step > 0) printf("trained        %s steps, %lld epochs\n", cli_count(info->step, b), (long long)info->epoch);
-    for (int64_t i = 0; i < net->n_notes; i++) {
-        char key[40];
-        shown(key, sizeof key, net->note[i].key);
-        shown(text, sizeof text, net->note[i].text);
-        printf("%-14s %s\n", key, text);
-    }
-    return FIRE_OK;
+    fire_status s = fire_file_read(o->ctx, path, &bytes, &size, err);
+    if (s) return s;
+    s = inspect_bytes(o, path, bytes, size, err);
+    fire_free(o->ctx, bytes);
+    char shown[300];
+    cli_shown(shown, sizeof shown, path);
+    return s && err && strncmp(err->message, shown, strlen(shown)) ? fire_error_prefix(err, path, s) : s;
 }
 
 static fire_status run(const void *user, int n, char *const *args, fire_error *err) {
     const options *o = user;
-    fire_context *ctx;
-    fire_network *net;
+    cli_inspect_how how = {.json = o->json, .weights = o->weights};
     (void)n;
-    fire_status st = cli_context(1, &ctx, err);
+    fire_status st = cli_context(1, &how.ctx, err);
     if (st) return st;
-    if (!(st = fire_load(ctx, args[0], &net, err))) {
-        fire_network_info info;
-        fire_network_info_get(net, &info);
-        int64_t params = info.params, bytes = weight_bytes(net);
-        if (net->onnx && params == 0) bytes += constant_bytes(net->onnx, &params);
-        st = o->json ? print_json(net, &info, params, bytes, o, err) : print_text(net, &info, params, bytes, o, args[0], err);
-        fire_network_free(net);
-    }
-    fire_context_free(ctx);
+    st = inspect(&how, args[0], err);
+    fire_context_free(how.ctx);
     return st;
 }
 
 const cli_command cli_inspect = {
-    .name = "inspect", .usage = "inspect FILE [--weights] [--json]", .summary = "Show layers, shapes, parameters, bytes and FLOPs of a model file or checkpoint",
+    .name = "inspect", .usage = "inspect FILE [--weights] [--json]", .summary = "Say what a file is and what is in it: models, weights, arrays, records",
     .options = table, .size = sizeof(options), .least = 1, .most = 1, .run = run,
-    .details = "FILE is an ONNX file, of firesteel or of others, or the folder of a checkpoint.",
+    .details = "FILE is an ONNX file, of firesteel or of others, a TensorFlow graph, the folder of a checkpoint, safetensors, NPY, TFRecord (of examples or of TensorBoard's events); of\n"
+               "what only Python reads (Keras' files) it says so. The content decides, not the name.",
 };

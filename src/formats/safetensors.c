@@ -6,10 +6,11 @@
 /* The limit of the format's own reader: larger headers are taken for an attack. */
 #define MAX_HEADER 100000000
 
-static const struct { const char *name; fire_type type; int64_t bytes; } types[] = {
-    {"F64", FIRE_F64, 8}, {"F32", FIRE_F32, 4}, {"I64", FIRE_I64, 8}, {"I32", FIRE_I32, 4}, {"I16", FIRE_I16, 2}, {"I8", FIRE_I8, 1}, {"U16", FIRE_U16, 2},
-    {"U8", FIRE_U8, 1}, {"BOOL", FIRE_BOOL, 1}, {"F16", FIRE_NO_TYPE, 2}, {"BF16", FIRE_NO_TYPE, 2}, {"U32", FIRE_NO_TYPE, 4}, {"U64", FIRE_NO_TYPE, 8},
-    {"F8_E4M3", FIRE_NO_TYPE, 1}, {"F8_E5M2", FIRE_NO_TYPE, 1},
+static const struct { const char *name; fire_type type; int64_t bits; } types[] = {
+    {"F64", FIRE_F64, 64}, {"F32", FIRE_F32, 32}, {"F16", FIRE_F16, 16}, {"BF16", FIRE_BF16, 16}, {"I64", FIRE_I64, 64}, {"I32", FIRE_I32, 32}, {"I16", FIRE_I16, 16}, {"I8", FIRE_I8, 8},
+    {"U64", FIRE_U64, 64}, {"U32", FIRE_U32, 32}, {"U16", FIRE_U16, 16}, {"U8", FIRE_U8, 8}, {"BOOL", FIRE_BOOL, 8}, {"C64", FIRE_NO_TYPE, 64}, {"F8_E4M3", FIRE_NO_TYPE, 8},
+    {"F8_E5M2", FIRE_NO_TYPE, 8}, {"F8_E8M0", FIRE_NO_TYPE, 8}, {"F8_E4M3FNUZ", FIRE_NO_TYPE, 8}, {"F8_E5M2FNUZ", FIRE_NO_TYPE, 8}, {"F6_E2M3", FIRE_NO_TYPE, 6}, {"F6_E3M2", FIRE_NO_TYPE, 6},
+    {"F4", FIRE_NO_TYPE, 4},
 };
 
 static int by_name(const void *a, const void *b) { return strcmp(((const fire_safetensor *)a)->name, ((const fire_safetensor *)b)->name); }
@@ -44,7 +45,7 @@ static fire_status read_tensor(fire_json *j, fire_safetensor *out, const char *d
     enum { TYPE = 1, SHAPE = 2, PLACE = 4 };
     fire_json_token t, key;
     int found = 0;
-    int64_t from = 0, to = 0, bytes, each = 0;
+    int64_t from = 0, to = 0, bits, each = 0;
     fire_status r = fire_json_expect(j, FIRE_JSON_OBJECT, "an object", &t, err);
     if (r) return r;
     const fire_json_token place = t;
@@ -58,7 +59,7 @@ static fire_status read_tensor(fire_json *j, fire_safetensor *out, const char *d
         if (field == TYPE) {
             if ((r = fire_json_expect(j, FIRE_JSON_TEXT, "a type", &t, err))) return r;
             for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-                if (fire_json_is(&t, types[i].name)) out->type = types[i].type, out->dtype = types[i].name, each = types[i].bytes;
+                if (fire_json_is(&t, types[i].name)) out->type = types[i].type, out->dtype = types[i].name, each = types[i].bits;
             if (!each) return fire_json_fail(j, &t, "a type that this version does not read", err);
             continue;
         }
@@ -75,10 +76,10 @@ static fire_status read_tensor(fire_json *j, fire_safetensor *out, const char *d
     if (found != (TYPE | SHAPE | PLACE)) return fire_json_fail(j, &place, "dtype, shape or data_offsets is missing", err);
     if (from > to) return fire_json_fail(j, &place, "data_offsets end before they begin", err);
     if ((uint64_t)to > size) return fire_fail(err, FIRE_E_TRUNCATED, "a tensor ends at byte %lld of the numbers, but there are %zu", (long long)to, size);
-    if (!fire_mul(fire_count(&out->shape), each, &bytes) || bytes != to - from)
+    if (!fire_mul(fire_count(&out->shape), each, &bits) || bits % 8 || bits / 8 != to - from)
         return fire_json_fail(j, &place, "the shape does not fit data_offsets", err);
     out->data = data + from;
-    out->bytes = (size_t)bytes;
+    out->bytes = (size_t)(to - from);
     return FIRE_OK;
 }
 
@@ -180,7 +181,7 @@ void fire_safetensors_write(fire_buffer *b, int64_t n_tensors, const fire_safete
         const fire_safetensor *t = &tensor[i];
         const char *type = "?";
         for (size_t k = 0; k < sizeof types / sizeof *types; k++)
-            if (types[k].type == t->type) type = types[k].name;
+            if (t->type ? types[k].type == t->type : t->dtype && !strcmp(types[k].name, t->dtype)) type = types[k].name;
         if (i) fire_buffer_add(b, ",", 1);
         fire_json_put_text(b, t->name);
         fire_buffer_text(b, ":{\"dtype\":\"%s\",\"shape\":[", type);

@@ -10,7 +10,7 @@ typedef struct fire_safetensor {
     fire_shape shape;
     const void *data;     /* dense; at any alignment when it was read: copy before use as numbers */
     size_t bytes;
-    const char *dtype;    /* "F32"; reading sets it, writing looks at type */
+    const char *dtype;    /* "F32"; reading sets it, writing looks at it where type is FIRE_NO_TYPE */
 } fire_safetensor;
 
 typedef struct fire_pair { const char *key, *text; } fire_pair;

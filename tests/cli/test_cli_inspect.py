@@ -4,7 +4,7 @@ import re
 
 import numpy
 import pytest
-from tool import bad, blobs, good, write_csv
+from tool import ROOT, bad, blobs, good, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_foreign_onnx(tmp_path):
     shown = json.loads(good("inspect", tmp_path / "f.onnx", "--json"))
     assert shown["onnx"] and shown["nodes"] == 2 and shown["params"] == 15 and shown["bytes"] == 60
     text = good("inspect", tmp_path / "f.onnx")
-    assert "an ONNX graph" in text and re.search(r"Relu +\[n, 3\]", text)
+    assert "an ONNX graph" in text and "opset 18" in text and re.search(r"Relu +1$", text, re.M) and re.search(r"y +float32 \[n, 3\]", text)
     x = numpy.random.default_rng(0).normal(size=(9, 4)).astype("f4")
     numpy.save(tmp_path / "x.npy", x)
     good("score", tmp_path / "f.onnx", tmp_path / "x.npy", "-o", tmp_path / "y.npy")
@@ -59,3 +59,54 @@ def test_explain_plan(folder):
     assert "first" in scoring and "Dropout" not in scoring
     training = good("explain-plan", folder / "m.onnx", "--training", "--batch", 16)
     assert "[16, 6]" in training and len(training.splitlines()) > len(scoring.splitlines())
+
+
+def test_graphs_of_others(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+    f = TensorProto.FLOAT
+    inner = helper.make_graph([helper.make_node("Neg", ["x"], ["a"])], "b", [], [helper.make_tensor_value_info("a", f, None)])
+    graph = helper.make_graph([helper.make_node("Strange", ["x", "w"], ["h"], domain="there"), helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)], "g",
+                              [helper.make_tensor_value_info("x", f, ["batch", None, 4]), helper.make_tensor_value_info("c", TensorProto.BOOL, [])], [helper.make_tensor_value_info("y", f, None)],
+                              [numpy_helper.from_array(numpy.zeros((2, 3), "i1"), "w\n\x1b[31m")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("there", 3)], ir_version=8, producer_name="somebody")
+    (tmp_path / "m").write_bytes(model.SerializeToString())
+    text = good("inspect", tmp_path / "m", "--weights")
+    for part in ("an ONNX graph of somebody", "opset 18, opset 3 of there", "[batch, ?, 4]", "of any shape", "2 nodes, and 2 in branches and loops", "w\\x0A\\x1B[31m", "int8 [2, 3]", "this version does not run it"):
+        assert part in text, part
+    shown = json.loads(good("inspect", tmp_path / "m", "--weights", "--json"))
+    assert shown["operators"] == {"Neg": 2, "If": 1, "Strange": 1} and shown["opsets"] == {"": 18, "there": 3} and shown["bytes"] == 6 and "Strange" in shown["why_not"]
+    assert shown["inputs"][0] == {"name": "x", "type": "float32", "shape": ["batch", None, 4]} and shown["weights"][0]["name"] == "w\n\x1b[31m"
+    for cut in range(1, len(model.SerializeToString()), 7):
+        (tmp_path / "cut").write_bytes(model.SerializeToString()[:cut])
+        assert "cut" in bad(5, "inspect", tmp_path / "cut")
+
+
+def test_data_files(tmp_path):
+    import gzip
+    import zipfile
+    records = ROOT / "tests" / "tfrecord_files"
+    for name in "plain", "gzip", "zlib":
+        shown = json.loads(good("inspect", records / f"{name}.tfrecord", "--json"))
+        assert shown["records"] == 4 and shown["holds"] == "examples" and shown["first"]["whole"] == {"type": "int64", "values": 5}
+    assert "a SequenceExample" in good("inspect", records / "sequence.tfrecord") and '"bytes"' in good("inspect", records / "strings.tfrecord", "--json")
+    (tmp_path / "cut").write_bytes((records / "plain.tfrecord").read_bytes()[:-3])
+    assert "record 3 at byte" in bad(2, "inspect", tmp_path / "cut")
+    array = numpy.asfortranarray(numpy.arange(6, dtype=">i2").reshape(2, 3))
+    numpy.save(tmp_path / "x.npy", array)
+    assert json.loads(good("inspect", tmp_path / "x.npy", "--json")) == {"format": "npy", "type": "int16", "shape": [2, 3], "bytes": 12, "fortran_order": True, "big_endian": True, "complete": True}
+    (tmp_path / "x").write_bytes((tmp_path / "x.npy").read_bytes()[:-1])
+    assert "cut short" in good("inspect", tmp_path / "x")
+    header = b'{"a":{"dtype":"F8_E4M3","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"F4","shape":[2,3],"data_offsets":[3,6]}}'
+    (tmp_path / "t").write_bytes(len(header).to_bytes(8, "little") + header + bytes(6))
+    assert [t["type"] for t in json.loads(good("inspect", tmp_path / "t", "--json"))["tensors"]] == ["F8_E4M3", "F4"]
+    (tmp_path / "t").write_bytes(len(header).to_bytes(8, "little") + header + bytes(5))
+    assert "ends at byte 6" in bad(5, "inspect", tmp_path / "t")
+    with zipfile.ZipFile(tmp_path / "k", "w") as z:
+        z.writestr("metadata.json", "{}")
+        z.writestr("model.weights.h5", "")
+    for content, says in ((None, "Keras 3"), (b"\x89HDF\r\n\x1a\n", "HDF5"), (b"\x80\x04abc", "pickle"), (gzip.compress(b"text" * 20), "gzip file that holds no records"), (b'{"class_name": "Sequential"}', "Keras model as JSON")):
+        if content is not None:
+            (tmp_path / "k").write_bytes(content)
+        assert says in good("inspect", tmp_path / "k")
+    assert bad(5, "inspect", tmp_path / "none").startswith("FS5001")
