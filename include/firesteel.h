@@ -87,6 +87,12 @@ typedef struct fire_io {
     int (*remove)(void *user, const char *path);
     int (*make_dir)(void *user, const char *path);               /* -EEXIST is fine */
     int (*sync_dir)(void *user, const char *path);
+    /* Optional, NULL as well as POSIX' own. map: the first `bytes` of an open file in memory that is only read; without it files are read whole.
+    ** open_below: open for reading `path`, which must lie in the folder `dir` or below it, through no link and no ".."; without it models
+    ** whose weights lie in other files are refused. */
+    int (*map)(void *user, void *file, size_t bytes, void **data);
+    void (*unmap)(void *user, void *data, size_t bytes);
+    int (*open_below)(void *user, const char *dir, const char *path, void **file);
 } fire_io;
 
 typedef struct fire_config {
@@ -486,9 +492,12 @@ FIRE_API fire_status fire_save(const fire_network *net, const char *path, fire_e
 FIRE_API fire_status fire_save_bytes(const fire_network *net, void **bytes, size_t *size, fire_error *err);
 FIRE_API void fire_release(fire_context *ctx, void *bytes);
 
-/* fire_load - read a model file, or a checkpoint folder with its optimizer state and position. */
+/* fire_load - read a model file, or a checkpoint folder with its optimizer state and position. An ONNX file of other software is mapped, and its
+** tensors are read when they are first computed with: replace such a file by rename, for who cuts it short meanwhile ends the process with SIGBUS.
+** Weights that it keeps in other files must lie in its folder or below, behind no link. From memory such files are found in `dir`. */
 FIRE_API fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err);
 FIRE_API fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err);
+FIRE_API fire_status fire_load_bytes_in(fire_context *ctx, const void *bytes, size_t size, const char *dir, fire_network **out, fire_error *err);
 
 /* fire_network_notes - text that travels in the model file under `key` ("columns", "classes" ...); NULL
 ** when there is none. Borrowed until set again. Setting NULL removes. */

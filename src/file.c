@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,9 +62,68 @@ static int posix_sync_dir(void *user, const char *path) {
     return r;
 }
 
+/* Private: what others write into the file may show or not, but nothing that we do reaches it. */
+static int posix_map(void *user, void *file, size_t bytes, void **data) {
+    void *p = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd_of(file), 0);
+    if (p == MAP_FAILED) return -errno;
+    *data = p;
+    return 0;
+}
+static void posix_unmap(void *user, void *data, size_t bytes) { munmap(data, bytes); }
+
+/* struct open_how of linux/openat2.h, which older systems lack. */
+struct how { uint64_t flags, mode, resolve; };
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#define NO_SYMLINKS 0x04 /* RESOLVE_NO_SYMLINKS */
+#define BENEATH 0x08     /* RESOLVE_BENEATH */
+#define FOR_READING (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW) /* no waiting for a pipe's writer */
+
+/* Component by component, for kernels before 5.6 and sandboxes without openat2. There is no ".." in path. */
+static int walk_below(int dir, const char *path) {
+    int at = dir;
+    for (;;) {
+        size_t n = strcspn(path, "/");
+        char part[256];
+        bool last = !path[n];
+        if (n >= sizeof part) { if (at != dir) close(at); return -ENAMETOOLONG; }
+        memcpy(part, path, n);
+        part[n] = 0;
+        int next = openat(at, n ? part : ".", last ? FOR_READING : O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), why = errno;
+        if (at != dir) close(at);
+        if (next < 0) return -why;
+        if (last) return next;
+        at = next;
+        path += n + 1;
+    }
+}
+
+static int posix_open_below(void *user, const char *dir, const char *path, void **file) {
+    for (const char *p = path;; p++) { /* whatever the system does with them */
+        size_t n = strcspn(p, "/");
+        if (p == path && !n) return -EXDEV; /* absolute, or nothing */
+        if (n == 2 && p[0] == '.' && p[1] == '.') return -EXDEV;
+        if (!*(p += n)) break;
+    }
+    int base = open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (base < 0) return -errno;
+    struct how how = {.flags = FOR_READING, .resolve = NO_SYMLINKS | BENEATH};
+    long fd = syscall(SYS_openat2, base, path, &how, sizeof how);
+    if (fd < 0) fd = errno == ENOSYS || errno == EPERM ? walk_below(base, path) : -errno;
+    close(base);
+    if (fd < 0) return (int)fd;
+    struct stat s;
+    int r = fstat((int)fd, &s) ? -errno : S_ISREG(s.st_mode) ? 0 : -EINVAL;
+    if (r) close((int)fd);
+    else *file = (void *)((intptr_t)fd + 1);
+    return r;
+}
+
 const fire_io fire_io_posix = {
     .open = posix_open, .size = posix_size, .read = posix_read, .write = posix_write, .sync = posix_sync, .close = posix_close,
     .rename = posix_rename, .remove = posix_remove, .make_dir = posix_make_dir, .sync_dir = posix_sync_dir,
+    .map = posix_map, .unmap = posix_unmap, .open_below = posix_open_below,
 };
 
 /* ---- whole files ---- */
@@ -88,22 +149,59 @@ fire_status fire_dir_make(fire_context *ctx, const char *path, fire_error *err) 
     return r && r != -EEXIST ? fire_file_fail(err, FIRE_E_FILE_IO, "make folder", path, r) : FIRE_OK;
 }
 
-fire_status fire_file_read(fire_context *ctx, const char *path, void **bytes, size_t *size, fire_error *err) {
+/* Read or map what is open; closes it. */
+static fire_status take(fire_context *ctx, void *file, const char *path, bool map, fire_contents *out, fire_error *err) {
     const fire_io *io = &ctx->io;
-    void *file = NULL;
-    char *p = NULL;
+    fire_contents b = {0};
     fire_status s = FIRE_OK;
-    int r = io->open(io->user, path, false, &file);
-    if (r) return fire_file_fail(err, FIRE_E_FILE_IO, "open", path, r);
-    int64_t n = io->size(io->user, file), got = 0;
+    int64_t n = io->size(io->user, file), r = 0;
     if (n < 0) s = fire_file_fail(err, FIRE_E_FILE_IO, "read", path, n);
-    else if (!(p = fire_alloc(ctx, (size_t)n + 1, 1, err))) s = FIRE_NOMEM;
-    else if ((got = io->read(io->user, file, 0, p, (size_t)n)) < 0) s = fire_file_fail(err, FIRE_E_FILE_IO, "read", path, got);
+    else if (map && io->map && io->unmap && n >= FIRE_MAP_FROM) {
+        r = io->map(io->user, file, (size_t)n, &b.data);
+        if (r) s = fire_file_fail(err, FIRE_E_FILE_IO, "map", path, r);
+        b.size = (size_t)n;
+        b.mapped = true;
+    } else if (!(b.data = fire_alloc(ctx, (size_t)n + 1, 1, err))) s = FIRE_NOMEM;
+    else if ((r = io->read(io->user, file, 0, b.data, (size_t)n)) < 0) s = fire_file_fail(err, FIRE_E_FILE_IO, "read", path, r);
+    else b.size = (size_t)r; /* less than n when the file shrank meanwhile; the reader sees it as cut short */
     io->close(io->user, file); /* nothing was written: a failure here loses nothing */
-    if (s) { fire_free(ctx, p); return s; }
-    *bytes = p;
-    *size = (size_t)got; /* less than n when the file shrank meanwhile; the reader sees it as cut short */
+    if (s) {
+        if (!b.mapped) fire_free(ctx, b.data);
+        return s;
+    }
+    *out = b;
     return FIRE_OK;
+}
+
+static fire_status open_and_take(fire_context *ctx, const char *path, bool map, fire_contents *out, fire_error *err) {
+    void *file = NULL;
+    int r = ctx->io.open(ctx->io.user, path, false, &file);
+    return r ? fire_file_fail(err, FIRE_E_FILE_IO, "open", path, r) : take(ctx, file, path, map, out, err);
+}
+
+fire_status fire_file_read(fire_context *ctx, const char *path, void **bytes, size_t *size, fire_error *err) {
+    fire_contents b;
+    fire_status s = open_and_take(ctx, path, false, &b, err);
+    if (!s) *bytes = b.data, *size = b.size;
+    return s;
+}
+
+fire_status fire_file_map(fire_context *ctx, const char *path, fire_contents *out, fire_error *err) { return open_and_take(ctx, path, true, out, err); }
+
+fire_status fire_file_map_below(fire_context *ctx, const char *dir, const char *path, fire_contents *out, fire_error *err) {
+    void *file = NULL;
+    int r = ctx->io.open_below ? ctx->io.open_below(ctx->io.user, dir, path, &file) : -ENOTSUP;
+    if (r == -EXDEV || r == -ELOOP) {
+        char name[300];
+        return fire_fail(err, FIRE_E_FILE_IO, "'%s' leaves the model's folder or goes through a link", fire_escape(name, sizeof name, path, strlen(path)));
+    }
+    return r ? fire_file_fail(err, FIRE_E_FILE_IO, "open", path, r) : take(ctx, file, path, true, out, err);
+}
+
+void fire_contents_free(fire_context *ctx, fire_contents *b) {
+    if (b->mapped) ctx->io.unmap(ctx->io.user, b->data, b->size);
+    else fire_free(ctx, b->data);
+    *b = (fire_contents){0};
 }
 
 char *fire_temporary_path(fire_context *ctx, const char *path, fire_error *err) {

@@ -87,6 +87,12 @@ fire_value fire_graph_borrow(fire_graph *g, fire_type type, fire_shape shape, vo
     return add_value(g, (fire_value_info){FIRE_FROM_CONST, {type, shape, data}, NULL, -1});
 }
 
+fire_status fire_graph_align(const fire_graph *g, fire_value v, fire_error *err) {
+    fire_tensor *t = &g->value[v].tensor;
+    if (!g->align.get || g->value[v].source != FIRE_FROM_CONST || !((uintptr_t)t->data % 16)) return FIRE_OK;
+    return g->align.get(g->align.user, &t->data, (size_t)fire_count(&t->shape) * fire_type_size(t->type), err);
+}
+
 fire_value fire_graph_scalar(fire_graph *g, fire_type type, double v) {
     uint64_t bits = 0;
     fire_tensor t = {type, {0}, &bits};

@@ -46,6 +46,8 @@ typedef struct fire_graph {
     fire_value_info *value; /* [n_values], value[0] unused */
     int64_t n_values, value_capacity;
     const char *layer;    /* given to the nodes made from now on */
+    /* Data of constants may lie in a file, at any address; get gives an aligned copy that lives at least as long. get NULL: all are aligned. */
+    struct { fire_status (*get)(void *user, void **data, size_t bytes, fire_error *err); void *user; } align;
     int64_t block_limit;  /* bytes that the block of a plan of it may take; 0: none */
 } fire_graph;
 
@@ -63,6 +65,8 @@ fire_value fire_graph_input(fire_graph *g, const char *name, fire_type type, fir
 fire_value fire_graph_param(fire_graph *g, const char *name, fire_type type, fire_shape shape);
 fire_value fire_graph_const(fire_graph *g, fire_type type, fire_shape shape, const void *data); /* data is copied */
 fire_value fire_graph_borrow(fire_graph *g, fire_type type, fire_shape shape, void *data); /* the same, data staying where it lies as long as the graph */
+/* fire_graph_align - before the numbers of a constant are looked at: let them lie at a multiple of 16 bytes. Other values are left alone. */
+fire_status fire_graph_align(const fire_graph *g, fire_value v, fire_error *err);
 fire_value fire_graph_scalar(fire_graph *g, fire_type type, double v);                          /* rank 0 constant */
 
 /* fire_apply - add one operator and return its first output.

@@ -9,6 +9,7 @@
 */
 #include "model.h"
 #include "file.h"
+#include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "json.h"
 #include "network.h"
@@ -211,9 +212,11 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
 /* A model that only runs by name is kept as its file is. */
 static fire_status save_any(const fire_network *net, fire_buffer *b, fire_error *err) {
     if (!net->onnx || net->onnx_out) return save_to(net, b, err);
-    size_t size;
-    const void *bytes = fire_onnx_model_bytes(net->onnx_file, &size);
-    fire_buffer_add(b, bytes, size);
+    const fire_onnx_file *file = fire_onnx_model_file(net->onnx_file);
+    if (fire_onnx_file_has_outside(file))
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "the weights of this model lie in other files, and it only runs by name: copy its files instead of saving it");
+    const fire_contents *bytes = fire_onnx_file_bytes(file);
+    fire_buffer_add(b, bytes->data, bytes->size);
     return b->first.status ? fire_fail(err, b->first.code, "%s", b->first.message) : FIRE_OK;
 }
 
@@ -321,12 +324,12 @@ static fire_status load_layers(fire_context *ctx, const fire_onnx *m, const char
     return s;
 }
 
-/* A file of other software, which the network keeps to run it as it is: `bytes`, unless it fails. It becomes layers if it can; else its graph is made
+/* A file of other software, of which the network keeps a share to run it as it is. It becomes layers if it can; else its graph is made
 ** at once if it maps rows to rows, and `why` keeps what stands against layers. */
-static fire_status load_plain(fire_context *ctx, void *bytes, size_t size, fire_network **out, fire_error *err) {
+static fire_status load_plain(fire_context *ctx, fire_onnx_file *from, fire_network **out, fire_error *err) {
     fire_onnx_model *file = NULL;
     fire_error no_layers = {0};
-    fire_status s = fire_onnx_model_new(ctx, bytes, size, &file, err);
+    fire_status s = fire_onnx_model_new(ctx, from, &file, err);
     if (s) return s;
     s = fire_onnx_layers(fire_onnx_model_index(file), out, &no_layers);
     if (!s || s == FIRE_NOMEM) {
@@ -336,7 +339,6 @@ static fire_status load_plain(fire_context *ctx, void *bytes, size_t size, fire_
             return FIRE_OK;
         }
         if (err) *err = no_layers;
-        fire_onnx_model_keep(file);
         fire_onnx_model_free(file);
         return s;
     }
@@ -348,6 +350,8 @@ static fire_status load_plain(fire_context *ctx, void *bytes, size_t size, fire_
     s = g ? FIRE_OK : FIRE_NOMEM;
     if (g) {
         fire_graph_init(g, ctx);
+        g->align.get = fire_onnx_file_align;
+        g->align.user = from;
         s = fire_onnx_graph(fire_onnx_model_index(file), g, &x, &y, &later, &why);
         if (s && s != FIRE_NOMEM && later) {
             fire_graph_clear(g);
@@ -363,7 +367,6 @@ static fire_status load_plain(fire_context *ctx, void *bytes, size_t size, fire_
     if (s) {
         if (g) fire_graph_clear(g);
         fire_free(ctx, g);
-        fire_onnx_model_keep(file); /* the bytes are the caller's again */
         fire_onnx_model_free(file);
         return s;
     }
@@ -392,8 +395,7 @@ static fire_status read_version(const fire_onnx *m, int *version, fire_error *er
     return FIRE_OK;
 }
 
-/* bytes: what m indexes; if they are `taken`, the network frees them. */
-static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, void *bytes, bool *taken, fire_network **out, fire_error *err) {
+static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, fire_onnx_file *file, fire_network **out, fire_error *err) {
     int version;
     fire_network *net = NULL;
     fire_status s = read_version(m, &version, err);
@@ -412,42 +414,41 @@ static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, void *byt
 #endif
         changed = !layers;
     }
-    s = layers ? load_layers(ctx, m, description, unset ? unset : "", &net, err) : load_plain(ctx, bytes, m->size, &net, err);
+    s = layers ? load_layers(ctx, m, description, unset ? unset : "", &net, err) : load_plain(ctx, file, &net, err);
     if (s) return s;
-    *taken = !layers;
     for (int64_t i = 0; version && i < m->n_pairs && !s; i++)
         if (!strncmp(m->pair[i].key, NOTE_KEY, strlen(NOTE_KEY)))
             s = fire_network_set_note(net, m->pair[i].key + strlen(NOTE_KEY), m->pair[i].text, err);
     if (!s && changed)
         s = fire_network_set_note(net, "warning", "the graph or the layers in this file were changed after firesteel saved it: it is loaded as an ONNX graph of other "
                                                   "software, whose nodes are its layers", err);
-    if (s) fire_network_free(net); /* with the bytes, if they were taken */
+    if (s) fire_network_free(net);
     else *out = net;
     return s;
 }
 
-/* Memory of the context, which is freed or kept by the network. */
-static fire_status load_owned(fire_context *ctx, void *bytes, size_t size, fire_network **out, fire_error *err) {
+static fire_status load_file(fire_context *ctx, fire_onnx_file *file, fire_network **out, fire_error *err) {
+    const fire_contents *b = fire_onnx_file_bytes(file);
+    if (fire_tensorflow_is(b->data, b->size)) return load_plain(ctx, file, out, err);
     fire_onnx m;
-    bool taken = false;
-    if (fire_tensorflow_is(bytes, size)) {
-        fire_status r = load_plain(ctx, bytes, size, out, err);
-        if (r) fire_free(ctx, bytes);
-        return r;
-    }
-    fire_status s = fire_onnx_read(ctx, bytes, size, &m, err);
-    if (!s) s = load_indexed(ctx, &m, bytes, &taken, out, err);
+    fire_status s = fire_onnx_read_file(file, &m, err);
+    if (!s) s = load_indexed(ctx, &m, file, out, err);
     fire_onnx_clear(&m);
-    if (!taken) fire_free(ctx, bytes);
     return s;
 }
 
-fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err) {
-    void *own = fire_alloc(ctx, size, 1, err);
-    if (!own) return FIRE_NOMEM;
-    if (size) memcpy(own, bytes, size);
-    return load_owned(ctx, own, size, out, err);
+fire_status fire_load_bytes_in(fire_context *ctx, const void *bytes, size_t size, const char *dir, fire_network **out, fire_error *err) {
+    fire_contents own = {.data = fire_alloc(ctx, size, 1, err), .size = size};
+    if (!own.data) return FIRE_NOMEM;
+    if (size) memcpy(own.data, bytes, size);
+    fire_onnx_file *file = NULL;
+    fire_status s = fire_onnx_file_new(ctx, &own, dir, &file, err);
+    if (!s) s = load_file(ctx, file, out, err);
+    fire_onnx_file_free(file);
+    fire_contents_free(ctx, &own);
+    return s;
 }
+fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err) { return fire_load_bytes_in(ctx, bytes, size, NULL, out, err); }
 
 fire_status fire_run(fire_network *net, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
     if (!net->onnx_file || (!net->onnx && net->file_stamp != net->value_stamp)) return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_run: the network has layers; score rows with fire_predict");
@@ -459,8 +460,8 @@ fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_
 }
 
 fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err) {
-    void *bytes, *file;
-    size_t size;
+    void *file;
+    fire_onnx_file *model;
     if (!path) return fire_fail(err, FIRE_E_USAGE, "fire_load: the path is NULL");
     char *manifest = fire_path_join(ctx, path, "manifest.json", err);
     if (!manifest) return FIRE_NOMEM;
@@ -470,6 +471,8 @@ fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, f
     fire_free(ctx, manifest);
     if (s) return s;
     if (!r) return fire_checkpoint_load(ctx, path, out, err);
-    if ((s = fire_file_read(ctx, path, &bytes, &size, err))) return s;
-    return fire_error_prefix(err, path, load_owned(ctx, bytes, size, out, err));
+    if ((s = fire_onnx_file_open(ctx, path, &model, err))) return s;
+    s = fire_error_prefix(err, path, load_file(ctx, model, out, err));
+    fire_onnx_file_free(model); /* the network has its own share, if it needs one */
+    return s;
 }

@@ -223,13 +223,8 @@ fire_status fire_network_clone(const fire_network *net, fire_network **out, fire
     if (s) return s;
     if (!net->onnx) s = copy_layers(net, copy, err);
     if (!s && net->onnx) {
-        size_t size;
-        const void *bytes = fire_onnx_model_bytes(net->onnx_file, &size);
-        void *own = fire_alloc(net->ctx, size, 1, err);
-        if (own) memcpy(own, bytes, size);
-        s = own ? fire_onnx_model_new(net->ctx, own, size, &copy->onnx_file, err) : FIRE_NOMEM;
-        if (s) fire_free(net->ctx, own);
-        else if (!(copy->onnx = fire_alloc(net->ctx, 1, sizeof *copy->onnx, err))) s = FIRE_NOMEM;
+        s = fire_onnx_model_new(net->ctx, fire_onnx_model_file(net->onnx_file), &copy->onnx_file, err);
+        if (!s && !(copy->onnx = fire_alloc(net->ctx, 1, sizeof *copy->onnx, err))) s = FIRE_NOMEM;
         if (!s) s = fire_graph_copy(net->onnx, copy->onnx, err);
         if (!s && net->no_layers && !(copy->no_layers = fire_copy_text(net->ctx, net->no_layers, err))) s = FIRE_NOMEM;
         copy->onnx_in = net->onnx_in, copy->onnx_out = net->onnx_out;

@@ -350,7 +350,11 @@ static fire_status plan_new(const fire_graph *g, int64_t batch, int n_outputs, c
     if (!p) return FIRE_NOMEM;
     p->ctx = g->ctx;
     p->holds = holds;
-    fire_status s = build(p, g, batch, n_outputs, outputs, err);
+    fire_status s = FIRE_OK;
+    for (int64_t k = 0; k < g->n_nodes && !s && g->align.get; k++)
+        for (int i = 0; i < g->node[k].n_in && !s; i++)
+            if (g->node[k].in[i] > 0) s = fire_graph_align(g, g->node[k].in[i], err);
+    if (!s) s = build(p, g, batch, n_outputs, outputs, err);
     if (s) {
         fire_plan_free(p);
         return s;

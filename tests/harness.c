@@ -65,11 +65,33 @@ static int counted_remove(void *user, const char *path) { return fails(user, tru
 static int counted_make_dir(void *user, const char *path) { return fails(user, false) ? -EIO : fire_io_posix.make_dir(NULL, path); }
 static int counted_sync_dir(void *user, const char *path) { return fails(user, false) ? -EIO : fire_io_posix.sync_dir(NULL, path); }
 
+static int counted_map(void *user, void *f, size_t bytes, void **data) {
+    if (fails(user, false)) return -ENOMEM;
+    int r = fire_io_posix.map(NULL, ((handle *)f)->file, bytes, data);
+    if (!r) live(user, 1);
+    return r;
+}
+static void counted_unmap(void *user, void *data, size_t bytes) {
+    live(user, -1);
+    fire_io_posix.unmap(NULL, data, bytes);
+}
+static int counted_open_below(void *user, const char *dir, const char *path, void **file) {
+    if (fails(user, false)) return -EIO;
+    handle *f = malloc(sizeof *f);
+    assert_non_null(f);
+    f->write = false;
+    int r = fire_io_posix.open_below(NULL, dir, path, &f->file);
+    if (r) { free(f); return r; }
+    live(user, 1);
+    *file = f;
+    return 0;
+}
+
 void harness_init(harness *h) {
     *h = (harness){
         .memory = {h, counted_alloc, counted_free},
         .io = {h, counted_open, counted_size, counted_read, counted_write, counted_sync, counted_close, counted_rename, counted_remove,
-               counted_make_dir, counted_sync_dir},
+               counted_make_dir, counted_sync_dir, counted_map, counted_unmap, counted_open_below},
     };
 }
 

@@ -24,6 +24,7 @@ typedef struct fire_onnx_tensor {
     int64_t dim[FIRE_MAX_RANK];
     fire_span raw;        /* raw_data */
     bool has_raw, external;
+    fire_span location, offset, length; /* of external_data */
     bool tensorflow;      /* of TensorFlow's TensorProto: other fields, a value that is repeated is there once */
     fire_wire body;       /* the message, for values in typed fields */
 } fire_onnx_tensor;
@@ -50,8 +51,11 @@ typedef struct fire_onnx_name { fire_span name; fire_onnx_from from; int64_t ind
 
 typedef struct fire_onnx_pair { char *key, *text; } fire_onnx_pair; /* terminated */
 
+typedef struct fire_onnx_file fire_onnx_file; /* onnx_file.h */
+
 typedef struct fire_onnx {
     fire_context *ctx;
+    fire_onnx_file *file; /* borrowed; NULL: of bytes alone */
     fire_arena arena;
     const uint8_t *bytes; size_t size; /* borrowed */
     uint64_t ir, opset;                /* opset of ONNX's own domain */
@@ -65,6 +69,8 @@ typedef struct fire_onnx {
 
 /* fire_onnx_read - index a model. Call fire_onnx_clear whether it succeeds or fails. */
 fire_status fire_onnx_read(fire_context *ctx, const void *bytes, size_t size, fire_onnx *m, fire_error *err);
+/* fire_onnx_read_file - the same with external data, from where the file says. The file must live as long as m. */
+fire_status fire_onnx_read_file(fire_onnx_file *file, fire_onnx *m, fire_error *err);
 void fire_onnx_clear(fire_onnx *m);
 
 const char *fire_onnx_text(const fire_onnx *m, const char *key); /* of metadata_props, or NULL */
@@ -74,6 +80,8 @@ int fire_span_compare(fire_span a, fire_span b);
 
 /* fire_onnx_tensor_read - index the TensorProto in a field. */
 fire_status fire_onnx_tensor_read(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err);
+/* fire_onnx_tensor_place - find the bytes of a tensor that lies in another file. */
+fire_status fire_onnx_tensor_place(const fire_onnx *m, fire_onnx_tensor *t, fire_error *err);
 /* fire_onnx_tensor_shape - type and shape of an initializer, in types and sizes that this version has. `what` names it in messages. */
 fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, fire_tensor *out, fire_error *err);
 /* fire_onnx_tensor_copy - its numbers, densely, into to[bytes]. */
@@ -99,12 +107,11 @@ fire_status fire_onnx_graph(fire_onnx *m, fire_graph *g, fire_value *x, fire_val
 struct fire_network;
 fire_status fire_onnx_layers(fire_onnx *m, struct fire_network **out, fire_error *err);
 
-/* A file of other software that is run by name (onnx_model.c). new: `bytes`, memory of the context, become the model's unless it fails. */
+/* A file of other software that is run by name (onnx_model.c). It takes a share of `file`. */
 typedef struct fire_onnx_model fire_onnx_model;
-fire_status fire_onnx_model_new(fire_context *ctx, void *bytes, size_t size, fire_onnx_model **out, fire_error *err);
+fire_status fire_onnx_model_new(fire_context *ctx, fire_onnx_file *file, fire_onnx_model **out, fire_error *err);
 void fire_onnx_model_free(fire_onnx_model *o);
-void fire_onnx_model_keep(fire_onnx_model *o); /* the bytes are the caller's again: free will leave them */
-const void *fire_onnx_model_bytes(const fire_onnx_model *o, size_t *size);
+fire_onnx_file *fire_onnx_model_file(const fire_onnx_model *o);
 fire_onnx *fire_onnx_model_index(fire_onnx_model *o);
 /* fire_onnx_model_run - as fire_run. */
 fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err);

@@ -31,6 +31,8 @@ void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) {
 
 /* ---- constants ---- */
 
+#define COPIED 4096 /* bytes; larger tensors stay where they lie until somebody computes with them (fire_graph_align) */
+
 /* A tensor of the file as a constant. */
 fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const char *what) {
     fire_tensor as;
@@ -38,10 +40,14 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     const fire_onnx *m = b->scope->m;
     fire_graph *g = b->g;
     if (g->first.status) return 0;
-    fire_status s = fire_onnx_tensor_shape(m, t, what, &as, &err);
+    fire_onnx_tensor here = *t;
+    fire_status s = t->external ? fire_onnx_tensor_place(m, &here, &err) : FIRE_OK;
+    t = &here;
+    if (!s) s = fire_onnx_tensor_shape(m, t, what, &as, &err);
     if (s) return fire_graph_fail(g, err.code, "%s", err.message);
     size_t size = fire_type_size(as.type), bytes = (size_t)fire_count(&as.shape) * size;
-    if (t->has_raw && as.type != FIRE_BOOL && (uintptr_t)t->raw.bytes % 64 == 0) return fire_graph_borrow(g, as.type, as.shape, (void *)t->raw.bytes); /* never written to */
+    if (t->has_raw && as.type != FIRE_BOOL && ((uintptr_t)t->raw.bytes % 16 == 0 || (g->align.get && bytes > COPIED)))
+        return fire_graph_borrow(g, as.type, as.shape, (void *)t->raw.bytes); /* never written to */
     if (t->tensorflow && !t->has_raw) { /* one number may stand for many */
         if ((int64_t)bytes > b->bytes_left) return fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "%s has %zu bytes, more than its file allows for", what, bytes);
         b->bytes_left -= (int64_t)bytes;
@@ -76,6 +82,11 @@ static void fold(fire_import *b) {
     if (bytes > b->bytes_left || work > FIRE_IMPORT_ONE_FOLD || work > b->work_left) return; /* large work is for the plan's kernels */
     b->bytes_left -= bytes;
     b->work_left -= work;
+    for (int i = 0; i < n->n_in; i++) {
+        if (!n->in[i]) continue;
+        if (fire_graph_align(g, n->in[i], &g->first)) return;
+        if (g->value[n->in[i]].source == FIRE_FROM_CONST) call.in[i].data = g->value[n->in[i]].tensor.data;
+    }
     for (int i = 0; i < n->n_out; i++)
         if (!(call.out[i].data = fire_arena_alloc(&g->arena, (size_t)fire_count(&call.out[i].shape), fire_type_size(call.out[i].type), &g->first))) return;
     if (!(call.scratch = fire_alloc(b->ctx, n->op->scratch ? n->op->scratch(&call) : 0, 1, &g->first))) return;
@@ -102,6 +113,7 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
     int n_want = 0;
     if (g->first.status) return false;
     for (int i = 0; i < n; i++) {
+        if (v[i] > 0 && fire_graph_align(g, v[i], &g->first)) return false;
         if (!v[i] || g->value[v[i]].source == FIRE_FROM_CONST) continue;
         if (known_already(b, v[i])) { v[i] = b->known[v[i]]; continue; }
         if (b->symbolic) { b->late = true; fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "needs numbers that are known only when it runs"); return false; }
@@ -154,6 +166,7 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
         x[i] = in[i];
         if (!op || !(op->values >> i & 1) || !x[i]) continue;
         if (b->symbolic && known_already(b, x[i])) x[i] = b->known[x[i]];
+        if (fire_graph_align(g, x[i], &g->first)) return g->first.status;
         if (b->symbolic) b->late |= g->value[x[i]].source != FIRE_FROM_CONST;
         else if (!fire_import_known(b, 1, &x[i])) return g->first.status;
     }

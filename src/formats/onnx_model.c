@@ -3,6 +3,7 @@
 ** The file stays in memory. A run needs a graph and a plan for the shapes that are fed; the last few are kept, unless numbers that were fed
 ** went into the graph (onnx_import.h).
 */
+#include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "plan.h"
 #include <stdio.h>
@@ -25,8 +26,7 @@ typedef struct ready {
 
 struct fire_onnx_model {
     fire_context *ctx;
-    void *bytes;
-    size_t size;
+    fire_onnx_file *file;
     fire_onnx m;
     ready kept[KEPT];
     uint64_t runs;
@@ -43,10 +43,11 @@ static void ready_clear(fire_context *ctx, ready *r) {
     *r = (ready){0};
 }
 
-fire_status fire_onnx_model_new(fire_context *ctx, void *bytes, size_t size, fire_onnx_model **out, fire_error *err) {
+fire_status fire_onnx_model_new(fire_context *ctx, fire_onnx_file *file, fire_onnx_model **out, fire_error *err) {
+    const fire_contents *b = fire_onnx_file_bytes(file);
     fire_onnx_model *o = fire_alloc(ctx, 1, sizeof *o, err);
     if (!o) return FIRE_NOMEM;
-    fire_status s = fire_tensorflow_is(bytes, size) ? fire_tensorflow_read(ctx, bytes, size, NULL, &o->m, err) : fire_onnx_read(ctx, bytes, size, &o->m, err);
+    fire_status s = fire_tensorflow_is(b->data, b->size) ? fire_tensorflow_read(ctx, b->data, b->size, NULL, &o->m, err) : fire_onnx_read_file(file, &o->m, err);
     if (!s) s = fire_onnx_check(&o->m, err);
     if (s) {
         fire_onnx_clear(&o->m);
@@ -54,8 +55,7 @@ fire_status fire_onnx_model_new(fire_context *ctx, void *bytes, size_t size, fir
         return s;
     }
     o->ctx = ctx;
-    o->bytes = bytes;
-    o->size = size;
+    o->file = fire_onnx_file_share(file);
     *out = o;
     return FIRE_OK;
 }
@@ -64,16 +64,11 @@ void fire_onnx_model_free(fire_onnx_model *o) {
     if (!o) return;
     for (int i = 0; i < KEPT; i++) ready_clear(o->ctx, &o->kept[i]);
     fire_onnx_clear(&o->m);
-    fire_free(o->ctx, o->bytes);
+    fire_onnx_file_free(o->file);
     fire_free(o->ctx, o);
 }
 
-void fire_onnx_model_keep(fire_onnx_model *o) { o->bytes = NULL; }
-
-const void *fire_onnx_model_bytes(const fire_onnx_model *o, size_t *size) {
-    *size = o->size;
-    return o->bytes;
-}
+fire_onnx_file *fire_onnx_model_file(const fire_onnx_model *o) { return o->file; }
 fire_onnx *fire_onnx_model_index(fire_onnx_model *o) { return &o->m; }
 
 /* The tensors fed, in the order of the model's inputs. */
@@ -113,13 +108,15 @@ static fire_status make(fire_onnx_model *o, const fire_tensor *feed, ready *r, b
     char text[300];
     int n_out = 0;
     fire_graph_init(&r->graph, o->ctx);
+    r->graph.align.get = fire_onnx_file_align;
+    r->graph.align.user = o->file;
     r->feed = fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *r->feed, err);
     r->fed = r->feed ? fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *r->fed, err) : NULL;
     r->output = r->fed ? fire_alloc(o->ctx, (size_t)m->n_outputs, sizeof *r->output, err) : NULL;
     if (!r->output) return FIRE_NOMEM;
     fire_scope scope = {.m = m};
     fire_import b = {.ctx = o->ctx, .g = &r->graph, .arena = {.ctx = o->ctx}, .scope = &scope, .n_feeds = (int32_t)m->n_inputs, .feed = feed, .fed = r->fed};
-    int64_t bytes = (int64_t)o->size;
+    int64_t bytes = fire_onnx_file_size(o->file);
     for (int64_t i = 0; i < m->n_inputs; i++) bytes += fire_count(&feed[i].shape) * (int64_t)fire_type_size(feed[i].type); /* they lie in memory: no overflow */
     if (!o->ctx->memory_limit && (!fire_mul(bytes, RUN_TIMES, &r->graph.block_limit) || !fire_add(r->graph.block_limit, RUN_BYTES, &r->graph.block_limit))) r->graph.block_limit = 0;
     fire_import_begin(&b, FIRE_IMPORT_FOLD + 4 * bytes);

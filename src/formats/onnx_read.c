@@ -1,4 +1,5 @@
 /* onnx_read.c - index an ONNX file in memory. Field numbers are those of onnx.proto (onnx 1.17, IR version 10). */
+#include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "sort.h"
 #include <string.h>
@@ -51,6 +52,23 @@ static fire_status read_dims(const fire_wire *w, const fire_wire_field *f, fire_
     return s;
 }
 
+/* One of a tensor's external_data, StringStringEntryProto. Its checksum is not compared: that would read all of it. */
+static fire_status read_entry(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err) {
+    fire_wire in;
+    fire_wire_field f;
+    bool more;
+    fire_span key = {0}, text = {0};
+    fire_status s = fire_wire_enter(w, at, &in, err);
+    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+        if (f.number == 1) s = span_of(&in, &f, &key, err);
+        else if (f.number == 2) s = span_of(&in, &f, &text, err);
+    }
+    if (fire_span_is(key, "location")) t->location = text;
+    else if (fire_span_is(key, "offset")) t->offset = text;
+    else if (fire_span_is(key, "length")) t->length = text;
+    return s;
+}
+
 /* TensorProto */
 fire_status fire_onnx_tensor_read(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err) {
     *t = (fire_onnx_tensor){0};
@@ -58,6 +76,8 @@ fire_status fire_onnx_tensor_read(const fire_wire *w, const fire_wire_field *at,
     fire_wire_field f;
     bool more;
     uint64_t location = 0;
+    fire_span packed = {0};
+    uint32_t packed_field = 0, n_packed = 0;
     fire_status s = fire_wire_enter(w, at, &in, err);
     t->body = in;
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
@@ -65,10 +85,33 @@ fire_status fire_onnx_tensor_read(const fire_wire *w, const fire_wire_field *at,
         else if (f.number == 2) s = int_of(&in, &f, &t->type, err);
         else if (f.number == 8) s = span_of(&in, &f, &t->name, err);
         else if (f.number == 9) { s = span_of(&in, &f, &t->raw, err); t->has_raw = true; }
-        else if (f.number == 13) t->external = true;
+        else if (f.number == 13) { t->external = true; s = read_entry(&in, &f, t, err); }
         else if (f.number == 14) { s = int_of(&in, &f, &location, err); t->external |= location != 0; }
+        else if ((f.number == 4 || f.number == 10) && f.kind == 2) { packed = (fire_span){f.bytes, f.size}; packed_field = f.number; n_packed++; }
+        else if (f.number == 4 || f.number == 10) n_packed = 2;
+    }
+    /* Floats that lie in one piece, as many as the shape wants, are what raw_data would be. */
+    int64_t bytes = t->type == FIRE_F32 ? 4 : 8;
+    for (int i = 0; i < t->rank && i < FIRE_MAX_RANK && bytes >= 0; i++) if (!fire_mul(bytes, t->dim[i], &bytes)) bytes = -1;
+    if (!s && !t->has_raw && n_packed == 1 && t->type == (packed_field == 4 ? FIRE_F32 : FIRE_F64) && t->rank <= FIRE_MAX_RANK && bytes == (int64_t)packed.size) {
+        t->raw = packed;
+        t->has_raw = true;
     }
     return s;
+}
+
+fire_status fire_onnx_tensor_place(const fire_onnx *m, fire_onnx_tensor *t, fire_error *err) {
+    char name[80];
+    fire_error why = {0};
+    fire_status s = fire_onnx_file_outside(m->file, t->location, t->offset, t->length, &t->raw, &why);
+    if (!s) {
+        t->has_raw = true;
+        t->external = false;
+        return FIRE_OK;
+    }
+    if (s == FIRE_NOMEM) { if (err) *err = why; return s; }
+    return fire_fail(err, why.code, "weight '%s' at byte %lld: %s", fire_escape(name, sizeof name, (const char *)t->name.bytes, t->name.size),
+                     (long long)(t->body.begin ? t->body.at - m->bytes : 0), why.message);
 }
 
 /* TypeProto.Tensor's shape: TensorShapeProto */
@@ -222,7 +265,11 @@ static fire_status read_graph(fire_onnx *m, const fire_wire *body, fire_error *e
     in = *body;
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
         if (f.number == 1) s = read_node(m, &in, &f, &m->node[m->n_nodes++], err);
-        else if (f.number == 5) s = fire_onnx_tensor_read(&in, &f, &m->initializer[m->n_initializers++], err);
+        else if (f.number == 5) {
+            fire_onnx_tensor *t = &m->initializer[m->n_initializers++];
+            s = fire_onnx_tensor_read(&in, &f, t, err);
+            if (!s && t->external) s = fire_onnx_tensor_place(m, t, err);
+        }
         else if (f.number == 11) s = read_value(&in, &f, &m->input[m->n_inputs++], err);
         else if (f.number == 12) s = read_value(&in, &f, &m->output[m->n_outputs++], err);
     }
@@ -230,7 +277,7 @@ static fire_status read_graph(fire_onnx *m, const fire_wire *body, fire_error *e
 }
 
 fire_status fire_onnx_read_inner(const fire_onnx *around, const fire_wire *body, fire_onnx *m, fire_error *err) {
-    *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .bytes = around->bytes, .size = around->size, .ir = around->ir, .opset = around->opset};
+    *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .file = around->file, .bytes = around->bytes, .size = around->size, .ir = around->ir, .opset = around->opset};
     return read_graph(m, body, err);
 }
 
@@ -294,8 +341,8 @@ static bool begins_like_a_model(const fire_wire_field *f) {
     }
 }
 
-fire_status fire_onnx_read(fire_context *ctx, const void *bytes, size_t size, fire_onnx *m, fire_error *err) {
-    *m = (fire_onnx){.ctx = ctx, .arena = {.ctx = ctx}, .bytes = bytes, .size = size};
+static fire_status read_model(fire_context *ctx, fire_onnx_file *file, const void *bytes, size_t size, fire_onnx *m, fire_error *err) {
+    *m = (fire_onnx){.ctx = ctx, .arena = {.ctx = ctx}, .file = file, .bytes = bytes, .size = size};
     if (!size) return fire_fail(err, FIRE_E_NOT_A_MODEL, "the file is empty");
     const char *other = other_format(bytes, size);
     if (other) return fire_fail(err, FIRE_E_NOT_A_MODEL, "this is %s, not an ONNX model", other);
@@ -328,6 +375,12 @@ fire_status fire_onnx_read(fire_context *ctx, const void *bytes, size_t size, fi
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more)
         if (f.number == 14) s = read_pair(m, &in, &f, &m->pair[m->n_pairs++], err);
     return s ? s : read_graph(m, &graph, err);
+}
+
+fire_status fire_onnx_read(fire_context *ctx, const void *bytes, size_t size, fire_onnx *m, fire_error *err) { return read_model(ctx, NULL, bytes, size, m, err); }
+fire_status fire_onnx_read_file(fire_onnx_file *file, fire_onnx *m, fire_error *err) {
+    const fire_contents *b = fire_onnx_file_bytes(file);
+    return read_model(fire_onnx_file_context(file), file, b->data, b->size, m, err);
 }
 
 void fire_onnx_clear(fire_onnx *m) {

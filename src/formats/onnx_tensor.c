@@ -8,7 +8,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little-en
 fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, fire_tensor *out, fire_error *err) {
     long long at = (long long)(t->body.begin ? t->body.at - m->bytes : 0);
     *out = (fire_tensor){0};
-    if (t->external) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld lies in another file; this version reads models that are one file", what, at);
+    if (t->external) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld lies in another file", what, at);
     if (t->type > 1000 || !fire_type_size((fire_type)t->type))
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld has element type %llu of %s, which this version does not read", what, at,
                          (unsigned long long)(t->tensorflow ? t->type - 2000 : t->type), t->tensorflow ? "TensorFlow" : "ONNX");
