@@ -494,7 +494,7 @@ static void bad_weights(void **state) {
     fire_wire_close(&m.b, pair);
     fire_wire_put_int(&m.b, 14, 1);
     fire_wire_close(&m.b, t);
-    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "lies in another file");
+    refused(&m, FIRE_E_MODEL_UNSUPPORTED, "a model in memory has no such files");
     m = with_weight();
     t = fire_wire_open(&m.b, 15);
     fire_wire_close(&m.b, t);

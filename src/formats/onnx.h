@@ -39,7 +39,7 @@ typedef struct fire_onnx_value {
 } fire_onnx_value;
 
 typedef struct fire_onnx_node {
-    fire_span op, domain, name;
+    fire_span op, domain, name, overload;
     int64_t n_in, n_out;
     fire_span *in, *out;
     fire_wire body;       /* for the attributes */
@@ -47,11 +47,13 @@ typedef struct fire_onnx_node {
 
 /* Where a name is defined. */
 typedef enum fire_onnx_from { FIRE_ONNX_INITIALIZER, FIRE_ONNX_INPUT, FIRE_ONNX_NODE } fire_onnx_from;
-typedef struct fire_onnx_name { fire_span name; fire_onnx_from from; int64_t index; int32_t output; fire_value value; } fire_onnx_name;
+typedef struct fire_onnx_name { fire_span name; fire_onnx_from from; int64_t index; int32_t output; fire_value value; bool left_out; /* an input of a function that the call does not give */ } fire_onnx_name;
 
 typedef struct fire_onnx_pair { char *key, *text; } fire_onnx_pair; /* terminated */
 
 typedef struct fire_onnx_file fire_onnx_file; /* onnx_file.h */
+
+typedef struct fire_onnx_functions_list fire_onnx_functions_list; /* onnx_import.h */
 
 typedef struct fire_onnx {
     fire_context *ctx;
@@ -64,6 +66,7 @@ typedef struct fire_onnx {
     fire_onnx_tensor *initializer; int64_t n_initializers;
     fire_onnx_value *input, *output; int64_t n_inputs, n_outputs; /* inputs: those that are not initializers */
     fire_onnx_name *name; int64_t n_names; /* sorted */
+    fire_onnx_functions_list *functions; bool inner; /* inner: they are those of the model around */
     struct fire_tf *tf; struct fire_tf_edge *output_from; /* of a TensorFlow graph (tensorflow.h); else NULL */
 } fire_onnx;
 
@@ -93,6 +96,11 @@ fire_status fire_onnx_hash(const fire_onnx *m, int n, const char *const *texts, 
 
 /* fire_onnx_read_inner - index the graph of an attribute, with m as for fire_onnx_read. */
 fire_status fire_onnx_read_inner(const fire_onnx *around, const fire_wire *body, fire_onnx *m, fire_error *err);
+
+/* fire_onnx_read_function - index a FunctionProto. fire_onnx_functions - list those of a file; fire_onnx_functions_clear frees their indices. */
+fire_status fire_onnx_read_function(const fire_onnx *around, const fire_wire *body, fire_onnx *m, fire_error *err);
+fire_status fire_onnx_functions(fire_onnx *m, const fire_wire *file, fire_error *err);
+void fire_onnx_functions_clear(fire_onnx *m);
 
 /* fire_onnx_check - whether opset and operators are ones that this version has. fire_onnx_forget - no name has a value. */
 fire_status fire_onnx_check(fire_onnx *m, fire_error *err);

@@ -45,7 +45,7 @@ static fire_status read_field(const fire_wire *in, const fire_wire_field *f, boo
         a->n_texts++;
         break;
     case 20: a->type = f->value; break;
-    case 21: a->reference = f->size > 0; break;
+    case 21: a->reference = f->size > 0; a->refers_to = (fire_span){f->bytes, f->size}; break;
     default: break;
     }
     return FIRE_OK;

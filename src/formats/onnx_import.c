@@ -14,7 +14,13 @@ static const char *who(const fire_import *b, char to[WHO_TEXT]) {
     const fire_scope *s = b->scope;
     if (!s || s->at >= s->m->n_nodes) return "the graph";
     const fire_onnx_node *n = &s->m->node[s->at];
-    if (s->m->tf) snprintf(to, WHO_TEXT, "node '%s' (%s of TensorFlow)", show(n->name, name, sizeof name), show(n->op, op, sizeof op));
+    const fire_scope *f = s;
+    while (f && !f->function) f = f->outer;
+    if (f) {
+        char function[48];
+        snprintf(to, WHO_TEXT, "node %lld '%s' of function '%s' (%s, opset %llu)", (long long)s->at, show(n->name, name, sizeof name),
+                 show(f->function->name, function, sizeof function), show(n->op, op, sizeof op), (unsigned long long)s->m->opset);
+    } else if (s->m->tf) snprintf(to, WHO_TEXT, "node '%s' (%s of TensorFlow)", show(n->name, name, sizeof name), show(n->op, op, sizeof op));
     else snprintf(to, WHO_TEXT, "node %lld '%s' (%s, opset %llu)", (long long)s->at, show(n->name, name, sizeof name), show(n->op, op, sizeof op), (unsigned long long)s->m->opset);
     return to;
 }
@@ -218,7 +224,7 @@ fire_value fire_import_find(fire_import *b, fire_span name) {
             b->scope = inner;
         }
         if (d->value && d->value <= FIRE_TF_ALIVE) return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' stands on a branch that this run does not take", show(name, text, sizeof text));
-        if (d->value || b->g->first.status) return d->value;
+        if (d->value || b->g->first.status || d->left_out) return d->value;
         if (d->from == FIRE_ONNX_NODE && d->index < s->at)
             return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' is an output that this version does not compute", show(name, text, sizeof text));
         break;
@@ -372,8 +378,18 @@ fire_status fire_onnx_check(fire_onnx *m, fire_error *err) {
     }
     if (m->opset < FIRE_ONNX_MIN_OPSET)
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "opset %llu; this version reads %d to %d", (unsigned long long)m->opset, FIRE_ONNX_MIN_OPSET, FIRE_ONNX_MAX_OPSET);
+    return fire_onnx_check_nodes(m, err);
+}
+
+fire_status fire_onnx_check_nodes(fire_onnx *m, fire_error *err) {
+    fire_scope scope = {.m = m};
+    fire_import b = {.scope = &scope};
+    char op[64];
     fire_status s = FIRE_OK;
-    for (; scope.at < m->n_nodes && !s; scope.at++) s = check_node(&b, &m->node[scope.at], op, err);
+    for (; scope.at < m->n_nodes && !s; scope.at++) {
+        fire_onnx_function *fn = fire_onnx_function_of(m, &m->node[scope.at]);
+        s = fn ? fire_onnx_function_check(m, fn, err) : check_node(&b, &m->node[scope.at], op, err);
+    }
     return s;
 }
 
@@ -397,7 +413,9 @@ void fire_onnx_forget(fire_onnx *m) {
 
 static fire_status prepare(fire_import *b, const fire_onnx_node *n, fire_lift *l, fire_error *err) {
     *l = (fire_lift){.node = n, .n_in = n->n_in, .n_out = n->n_out, .opset = b->scope->m->opset, .own = !b->scope->m->tf && n->domain.size && !fire_span_is(n->domain, "ai.onnx")};
-    fire_status s = check_node(b, n, l->op, err);
+    fire_status s = FIRE_OK;
+    if (fire_onnx_function_of(b->scope->m, n)) show(n->op, l->op, sizeof l->op);
+    else s = check_node(b, n, l->op, err);
     if (s) return s;
     /* Room for the inputs and outputs that an operator may have, whatever the file says: those left out are 0. */
     l->in = fire_arena_alloc(&b->arena, (size_t)n->n_in + 16, sizeof *l->in, err);
@@ -415,7 +433,7 @@ static fire_status prepare(fire_import *b, const fire_onnx_node *n, fire_lift *l
             l->n_attrs++;
         }
     }
-    return s;
+    return s ? s : fire_import_references(b, l, err);
 }
 
 void fire_import_node(fire_import *b, const fire_onnx_node *n) {
@@ -434,11 +452,13 @@ void fire_import_node(fire_import *b, const fire_onnx_node *n) {
         if (!layer) return;
         g->layer = show(n->name, layer, n->name.size + 1);
     }
-    lift_one(b, &l);
+    fire_onnx_function *fn = fire_onnx_function_of(b->scope->m, n);
+    if (fn) fire_import_call(b, &l, fn);
+    else lift_one(b, &l);
     g->layer = around;
     for (int64_t k = 0; k < n->n_out && !g->first.status; k++) {
         if (n->out[k].size) fire_onnx_find(b->scope->m, n->out[k])->value = l.out[k];
-        if (b->layers && !b->scope->outer && n->out[k].size && n->out[k].size < 200 && l.out[k] > 0 && g->value[l.out[k]].source == FIRE_FROM_NODE && !g->value[l.out[k]].name) {
+        if (b->layers && !b->scope->outer && !b->scope->caller && n->out[k].size && n->out[k].size < 200 && l.out[k] > 0 && g->value[l.out[k]].source == FIRE_FROM_NODE && !g->value[l.out[k]].name) {
             char name[256];
             const char *own = fire_arena_text(&g->arena, show(n->out[k], name, sizeof name), &g->first);
             g->value[l.out[k]].name = own;

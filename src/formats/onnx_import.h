@@ -23,14 +23,31 @@ typedef struct fire_onnx_attr {
     fire_wire graph;                   /* begin NULL: none */
     int64_t n_ints, n_floats, n_texts;
     int64_t *ints; float *floats; fire_span *texts; /* in the arena that it was read with */
-    bool reference;                    /* to an attribute of a function around it */
+    bool reference; fire_span refers_to; /* to an attribute of the function around it */
 } fire_onnx_attr;
 
 /* fire_onnx_attr_read - the AttributeProto in a field. */
 fire_status fire_onnx_attr_read(const fire_wire *w, const fire_wire_field *at, fire_arena *arena, fire_onnx_attr *a, fire_error *err);
 
-/* A graph of the file and those around it, whose names it sees. */
-typedef struct fire_scope { fire_onnx *m; const struct fire_scope *outer; int64_t at; /* node being lifted */ } fire_scope;
+/* A function of the file, and all of them. */
+typedef struct fire_onnx_function {
+    fire_span name, domain, overload;
+    fire_wire body;
+    fire_onnx m;                       /* its nodes, once it is open */
+    bool open, checked;
+} fire_onnx_function;
+struct fire_onnx_functions_list { fire_onnx_function *row; int64_t n; int32_t depth; };
+
+/* A graph of the file and those around it, whose names it sees. In a function: who calls it, with what. */
+struct fire_lift;
+typedef struct fire_scope {
+    fire_onnx *m;
+    const struct fire_scope *outer;
+    int64_t at; /* node being lifted */
+    const struct fire_scope *caller;
+    const struct fire_lift *call;
+    const fire_onnx_function *function;
+} fire_scope;
 
 #define FIRE_IMPORT_DEPTH 8              /* of If, Loop and Scan inside each other */
 #define FIRE_IMPORT_NODES 1000000        /* lifted, every trip of a loop counted */
@@ -79,6 +96,14 @@ typedef struct fire_lift {
     uint64_t opset;
     bool own;                          /* an operator of firesteel's own domain */
 } fire_lift;
+
+/* Functions (onnx_function.c): the one that a node calls, or NULL; whether the operators in it are known; attributes of a node that refer to those of
+** the call; the call itself. */
+fire_onnx_function *fire_onnx_function_of(const fire_onnx *m, const fire_onnx_node *n);
+fire_status fire_onnx_function_check(fire_onnx *m, fire_onnx_function *fn, fire_error *err);
+fire_status fire_onnx_check_nodes(fire_onnx *m, fire_error *err);
+fire_status fire_import_references(fire_import *b, fire_lift *l, fire_error *err);
+void fire_import_call(fire_import *b, fire_lift *l, fire_onnx_function *fn);
 
 void fire_import_node(fire_import *b, const fire_onnx_node *n); /* one of them: the one at scope->at */
 /* fire_import_nodes - lift all nodes of a scope whose inputs have values. */

@@ -2,6 +2,7 @@
 #include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "sort.h"
+#include <stdio.h>
 #include <string.h>
 
 /* Metadata entries that are kept; each costs a search later. */
@@ -101,13 +102,16 @@ fire_status fire_onnx_tensor_read(const fire_wire *w, const fire_wire_field *at,
 }
 
 fire_status fire_onnx_tensor_place(const fire_onnx *m, fire_onnx_tensor *t, fire_error *err) {
-    char name[80];
+    char name[80], what[100];
     fire_error why = {0};
     fire_status s = fire_onnx_file_outside(m->file, t->location, t->offset, t->length, &t->raw, &why);
     if (!s) {
+        fire_tensor as;
         t->has_raw = true;
         t->external = false;
-        return FIRE_OK;
+        fire_escape(name, sizeof name, (const char *)t->name.bytes, t->name.size);
+        snprintf(what, sizeof what, "weight '%s'", name);
+        return t->type <= 1000 && fire_type_size((fire_type)t->type) ? fire_onnx_tensor_shape(m, t, what, &as, err) : FIRE_OK;
     }
     if (s == FIRE_NOMEM) { if (err) *err = why; return s; }
     return fire_fail(err, why.code, "weight '%s' at byte %lld: %s", fire_escape(name, sizeof name, (const char *)t->name.bytes, t->name.size),
@@ -179,13 +183,14 @@ static fire_status read_node(fire_onnx *m, const fire_wire *w, const fire_wire_f
         }
         while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
             fire_span text = {0};
-            if (f.number <= 4 || f.number == 7) s = span_of(&in, &f, &text, err);
+            if (f.number <= 4 || f.number == 7 || f.number == 8) s = span_of(&in, &f, &text, err);
             if (s) break;
             if (f.number == 1) { if (pass) n->in[n->n_in] = text; n->n_in++; }
             else if (f.number == 2) { if (pass) n->out[n->n_out] = text; n->n_out++; }
             else if (f.number == 3) n->name = text;
             else if (f.number == 4) n->op = text;
             else if (f.number == 7) n->domain = text;
+            else if (f.number == 8) n->overload = text;
         }
     }
     return s;
@@ -277,8 +282,55 @@ static fire_status read_graph(fire_onnx *m, const fire_wire *body, fire_error *e
 }
 
 fire_status fire_onnx_read_inner(const fire_onnx *around, const fire_wire *body, fire_onnx *m, fire_error *err) {
-    *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .file = around->file, .bytes = around->bytes, .size = around->size, .ir = around->ir, .opset = around->opset};
+    *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .file = around->file, .functions = around->functions, .inner = true, .bytes = around->bytes, .size = around->size, .ir = around->ir, .opset = around->opset};
     return read_graph(m, body, err);
+}
+
+/* OperatorSetIdProto */
+static fire_status read_opset(fire_onnx *m, const fire_wire *w, const fire_wire_field *at, fire_error *err) {
+    fire_wire in;
+    fire_wire_field f;
+    bool more;
+    fire_span domain = {0};
+    uint64_t version = 0;
+    fire_status s = fire_wire_enter(w, at, &in, err);
+    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+        if (f.number == 1) s = span_of(&in, &f, &domain, err);
+        else if (f.number == 2) s = int_of(&in, &f, &version, err);
+    }
+    if (!s && (!domain.size || fire_span_is(domain, "ai.onnx"))) m->opset = version;
+    else if (!s && !m->opset) m->opset = FIRE_ONNX_MAX_OPSET; /* a model of other operators alone */
+    return s;
+}
+
+/* FunctionProto: its inputs and outputs are names alone. */
+fire_status fire_onnx_read_function(const fire_onnx *around, const fire_wire *body, fire_onnx *m, fire_error *err) {
+    fire_wire in = *body;
+    fire_wire_field f;
+    bool more;
+    fire_status s;
+    *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .file = around->file, .functions = around->functions, .inner = true, .bytes = around->bytes, .size = around->size, .ir = around->ir};
+    for (int pass = 0; pass < 2; pass++) {
+        in = *body;
+        if (pass) {
+            m->node = fire_arena_alloc(&m->arena, (size_t)m->n_nodes, sizeof *m->node, err);
+            m->input = m->node ? fire_arena_alloc(&m->arena, (size_t)m->n_inputs, sizeof *m->input, err) : NULL;
+            m->output = m->input ? fire_arena_alloc(&m->arena, (size_t)m->n_outputs, sizeof *m->output, err) : NULL;
+            if (!m->output) return FIRE_NOMEM;
+        }
+        m->n_nodes = m->n_inputs = m->n_outputs = 0;
+        s = FIRE_OK;
+        while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+            if (f.number == 7) { if (pass) s = read_node(m, &in, &f, &m->node[m->n_nodes], err); m->n_nodes++; }
+            else if (f.number == 4) { if (pass) s = span_of(&in, &f, &m->input[m->n_inputs].name, err); m->n_inputs++; }
+            else if (f.number == 5) { if (pass) s = span_of(&in, &f, &m->output[m->n_outputs].name, err); m->n_outputs++; }
+            else if (f.number == 9 && !pass) s = read_opset(m, &in, &f, err);
+        }
+        if (s) return s;
+    }
+    if (!m->opset) m->opset = around->opset;
+    if (m->opset > FIRE_ONNX_MAX_OPSET) return fire_fail(err, FIRE_E_FILE_VERSION, "a function of opset %llu; this version reads %d to %d", (unsigned long long)m->opset, FIRE_ONNX_MIN_OPSET, FIRE_ONNX_MAX_OPSET);
+    return list_names(m, err);
 }
 
 static fire_status copy_span(fire_onnx *m, fire_span s, char **out, fire_error *err) {
@@ -301,23 +353,6 @@ static fire_status read_pair(fire_onnx *m, const fire_wire *w, const fire_wire_f
     }
     if (!s) s = copy_span(m, key, &p->key, err);
     return s ? s : copy_span(m, text, &p->text, err);
-}
-
-/* OperatorSetIdProto */
-static fire_status read_opset(fire_onnx *m, const fire_wire *w, const fire_wire_field *at, fire_error *err) {
-    fire_wire in;
-    fire_wire_field f;
-    bool more;
-    fire_span domain = {0};
-    uint64_t version = 0;
-    fire_status s = fire_wire_enter(w, at, &in, err);
-    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
-        if (f.number == 1) s = span_of(&in, &f, &domain, err);
-        else if (f.number == 2) s = int_of(&in, &f, &version, err);
-    }
-    if (!s && (!domain.size || fire_span_is(domain, "ai.onnx"))) m->opset = version;
-    else if (!s && !m->opset) m->opset = FIRE_ONNX_MAX_OPSET; /* a model of other operators alone */
-    return s;
 }
 
 /* What a file that is no model may be, by its first bytes; NULL: nothing that we know. */
@@ -374,6 +409,8 @@ static fire_status read_model(fire_context *ctx, fire_onnx_file *file, const voi
     in = (fire_wire){bytes, bytes, (const uint8_t *)bytes + size, 0};
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more)
         if (f.number == 14) s = read_pair(m, &in, &f, &m->pair[m->n_pairs++], err);
+    in = (fire_wire){bytes, bytes, (const uint8_t *)bytes + size, 0};
+    if (!s) s = fire_onnx_functions(m, &in, err);
     return s ? s : read_graph(m, &graph, err);
 }
 
@@ -385,6 +422,7 @@ fire_status fire_onnx_read_file(fire_onnx_file *file, fire_onnx *m, fire_error *
 
 void fire_onnx_clear(fire_onnx *m) {
     if (m->tf) fire_tensorflow_clear(m);
+    if (m->ctx && !m->inner) fire_onnx_functions_clear(m);
     if (m->ctx) fire_arena_free(&m->arena);
     *m = (fire_onnx){0};
 }
