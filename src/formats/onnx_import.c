@@ -220,7 +220,7 @@ fire_value fire_import_find(fire_import *b, fire_span name) {
             fire_scope *inner = b->scope;
             b->scope = s;
             d->value = fire_import_tensor(b, &s->m->initializer[d->index], what);
-            if (b->layers && !s->outer) d->value = fire_import_weight(b, show(name, text, sizeof text), d->value);
+            if (b->layers && !s->outer && !s->caller) d->value = fire_import_weight(b, show(name, text, sizeof text), d->value);
             b->scope = inner;
         }
         if (d->value && d->value <= FIRE_TF_ALIVE) return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' stands on a branch that this run does not take", show(name, text, sizeof text));
@@ -473,7 +473,7 @@ void fire_import_nodes(fire_import *b, fire_scope *scope) {
     b->scope = scope;
     for (scope->at = 0; scope->at < scope->m->n_nodes && !b->g->first.status; scope->at++) {
         b->arena = (fire_arena){.ctx = b->ctx};
-        if (b->layers && !scope->outer) b->layers->first[scope->at] = b->g->n_nodes;
+        if (b->layers && !scope->outer && !scope->caller) b->layers->first[scope->at] = b->g->n_nodes;
         fire_import_node(b, &scope->m->node[scope->at]);
         fire_arena_free(&b->arena);
     }
