@@ -1,5 +1,5 @@
 /* tensorflow_lift_basic.c - constants, what passes values on, matrix products and biases. */
-#include "formats/tensorflow_lift.h"
+#include "formats/tensorflow_help.h"
 
 void fire_tf_const(fire_import *b, fire_lift *n) {
     const fire_onnx_attr *a = fire_lift_attr(n, "value");
@@ -13,24 +13,12 @@ void fire_tf_identity(fire_import *b, fire_lift *n) {
     for (int64_t k = 0; k < n->n_in && k < n->n_out; k++) n->out[k] = n->in[k];
 }
 
-void fire_tf_binary(fire_import *b, fire_lift *n) {
-    if (n->n_in != 2) { fire_import_fail(b, FIRE_E_CORRUPT, "has %lld inputs, expected 2", (long long)n->n_in); return; }
-    n->out[0] = fire_import_two(b, "Add", n->in[0], n->in[1]);
-}
-
-static fire_value transposed(fire_import *b, fire_value x, bool wanted) {
-    int perm[FIRE_MAX_RANK], rank = b->g->first.status ? 0 : fire_shape_of(b->g, x).rank;
-    if (!wanted || rank < 2) return x;
-    for (int d = 0; d < rank; d++) perm[d] = d;
-    perm[rank - 1] = rank - 2, perm[rank - 2] = rank - 1;
-    return fire_import_permute(b, x, perm);
-}
-
 void fire_tf_matmul(fire_import *b, fire_lift *n) {
     if (n->n_in != 2) { fire_import_fail(b, FIRE_E_CORRUPT, "has %lld inputs, expected 2", (long long)n->n_in); return; }
-    fire_value x = transposed(b, n->in[0], fire_lift_int(n, "transpose_a", 0) || fire_lift_int(n, "adj_x", 0));
-    fire_value y = transposed(b, n->in[1], fire_lift_int(n, "transpose_b", 0) || fire_lift_int(n, "adj_y", 0));
-    n->out[0] = fire_import_two(b, "MatMul", x, y);
+    fire_value x = n->in[0], y = n->in[1];
+    if (fire_lift_int(n, "transpose_a", 0) || fire_lift_int(n, "adj_x", 0)) x = fire_tf_turned(b, x);
+    if (fire_lift_int(n, "transpose_b", 0) || fire_lift_int(n, "adj_y", 0)) y = fire_tf_turned(b, y);
+    n->out[0] = fire_tf_matmul_of(b, x, y);
 }
 
 void fire_tf_bias_add(fire_import *b, fire_lift *n) {
