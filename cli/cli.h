@@ -40,7 +40,7 @@ typedef struct cli_command {
     const char *details;       /* longer help, examples; or NULL */
 } cli_command;
 
-extern const cli_command cli_inspect, cli_score, cli_train, cli_ops, cli_explain, cli_explain_plan, cli_run;
+extern const cli_command cli_inspect, cli_score, cli_train, cli_ops, cli_explain, cli_explain_plan, cli_run, cli_convert;
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 
 /* cli_parse - read argv[1..] of a command into its struct, filled with defaults first. args[n] gets the other arguments. */

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-const cli_command *const cli_commands[] = {&cli_inspect, &cli_run, &cli_score, &cli_train, &cli_ops, &cli_explain, &cli_explain_plan, NULL};
+const cli_command *const cli_commands[] = {&cli_inspect, &cli_convert, &cli_run, &cli_score, &cli_train, &cli_ops, &cli_explain, &cli_explain_plan, NULL};
 
 void cli_remark(const char *fmt, ...) {
     va_list args;

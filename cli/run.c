@@ -23,13 +23,16 @@ typedef struct ports { port *port; int64_t n, capacity; bool layers; } ports;
 /* What the model says of its inputs or outputs. */
 static fire_status list_ports(fire_context *ctx, const fire_network *net, bool output, ports *p, fire_error *err) {
     fire_network_info info;
+    fire_tensor any;
+    char some[2];
     fire_network_info_get(net, &info);
+    const bool named = fire_run_port(net, true, 0, &any, some, sizeof some) == FIRE_OK; /* a graph of other software: fire_run computes it */
     for (int32_t i = 0;; i++) {
         fire_status s = fire_grow(ctx, &p->port, &p->capacity, p->n + 1, sizeof *p->port, err);
         if (s) return s;
         port *q = &p->port[p->n];
         const char *name;
-        if (!info.loaded_as_onnx) {
+        if (!named) {
             p->layers = true;
             q->tensor.type = info.type;
             if (!fire_network_part(net, output, i, &q->tensor.shape, &name)) return FIRE_OK;

@@ -40,7 +40,7 @@ def _taken(kind: int, shape: tuple[int, ...], data: bytearray) -> np.ndarray:
 def run(model: Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
     net = model._net
     wanted = {name: kind for name, kind, _ in net.ports(False)}
-    if not wanted:  # layers that are no file's any more
+    if not net.ports(True):  # layers that are no file's any more
         return _run_layers(model, inputs)
     arrays: list[Any] = []
     kinds: list[int] = []

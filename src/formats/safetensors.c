@@ -162,6 +162,12 @@ const char *fire_safetensors_text(const fire_safetensors *s, const char *key) {
     return NULL;
 }
 
+bool fire_safetensors_writes(fire_type type) {
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (type && types[i].type == type) return true;
+    return false;
+}
+
 void fire_safetensors_write(fire_buffer *b, int64_t n_tensors, const fire_safetensor *tensor, int n_pairs, const fire_pair *pair) {
     const int64_t start = b->size;
     int64_t from = 0;

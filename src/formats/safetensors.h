@@ -29,6 +29,8 @@ void fire_safetensors_clear(fire_safetensors *s);
 const fire_safetensor *fire_safetensors_find(const fire_safetensors *s, const char *name);
 const char *fire_safetensors_text(const fire_safetensors *s, const char *key);
 
+/* fire_safetensors_writes - whether tensors of a type have a place in such files. */
+bool fire_safetensors_writes(fire_type type);
 /* fire_safetensors_write - append a file to `b`: the numbers begin at a multiple of 64 bytes. Failures stick to the buffer. */
 void fire_safetensors_write(fire_buffer *b, int64_t n_tensors, const fire_safetensor *tensor, int n_pairs, const fire_pair *pair);
 #endif
