@@ -423,13 +423,14 @@ typedef struct fire_fit_options {
         double min_delta;
         bool maximize, restore_best;
     } stop;
-    const char *checkpoint_dir;  /* write a checkpoint there after each epoch; NULL: none */
+    const char *checkpoint_dir;  /* write checkpoints there; NULL: none */
     fire_comm *comm;             /* NULL: this process alone */
     /* Called at the end of each epoch and at most ten times a second between; another
     ** value than 0 ends the fit after this step with FIRE_CANCELLED, weights kept (with restore_best: those
     ** of the best epoch). The network may be read, and its learning rate set, from inside at the end of an epoch. */
     int (*progress)(void *user, const fire_progress *p);
     void *user;
+    int32_t checkpoint_epochs;   /* write one after every so many epochs; 0: 1 */
 } fire_fit_options;
 
 typedef struct fire_fit_report {

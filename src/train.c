@@ -212,7 +212,8 @@ static fire_status run(fire_training *f, fire_fit_report *report, fire_error *er
         f->good_epoch = epoch;
         if ((st = early(f, epoch, &p, &enough, err))) return st;
         enough |= converged;
-        if (f->o.checkpoint_dir && f->rank == 0 && (st = fire_save_checkpoint(net, f->o.checkpoint_dir, err))) return st;
+        bool due = (epoch + 1) % f->o.checkpoint_epochs == 0 || epoch + 1 == f->o.epochs || enough;
+        if (f->o.checkpoint_dir && due && f->rank == 0 && (st = fire_save_checkpoint(net, f->o.checkpoint_dir, err))) return st;
         if ((st = same_mind(f, err))) return st;
         if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped after epoch %d", (int)epoch + 1);
     }

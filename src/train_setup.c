@@ -12,6 +12,8 @@ fire_status fire_train_check(fire_training *f, const fire_fit_options *o, fire_e
         memcpy(&f->o, o, o->size);
     }
     if (!f->o.epochs) f->o.epochs = 1;
+    if (!f->o.checkpoint_epochs) f->o.checkpoint_epochs = 1;
+    if (f->o.checkpoint_epochs < 0) return fire_fail(err, FIRE_E_USAGE, "checkpoint_epochs is %d, expected a positive number", (int)f->o.checkpoint_epochs);
     if (!f->o.batch_size) f->o.batch_size = 32;
     if (f->o.epochs < 0 || f->o.initial_epoch < 0) return fire_fail(err, FIRE_E_USAGE, "epochs is %d from epoch %d, expected positive numbers", (int)f->o.epochs, (int)f->o.initial_epoch);
     if (f->o.batch_size < 0) return fire_fail(err, FIRE_E_USAGE, "the batch size is %lld, expected at least 1", (long long)f->o.batch_size);

@@ -403,19 +403,19 @@ static int report(void *user, const fire_progress *p) {
 /* network_fit - (epochs run, best epoch, stopped early, steps, rows, seconds, stopped by the callback). */
 static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"data", "epochs", "initial_epoch", "batch_size", "seed", "shuffle", "reproducible", "class_weight", "monitor", "patience",
-                            "start_from_epoch", "min_delta", "maximize", "restore_best", "checkpoint_dir", "comm", "progress", NULL};
+                            "start_from_epoch", "min_delta", "maximize", "restore_best", "checkpoint_dir", "comm", "progress", "checkpoint_epochs", NULL};
     module_state *m = state_of(object);
     Dataset *data;
     PyObject *class_weight = Py_None, *comm = Py_None, *checkpoint = NULL;
-    int epochs = 1, initial_epoch = 0, shuffle = 1, reproducible = 0, maximize = 0, restore_best = 0, patience = 0, start_from = 0;
+    int epochs = 1, initial_epoch = 0, shuffle = 1, reproducible = 0, maximize = 0, restore_best = 0, patience = 0, start_from = 0, checkpoint_epochs = 0;
     long long batch_size = 0;
     unsigned long long seed = 0;
     const char *monitor = NULL;
     double min_delta = 0;
     reporter r = {.call = Py_None};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OO:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OOi:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
                                      &shuffle, &reproducible, &class_weight, &monitor, &patience, &start_from, &min_delta, &maximize, &restore_best,
-                                     PyUnicode_FSConverter, &checkpoint, &comm, &r.call)) return NULL;
+                                     PyUnicode_FSConverter, &checkpoint, &comm, &r.call, &checkpoint_epochs)) return NULL;
     Py_buffer view = {0};
     fire_tensor weights = {0};
     Network *self = NULL;
@@ -429,7 +429,7 @@ static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs)
         fire_fit_options o = {.size = sizeof o, .epochs = epochs, .initial_epoch = initial_epoch, .batch_size = batch_size, .seed = seed,
             .no_shuffle = !shuffle, .reproducible = reproducible, .class_weight = weights.data, .n_class_weight = weights.type ? (int32_t)weights.shape.dim[0] : 0,
             .stop = {monitor, patience, start_from, min_delta, maximize, restore_best}, .checkpoint_dir = checkpoint ? PyBytes_AsString(checkpoint) : NULL,
-            .comm = comm == Py_None ? NULL : ((Comm *)comm)->comm, .progress = report, .user = &r};
+            .comm = comm == Py_None ? NULL : ((Comm *)comm)->comm, .progress = report, .user = &r, .checkpoint_epochs = checkpoint_epochs};
         fire_fit_report out = {.best_epoch = -1};
         fire_error err;
         fire_status status;

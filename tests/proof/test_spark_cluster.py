@@ -1,5 +1,6 @@
 """A standalone cluster of one master and two workers on this machine: training, scoring, and what a user sees when things die."""
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import firesteel as fire
+from firesteel.spark.session import check_slots
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/spark"))
@@ -79,6 +81,29 @@ def test_more_workers_than_slots(df):
 
 def test_a_killed_executor_is_named_in_time(cluster, df):
     """kill -9 of a whole executor in the middle of a training."""
+    struck = strike_an_executor(cluster)
+    with pytest.raises(fire.FiresteelError) as caught:
+        small(epochs=3_000_000).fit(df)
+    assert caught.value.code in ("FS4003", "FS4006") and time.monotonic() - struck["at"] < 5
+    assert len(str(caught.value).splitlines()) <= 12 and "worker" in str(caught.value)
+
+
+def test_a_fit_survives_killed_executors(cluster, df, tmp_path):
+    """kill -9 of a whole executor at moments by chance, some while the job starts again: the same bits as without."""
+    check_slots(df.sparkSession, 2, 60)  # an executor was killed before
+    given = dict(epochs=15_000, checkpointEpochs=50)
+    whole = [w.tobytes() for w in small(**given).fit(df).network.get_weights()]
+    chance = random.Random(5)
+    for i in range(10):
+        first = tmp_path / str(i) / "attempt-000001/manifest.json"
+        struck = strike_an_executor(cluster, chance.uniform(0, 2.5), first.exists)
+        fitted = small(**given, checkpointDir=str(tmp_path / str(i))).fit(df)
+        assert struck and [w.tobytes() for w in fitted.network.get_weights()] == whole
+        print(f"killed {struck['late']:.1f} s after the training was seen; {fitted.summary.resumedFrom} epochs were kept", flush=True)
+
+
+def strike_an_executor(cluster, late=0.0, when=None):
+    """Kill an executor `late` seconds after both have trained for a while, or after when(); what is returned gets "at", the moment."""
     mine, struck = {p.pid for p in cluster[1]}, {}
     start = {p: processor_ticks(p) for p in parents()}
 
@@ -87,24 +112,23 @@ def test_a_killed_executor_is_named_in_time(cluster, df):
         up = parents()
         found = subprocess.run(["pgrep", "-f", "CoarseGrainedExecutorBackend"], text=True, stdout=subprocess.PIPE).stdout.split()
         return [int(pid) for pid in found if ancestors(int(pid), up) & mine
-                and any(int(pid) in ancestors(p, up) and p != int(pid) and processor_ticks(p) - start.get(p, 0) >= 150 for p in up)]
+                and (when or any(int(pid) in ancestors(p, up) and p != int(pid) and processor_ticks(p) - start.get(p, 0) >= 150 for p in up))]
 
     def strike():
         end = time.monotonic() + 120
         while time.monotonic() < end:
             time.sleep(0.3)
+            if when and not when():
+                continue
             busy = training_executors()
             if len(busy) == 2:
-                struck["at"] = time.monotonic()
+                time.sleep(late)
+                struck.update(at=time.monotonic(), late=late)
                 os.kill(busy[0], signal.SIGKILL)
                 return
 
-    thread = threading.Thread(target=strike, daemon=True)
-    thread.start()
-    with pytest.raises(fire.FiresteelError) as caught:
-        small(epochs=3_000_000).fit(df)
-    assert caught.value.code in ("FS4003", "FS4006") and time.monotonic() - struck["at"] < 5
-    assert len(str(caught.value).splitlines()) <= 12 and "worker" in str(caught.value)
+    threading.Thread(target=strike, daemon=True).start()
+    return struck
 
 
 def parents():

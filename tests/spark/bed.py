@@ -93,12 +93,12 @@ def processor_ticks(pid):
 
 
 class Strike(threading.Thread):
-    """Waits until `workers` Python workers have computed for a while, then sends one of them a signal. `at` is when. After `seconds` it
-    kills them all, so that a test cannot wait for ever."""
+    """Waits until `workers` Python workers have computed for a while, or until `when()`, then sends one of them, that which computed most, a
+    signal. `at` is when. After `seconds` it kills them all, so that a test cannot wait for ever."""
 
-    def __init__(self, workers=2, number=signal.SIGKILL, seconds=120):
+    def __init__(self, workers=2, number=signal.SIGKILL, seconds=120, when=None):
         super().__init__(daemon=True)
-        self.workers, self.number, self.seconds, self.at, self.pid = workers, number, seconds, None, None
+        self.workers, self.number, self.seconds, self.when, self.at, self.pid = workers, number, seconds, when, None, None
         self.start()
 
     def run(self):
@@ -106,9 +106,9 @@ class Strike(threading.Thread):
         while time.monotonic() < end:
             time.sleep(0.2)
             # Starting a worker and importing pyarrow costs about 70 ticks of 10 ms: one that has spent 150 is training.
-            busy = [p for p in pyspark_workers() if processor_ticks(p) - start.get(p, 0) >= 150]
-            if len(busy) >= self.workers:
-                self.pid, self.at = busy[-1], time.monotonic()
+            spent = {p: processor_ticks(p) - start.get(p, 0) for p in pyspark_workers()}
+            if self.when() if self.when else sum(t >= 150 for t in spent.values()) >= self.workers:
+                self.pid, self.at = max(spent, key=spent.get), time.monotonic()
                 os.kill(self.pid, self.number)
                 return
         for p in pyspark_workers():

@@ -135,14 +135,15 @@ def build(recipe: Recipe, threads: int = 1) -> Any:
     return net
 
 
-def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[dict[str, Any]], None]], validates: bool) -> tuple[dict[str, Any], Optional[dict[str, str]]]:
-    """Train; the report, and the error of a training that diverged, which leaves the last good weights in the network."""
+def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[dict[str, Any]], None]], validates: bool, first: int = 0,
+        folder: Optional[str] = None) -> tuple[dict[str, Any], Optional[dict[str, str]]]:
+    """Train from epoch `first`, with checkpoints in `folder`; the report, and the error of a training that diverged, which leaves the last good weights in the network."""
     from ..errors import DivergedError
 
     if job.validation_fraction > 0:
         data.split(job.validation_fraction, job.seed, False)
     names: list[str] = []
-    last = {"epoch": -1}
+    last = {"epoch": first - 1}
 
     def tell(ended: bool, epoch: int, epochs: int, step: int, steps: int, rows: int, seconds: float,
              results: Sequence[float], validation: Optional[Sequence[float]], learning_rate: float) -> bool:
@@ -158,18 +159,20 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
                   "seconds": seconds, "results": {n: v if math.isfinite(v) else None for n, v in said.items()}, "learning_rate": learning_rate})
         return False
 
-    stop: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if job.patience > 0:
-        stop = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "min_delta": job.min_delta, "restore_best": True}
+        more = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "min_delta": job.min_delta, "restore_best": True}
+    if folder is not None:
+        more.update(checkpoint_dir=folder, checkpoint_epochs=job.checkpoint_epochs)
     weights = None if job.class_weight is None else numpy.asarray(job.class_weight, numpy.float64)
     try:
         epochs_run, best, stopped, steps, rows, seconds, _ = net.fit(
-            data, epochs=job.epochs, batch_size=job.batch_size, seed=job.seed % 2**64, class_weight=weights, comm=comm,
-            progress=None if progress is None else tell, **stop)
+            data, epochs=job.epochs, initial_epoch=first, batch_size=job.batch_size, seed=job.seed % 2**64, class_weight=weights, comm=comm,
+            progress=None if progress is None else tell, **more)
     except DivergedError as error:
         return {"epochs_run": last["epoch"] + 1, "best_epoch": -1, "stopped_early": False, "steps": 0, "rows": 0, "seconds": 0.0}, \
             {"code": error.code, "message": error.message}
-    return {"epochs_run": epochs_run, "best_epoch": best, "stopped_early": bool(stopped), "steps": steps, "rows": rows, "seconds": seconds}, None
+    return {"epochs_run": first + epochs_run, "best_epoch": best, "stopped_early": bool(stopped), "steps": steps, "rows": rows, "seconds": seconds}, None
 
 
 def save(net: Any, job: Job) -> bytes:

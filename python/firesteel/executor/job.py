@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 from typing import Any, Optional
@@ -72,6 +73,10 @@ class Job:
     class_weight: Optional[tuple[float, ...]] = None
     patience: int = 0                 # epochs without progress before stopping; 0: never stop early
     min_delta: float = 0.0            # how much lower than the best a loss must be to count as progress
+    checkpoint_dir: Optional[str] = None  # a folder that all workers see; see executor/checkpoints.py
+    checkpoint_epochs: int = 1        # a checkpoint after every so many
+    resume: str = "auto"              # auto: go on with what checkpoint_dir holds; never: only with what this run has left there
+    run: str = ""                     # of all attempts of one fit
     deadline: float = 60.0            # seconds of silence from a peer before giving up
     threads: int = 1
     heartbeat: float = 10.0           # seconds between signs of life towards Spark
@@ -81,6 +86,13 @@ class Job:
     @property
     def fields(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for trainings of which one may go on where the other stopped: more epochs and other workers are no other training."""
+        parts = [self.recipe, hashlib.sha256(self.recipe_weights or b"").hexdigest(), self.features, self.labels, self.weight, self.validation, self.invalid, self.loss,
+                 self.optimizer, self.metrics, self.learning_rate, self.batch_size, self.seed, self.validation_fraction, self.classes, self.class_weight]
+        return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 
 
 def pack_arrays(arrays: dict[str, Any]) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 import pyarrow
 
 from . import engine
+from .checkpoints import Checkpoints
 from .failure import TaskError, marked
 from .job import Job, Recipe
 from .report import Reporter
@@ -151,7 +152,9 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         reporter = Reporter(*job.progress)
         reporter.send({"event": "start", "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers]})
     dealt = time.monotonic()
-    history: dict[str, list[float]] = {}
+    checkpoints = Checkpoints(job) if rank == 0 and job.checkpoint_dir is not None else None
+    history: dict[str, list[float]] = checkpoints.history if checkpoints is not None else {}
+    first = LENGTH.unpack(comm.gather(LENGTH.pack(checkpoints.epoch if checkpoints is not None else 0))[0])[0]
     told = 0.0
 
     def progress(event: dict[str, Any]) -> None:
@@ -159,15 +162,22 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         if event["event"] == "epoch":
             for name, value in event["results"].items():
                 history.setdefault(name, []).append(value)
+            if checkpoints is not None:
+                checkpoints.epoch_ended(history)
         now = time.monotonic()
         if reporter is not None and (now - told > 0.05 or event["epoch"] + 1 == event["epochs"]):  # epochs may be far shorter than that
             told = now
             reporter.send(event)
 
     try:
-        net = engine.network(Recipe.parse(job.recipe, job.recipe_weights), job)
+        net = checkpoints.network if checkpoints is not None else None
+        if net is None:
+            net = engine.network(Recipe.parse(job.recipe, job.recipe_weights), job)
         validates = job.validation_fraction > 0 or any(p["validation_rows"] for p in peers)
-        report, error = engine.fit(net, data, comm, job, progress if rank == 0 else None, validates)
+        report, error = engine.fit(net, data, comm, job, progress if rank == 0 else None, validates, first,
+                                   checkpoints.folder if checkpoints is not None else None)
+        if checkpoints is not None and error is None:
+            checkpoints.finish()
     finally:
         if reporter is not None:
             reporter.close()
@@ -175,7 +185,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         return {}, b""
     ended = time.monotonic()
     result = {
-        "history": history, "report": report, "error": error,
+        "history": history, "first_epoch": first, "report": report, "error": error,
         "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers],
         "validation_rows": sum(p["validation_rows"] for p in peers), "skipped": sum(p["skipped"] for p in peers),
         "seconds": {"read": round(max(p["read_seconds"] for p in peers), 3), "meet": round(met - began - peers[rank]["read_seconds"], 3),

@@ -235,7 +235,8 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, _Readable):  # type: i
             loss=loss or head.loss, optimizer=optimizer, metrics=self._metrics(net, head), learning_rate=self.value("learningRate"),
             epochs=self.value("epochs"), batch_size=self.value("batchSize"), seed=self.value("seed"),
             validation_fraction=self.value("validationFraction"), classes=self._classes(head, label), class_weight=self._class_weight(head),
-            patience=self.value("patience"), notes=self._notes(names, label))
+            patience=self.value("patience"), checkpoint_dir=self._checkpoint_dir(), checkpoint_epochs=self.value("checkpointEpochs"), resume=self.value("resume"),
+            restarts=self.value("maxRestarts"), notes=self._notes(names, label))
         model = self._model_class._made(trained.model, nets.Head(head.head, head.units, loss or head.loss))
         model._summary = TrainingSummary(trained.result, trained.seconds)
         model._resetUid(self.uid)
@@ -254,6 +255,14 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, _Readable):  # type: i
         if label.names:
             notes.append(("classes", json.dumps(list(label.names))))
         return tuple(notes)
+
+    def _checkpoint_dir(self) -> Optional[str]:
+        folder = self.value("checkpointDir")
+        if folder is not None and folder.startswith("file://"):
+            folder = folder[len("file://"):]
+        if folder is not None and ("://" in folder or not folder.startswith("/")):
+            raise bad("checkpointDir", folder, "an absolute path, or file:///..., of a disk that all workers share")
+        return folder
 
     def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
         raise NotImplementedError

@@ -1,6 +1,7 @@
 """fit - the driver's side of a training: look at the table, start the barrier job, watch it, read its answer."""
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
 import time
@@ -9,6 +10,7 @@ from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequ
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, StructField
 
+from ..errors import ClusterError
 from ..executor.job import Job, Recipe
 from . import schema, session
 from .errors import fail, translate
@@ -143,11 +145,39 @@ def narrow(kind: DataType) -> DataType:
     return FloatType() if isinstance(kind, DoubleType) else kind
 
 
-def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, **job_fields: Any) -> Trained:
-    """Train on the columns of df as one attempt, and return the model file with what rank 0 reports."""
-    spark = df.sparkSession
-    workers = job_fields["workers"]
+def worker_lost(error: ClusterError) -> bool:
+    """Whether starting again may help: a worker is lost or silent, or another says that one is."""
+    return error.code in ("FS4003", "FS4004") or error.code == "FS4006" and ("FS4003" in error.message or "FS4004" in error.message)
+
+
+def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, restarts: int = 0, **job_fields: Any) -> Trained:
+    """Train on the columns of df, and return the model file with what rank 0 reports. With a checkpoint_dir a job whose workers are lost is
+    started again, so many times."""
+    spark, workers = df.sparkSession, job_fields["workers"]
+    names = [*(f.name for f in features), label, *others]
+    plain = dict(zip(names, plain_names(names)))
+    columns, vectors = features_sent(features, plain, Recipe.parse(job_fields["recipe"]).dtype)
+    columns += [column(c).alias(plain[c]) for c in (label, *others)]
+    for part in ("weight", "validation"):
+        job_fields[part] = plain.get(job_fields.get(part, ""))
+    job = Job(secret=b"", features=tuple(plain[f.name] for f in features), vectors=tuple(vectors), labels=(plain[label],), threads=session.task_cpus(spark),
+              run=secrets.token_hex(8), **job_fields)
     began = time.monotonic()
+    for attempt in range(restarts + 1):
+        try:
+            # A secret of its own for each attempt: tasks that outlive an older one cannot meet those of this.
+            return _attempt(df.select(*columns), dataclasses.replace(job, secret=secrets.token_bytes(16)), verbose, began)
+        except ClusterError as error:
+            if job.checkpoint_dir is None or attempt == restarts or not worker_lost(error):
+                raise
+            if verbose:
+                print(f"{error.message.splitlines()[0]}: going on from the last checkpoint, restart {attempt + 1} of {restarts}", flush=True)
+            session.check_slots(spark, workers, session.WAIT_REGISTER)  # a cluster may put another executor in its place
+    raise AssertionError("unreachable")
+
+
+def _attempt(df: Any, job: Job, verbose: int, began: float) -> Trained:
+    spark, workers = df.sparkSession, job.workers
     listener: Optional[Listener] = None
     if not session.is_connect(spark):
         host = session.setting(spark, "spark.driver.host")
@@ -155,17 +185,10 @@ def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[s
             listener = Listener(host, session.setting(spark, "spark.driver.bindAddress", "") or "") if host else None
         except OSError:
             listener = None  # no port to be had: train without live progress
-    names = [*(f.name for f in features), label, *others]
-    plain = dict(zip(names, plain_names(names)))
-    columns, vectors = features_sent(features, plain, Recipe.parse(job_fields["recipe"]).dtype)
-    columns += [column(c).alias(plain[c]) for c in (label, *others)]
-    for part in ("weight", "validation"):
-        job_fields[part] = plain.get(job_fields.get(part, ""))
-    job = Job(secret=secrets.token_bytes(16), features=tuple(plain[f.name] for f in features), vectors=tuple(vectors), labels=(plain[label],),
-              threads=session.task_cpus(spark), progress=listener.address if listener else None, **job_fields)
+    job = dataclasses.replace(job, progress=listener.address if listener else None)
     screen = Screen(verbose)
     try:
-        rows = _run_job(spark, df.select(*columns), job, listener, screen)
+        rows = _run_job(spark, df, job, listener, screen)
         trained = _answer(rows, time.monotonic() - began)
         report = trained.result["report"]
         screen.close(listener, f"{report['epochs_run']} epochs on {workers} worker{'s' if workers > 1 else ''} in {trained.seconds:.1f}s: "

@@ -50,6 +50,10 @@ TABLE = (
     Entry("thresholds", "thresholds", UNSET, "Cc", "one number per class: the class with the largest probability / threshold is predicted; multi-label: a label is set above its threshold"),
     Entry("handleInvalid", "invalid", "error", "CRcr", "rows with a null, NaN or infinity: 'error' fails naming the column, 'skip' leaves the row out, 'keep' passes it to the network (nulls as NaN)"),
     Entry("patience", "count0", 0, "CR", "stop after so many epochs in which val_loss (loss, without validation rows) did not get better, and put the best weights back; 0: never"),
+    Entry("checkpointDir", "text", UNSET, "CR", "folder for checkpoints, on a disk that all workers share; with it a fit goes on after a lost worker or a killed driver"),
+    Entry("checkpointEpochs", "count", 1, "CR", "a checkpoint after every so many epochs"),
+    Entry("maxRestarts", "count0", 3, "CR", "with checkpointDir: how many times the job is started again from the last checkpoint when a worker is lost"),
+    Entry("resume", "resume", "auto", "CR", "with checkpointDir: 'auto' goes on with an unfinished training of the same network, columns and settings that is found there, 'never' begins anew"),
     Entry("verbose", "flag", 1, "CR", "1 shows progress on the driver, 0 nothing"),
 )
 BY_NAME = {e.name: e for e in TABLE}
@@ -175,6 +179,12 @@ def _invalid(name: str, v: Any) -> str:
     return str(v)
 
 
+def _resume(name: str, v: Any) -> str:
+    if v not in ("auto", "never"):
+        raise bad(name, v, "'auto' or 'never'")
+    return str(v)
+
+
 def _engine(name: str, v: Any) -> str:
     from .nets import engine_text
 
@@ -190,7 +200,7 @@ def _net(name: str, v: Any) -> Any:
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _text, "column": _column, "outcolumn": _outcolumn, "columns": _columns, "count": _count, "count0": _count0, "seed": _seed,
     "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
-    "invalid": _invalid, "engine": _engine, "net": _net,
+    "invalid": _invalid, "resume": _resume, "engine": _engine, "net": _net,
 }
 
 

@@ -61,8 +61,8 @@ def granted(master: str, get: Callable[[str], Optional[str]], cpu_count: int) ->
     return None
 
 
-def check_slots(spark: Any, workers: int) -> None:
-    """Refuse, within about 2 seconds, what Spark itself would refuse after 10 minutes."""
+def check_slots(spark: Any, workers: int, wait: float = WAIT) -> None:
+    """Refuse, within about `wait` seconds, what Spark itself would refuse after 10 minutes."""
     master = setting(spark, "spark.master", "") or ""
     if master and not master.startswith("local") and (setting(spark, "spark.dynamicAllocation.enabled", "false") or "").lower() == "true":
         raise fail(4002, "spark.dynamicAllocation.enabled is true, and Spark refuses training under dynamic allocation (SPARK-24942); "
@@ -73,7 +73,7 @@ def check_slots(spark: Any, workers: int) -> None:
     if limit is not None and limit < workers:
         raise _too_few(workers, limit, master)
     if not is_connect(spark):
-        _wait_for_slots(spark, workers, limit, master)
+        _wait_for_slots(spark, workers, limit, master, wait)
 
 
 def slots(spark: Any) -> int:
@@ -87,7 +87,7 @@ def slots(spark: Any) -> int:
     return max(1, granted(setting(spark, "spark.master", "") or "", lambda name: setting(spark, name), 1) or 1)
 
 
-def _wait_for_slots(spark: Any, workers: int, limit: Optional[int], master: str) -> None:
+def _wait_for_slots(spark: Any, workers: int, limit: Optional[int], master: str, wait: float) -> None:
     context = spark.sparkContext._jsc.sc()
     try:
         profile = context.resourceProfileManager().resourceProfileFromId(0)
@@ -97,7 +97,7 @@ def _wait_for_slots(spark: Any, workers: int, limit: Optional[int], master: str)
     began = time.monotonic()
     while slots < workers:
         # Executors register one after the other: those granted by the settings, and the first of any, are waited for longer.
-        patience = WAIT_REGISTER if limit is not None or slots == 0 else WAIT
+        patience = WAIT_REGISTER if limit is not None or slots == 0 else wait
         if time.monotonic() - began > patience:
             raise _too_few(workers, slots, master)
         time.sleep(0.1)

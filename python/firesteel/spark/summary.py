@@ -12,7 +12,8 @@ class TrainingSummary:
     totalIterations    epochs run
     bestEpoch          the epoch whose weights were kept, from 0, when patience was set; else None
     stoppedEarly       whether patience ended the training
-    steps, rows        updates made; rows seen in all epochs
+    resumedFrom        epochs that stood in the checkpoint that this training went on from, else 0
+    steps, rows        updates made; rows seen in all epochs (since then)
     rowsPerWorker      rows that each worker read, before they were dealt
     skippedRows        rows left out by handleInvalid="skip"
     validationRows     rows evaluated instead of trained on, before validationFraction
@@ -27,6 +28,7 @@ class TrainingSummary:
         self.totalIterations: int = int(report["epochs_run"])
         self.bestEpoch = int(report["best_epoch"]) if report["best_epoch"] >= 0 else None
         self.stoppedEarly = bool(report["stopped_early"])
+        self.resumedFrom = int(result["first_epoch"])
         self.steps, self.rows = int(report["steps"]), int(report["rows"])
         self.rowsPerWorker: list[int] = list(result["rows"])
         self.skippedRows, self.validationRows = int(result["skipped"]), int(result["validation_rows"])
