@@ -54,8 +54,9 @@ static fire_value build(fire_build *b, const char *kind, const fire_spatial_attr
         kernel[k] = fire_spatial_number(&t->kernel_size, i, 1), stride[k] = fire_spatial_number(&t->strides, i, 1);
         if (!strcmp(t->padding, "same")) {
             out[k] = (n - 1) / stride[k] + 1;
-            int64_t more = (out[k] - 1) * stride[k] + kernel[k] - n;
-            low[i] = more > 0 ? more / 2 : 0, high[i] = more > 0 ? more - more / 2 : 0;
+            low[i] = kernel[k] / 2; /* Keras has the window around i stride, other than in a convolution */
+            int64_t more = (out[k] - 1) * stride[k] + kernel[k] - low[i] - n;
+            high[i] = more > 0 ? more : 0;
         } else out[k] = n < kernel[k] ? 0 : (n - kernel[k]) / stride[k] + 1;
         size[k] = n + low[i] + high[i];
         if (out[k] < 1) return fire_graph_fail(g, FIRE_E_SHAPE, "%s '%s': a window of %lld does not fit into %s", kind, g->layer, (long long)kernel[k], fire_shape_text(&s, text));

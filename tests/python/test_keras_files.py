@@ -38,6 +38,21 @@ def test_outputs(file):
         np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("file", sorted((HERE.parents[1] / "data" / "keras2").glob("*.h5")), **name_of)
+def test_old_files(file):
+    """Of tests/keras_files/make_matrix.py: what Keras 2 saved, and the same as Keras 1 did. Weights alone go into the architecture alone, too."""
+    own = file.with_suffix(".npz")
+    arrays = np.load(own if own.exists() else file.with_name(file.name.split(".")[0] + ".npz"))
+    with h5py.File(file) as content:
+        config = json.loads(content.attrs["model_config"]) | {"keras_version": content.attrs["keras_version"]}
+    bare = fire.model_from_json(json.dumps(config))
+    bare.load_weights(file)
+    for model in (fire.load(file, compile=False), bare):
+        found = model.predict(one(arrays_of(arrays, "x")), verbose=0)
+        for got, want in zip(found if isinstance(found, list) else [found], arrays_of(arrays, "y"), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+
+
 def trained_arrays(model):
     """Trainable weights in the order of layers, which is Keras' where no model is nested."""
     frozen = {i for i, info in enumerate(model._net.layers()) if not info[6]}

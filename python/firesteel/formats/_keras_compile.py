@@ -84,7 +84,7 @@ def by_name(model: Any, tree: Any, root: Folder) -> list[tuple[str, tuple[int, .
     """The same as trained, sorted by the names that the weights have in the file: the order of Keras 2.0."""
     top, named = root.folder("model_weights") or root, {}
     for part in tree.parts:
-        listed = top.folders[part.name].texts("weight_names") if part.name in top.folders else []
+        listed = found.texts("weight_names") if (found := top.folder(part.name)) is not None else []
         if part.layer is not None and not part.nested:
             for name, (own, _) in zip(listed, trained(model, part)):
                 named[own] = name

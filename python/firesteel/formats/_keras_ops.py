@@ -9,27 +9,27 @@ import numpy as np
 from .. import errors, layers, ops as typed_ops
 
 ops: Any = typed_ops  # its functions are called without the program that they write
-MOST = 1 << 16  # numbers of a constant
+MOST = 64  # numbers of a constant
 
 
 class Slot(int):
     """In the arguments of a call: the place of a tensor among those that it is called on."""
 
 
-def _constant(value: Any) -> Any:
-    """A list of numbers as a constant of the program, a number or a tensor as it is."""
+def _constant(value: Any, beside: Any = None) -> Any:
+    """A list of numbers as a constant of the program, of the type of the tensor beside it; a number or a tensor as it is."""
     if not isinstance(value, (list, tuple, dict)):
         return value
     if isinstance(value, dict):  # Keras 3: {"class_name": "__numpy__" ...}
         value = value.get("config", {}).get("value")
     found = np.asarray(value, np.float64)
-    if found.size > MOST or found.ndim > 8:
-        raise ValueError(f"a constant of {found.size} numbers")
-    return f"f[{','.join(map(str, found.shape))}]{{{','.join(repr(float(v)) for v in found.reshape(-1))}}}"
+    if not 1 <= found.size <= MOST or found.ndim > 8:
+        raise ValueError(f"a constant of {found.size} numbers; expected 1 to {MOST}")
+    return f"t{getattr(beside, '_kind', 1)}[{','.join(map(str, found.shape))}]{{{','.join(repr(float(v)) for v in found.reshape(-1))}}}"
 
 
 def _two(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, y: function(_constant(x), _constant(y))
+    return lambda x, y: function(_constant(x, y), _constant(y, x))
 
 
 def _matmul(x: Any, y: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
@@ -90,8 +90,13 @@ def _gelu(x: Any, approximate: bool = False) -> Any:
     return ops.gelu(x, bool(approximate))
 
 
+def _truth(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Truth travels between layers as 1 and 0."""
+    return lambda x, y: ops.cast(function(_constant(x, y), _constant(y, x)), "float")
+
+
 def _where(condition: Any, x: Any, y: Any) -> Any:
-    return ops.where(condition, _constant(x), _constant(y))
+    return ops.where(ops.not_equal(condition, 0.0), _constant(x, condition), _constant(y, condition))
 
 
 def _stacked(xs: Any, axis: Any = 0) -> Any:
@@ -147,12 +152,15 @@ def _reduced(function: Callable[..., Any]) -> tuple[Callable[..., Any], tuple[st
 OPERATIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     **{name: (_two(getattr(ops, own)), TWO) for own, names in {
         "add": "add addv2 bias_add biasadd", "subtract": "subtract sub", "multiply": "multiply mul", "divide": "divide truediv true_divide realdiv div", "maximum": "maximum",
-        "minimum": "minimum", "power": "power pow", "greater": "greater", "greater_equal": "greater_equal greaterequal", "less": "less", "less_equal": "less_equal lessequal",
-        "equal": "equal", "not_equal": "not_equal notequal", "logical_and": "logical_and", "logical_or": "logical_or"}.items() for name in names.split()},
+        "minimum": "minimum", "power": "power pow"}.items() for name in names.split()},
+    **{name: (_truth(getattr(ops, own)), TWO) for own, names in {
+        "greater": "greater", "greater_equal": "greater_equal greaterequal", "less": "less", "less_equal": "less_equal lessequal", "equal": "equal",
+        "not_equal": "not_equal notequal"}.items() for name in names.split()},
+    "logical_and": (ops.multiply, TWO), "logical_or": (ops.maximum, TWO), "logical_not": (lambda x: ops.subtract(1.0, x), X),
     **{name: (getattr(ops, own), X) for own, names in {
         "absolute": "absolute abs", "ceil": "ceil", "cos": "cos", "erf": "erf", "exp": "exp", "floor": "floor", "log": "log", "negative": "negative neg", "reciprocal": "reciprocal",
         "relu": "relu", "round": "round rint", "selu": "selu", "sigmoid": "sigmoid", "sign": "sign", "sin": "sin", "softplus": "softplus", "softsign": "softsign", "sqrt": "sqrt",
-        "tanh": "tanh", "square": "square", "rsqrt": "rsqrt", "log1p": "log1p", "expm1": "expm1", "silu": "silu swish", "logical_not": "logical_not"}.items() for name in names.split()},
+        "tanh": "tanh", "square": "square", "rsqrt": "rsqrt", "log1p": "log1p", "expm1": "expm1", "silu": "silu swish"}.items() for name in names.split()},
     **{name: _reduced(getattr(ops, own)) for own, names in {
         "sum": "sum reduce_sum", "mean": "mean reduce_mean", "max": "max reduce_max amax", "min": "min reduce_min amin", "prod": "prod reduce_prod", "var": "var reduce_variance",
         "std": "std reduce_std", "logsumexp": "logsumexp reduce_logsumexp"}.items() for name in names.split()},

@@ -141,6 +141,8 @@ class Reader:
         module = str(entry.get("module") or "")
         if kind == "Merge":
             return made, self.merge(made, config, around)
+        if kind == "RNN" and names.parts(config.get("cell"))[0] == "StackedRNNCells":
+            return made, self.cells(made, config, around)
         if kind in ("TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda") or ".ops." in module:
             return made, self.operation(kind, module, made)
         made.layer = self.layer(kind, config, self.unique(made.name, around))
@@ -165,6 +167,29 @@ class Reader:
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
             kept = [t for t in tensors if t is not None]
             return operations.apply(bind(len(kept), call.get("args", []), call.get("named", {})), kept, name if not made.parts else self.unique(name, ""))
+        return apply
+
+    def cells(self, made: Part, config: dict[str, Any], around: str) -> Any:
+        """RNN over StackedRNNCells: one recurrent layer behind the other."""
+        entries = _list(names.parts(config["cell"])[1].get("cells"), f"cells of {made.name}")
+        if not entries or config.get("return_state") or config.get("stateful"):
+            raise errors.make(1005, f"layer {made.name}: RNN over several cells with return_state or stateful is not supported; use one layer for each cell")
+        for i, cell in enumerate(entries):
+            last = i + 1 == len(entries)
+            own = {"cell": cell, "return_sequences": not last or config.get("return_sequences") or False, "go_backwards": i == 0 and config.get("go_backwards") or False,
+                   "trainable": config.get("trainable", True)}
+            part = Part(names.parts(cell)[0].removesuffix("Cell"), own, made.name)
+            part.layer = self.layer("RNN", {"name": made.name, **own}, self.unique(f"{made.name}_{i}", around))
+            made.parts.append(part)
+        made.nested = True
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            if len(tensors) != 1:
+                raise errors.make(1005, f"layer {made.name}: RNN over several cells with first states is not supported")
+            for part in made.parts:
+                assert part.layer is not None
+                tensors = [part.layer(*tensors)]
+            return tensors
         return apply
 
     def merge(self, made: Part, config: dict[str, Any], around: str) -> Any:
@@ -217,7 +242,7 @@ class Reader:
             first = list(own["build_input_shape"][1:])
 
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
-            if not tensors and steps and not (steps[0][0].nested or steps[0][0].kind == "Merge"):
+            if not tensors and steps and not (steps[0][0].nested and steps[0][0].kind != "RNN" or steps[0][0].kind == "Merge"):
                 tensors = [self.input(first, input_name)]
             for _, step in steps:
                 tensors = step(tensors, {})
@@ -246,6 +271,13 @@ class Reader:
                 calls.append((name, k, sources, call))
         ins = _histories(config.get("input_layers"))
         outs = _histories(config.get("output_layers"))
+        # tf.keras counts the making of a nested model as a call that it does not write down: the calls of such a model are then named from 1 on.
+        named = [source[:2] for _, _, sources, _ in calls for source in sources if source is not None] + [out[:2] for out in outs]
+        number: dict[str, int] = {}
+        for name, k, _, _ in calls:
+            number[name] = k + 1
+        shifted = {name for name, k in named if k > 0 and number.get(name) == k}
+        calls = [(name, k + (name in shifted), sources, call) for name, k, sources, call in calls]
 
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
             if not tensors:
@@ -382,6 +414,7 @@ def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple
                 raise
     if reader.open and given is None:
         model._open = entry, version
+    model.__dict__["_parts"] = tree
     return model, tree
 
 
@@ -411,7 +444,7 @@ def place(model: Any, tree: Part, root: Folder, version: int, backend: str, who:
         chosen: list[tuple[Part, weights.Arrays]] = []
         known = {part.name: part for part in _flat(tree)}
         in_order = [part for part in _flat(tree) if any(_counts(model, leaf) != (0, 0) for leaf in part.leaves())]
-        stored = [(name, weights.listed(top.folders[name], who)) for name in top.texts("layer_names") if name in top.folders]
+        stored = [(name, weights.listed(found, who)) for name in top.texts("layer_names") if (found := top.folder(name)) is not None]
         filled = [(name, arrays) for name, arrays in stored if arrays]
         if not all(name in known for name, _ in filled):  # another model's names: by order, as Keras does
             if len(filled) != len(in_order):
@@ -449,8 +482,12 @@ def _put(model: Any, leaf: Part, arrays: weights.Arrays, version: int, backend: 
     net, at = layer._place()
     shapes = [shape for _, of, _, _, shape in net.weights() if of == at]
     kind = layer.kind
+    config = leaf.config
+    if kind.startswith("LocallyConnected") and arrays and arrays[0].ndim == 1:  # what its input is like must be known
+        sides = layer.input.shape[1:]
+        config = {**config, "input_sides": sides[1:] if config.get("data_format") == "channels_first" else sides[:-1]}
     try:
-        arrays = weights.convert(kind, leaf.config, arrays, shapes, version, backend == "theano", bool(leaf.layer.__dict__.get("_cudnn")))
+        arrays = weights.convert(kind, config, arrays, shapes, version, backend == "theano", bool(leaf.layer.__dict__.get("_cudnn")))
         if len(arrays) != len(shapes) or any(a.shape != tuple(s) for a, s in zip(arrays, shapes)):
             raise ValueError
     except (ValueError, IndexError):
@@ -495,7 +532,9 @@ def _descend(model: Any, tree: Part, group: Folder, version: int, backend: str, 
         stem = weights.snake(part.kind if not part.nested else ("Sequential" if part.kind == "Sequential" else "Functional"))
         number = counted[stem] = counted.get(stem, -1) + 1
         found = inside.folders.get(f"{stem}_{number}" if number else stem) or inside.folders.get(part.name)
-        if part.nested:
+        if part.kind == "RNN" and part.nested:
+            _spread(model, part, weights.below(found), version, backend, who)
+        elif part.nested:
             missing += _descend(model, part, found or Folder(), version, backend, who)
         elif part.layer is not None:
             arrays = weights.below(found)
@@ -614,10 +653,10 @@ def load_weights(model: Any, path: str) -> None:
     if zipped:
         parts = _unzip(path, who)
         content, version = parts.get("model.weights.h5", b""), 3
-    tree = Part("Sequential", {}, model.name)
-    for layer in model._all:
+    tree = model.__dict__.get("_parts") or Part("Sequential", {}, model.name)  # a model of from_json knows what was nested
+    for layer in model._all if not tree.parts else []:
         part = Part("InputLayer" if isinstance(layer, layers.Input) else {"GroupQueryAttention": "GroupedQueryAttention"}.get(layer.kind, layer.kind),
-                    {"data_format": layer._attrs.get("data_format"), "trainable": layer.trainable}, layer.name)
+                    {key: layer._attrs.get(key) for key in ("data_format", "kernel_size", "strides", "padding")} | {"trainable": layer.trainable}, layer.name)
         part.layer = None if isinstance(layer, layers.Input) else layer
         tree.parts.append(part)
     file, root = open_file(content, who)

@@ -67,6 +67,49 @@ def _cudnn(a: Arrays, gates: int, gru: bool) -> Arrays:
     return [kernel, recurrent, a[2].reshape(2, -1) if gru else a[2].reshape(2, -1).sum(0)]
 
 
+def _local(kernel: np.ndarray, config: dict[str, Any], shape: tuple[int, ...], bias: np.ndarray | None) -> np.ndarray:
+    """A LocallyConnected kernel of implementation 2 (all pairs of places, most of them 0) or 3 (those that are not 0, in a row) as [places, window, filters]."""
+    rank = 2 if isinstance(config.get("kernel_size"), (list, tuple)) and len(config["kernel_size"]) == 2 else 1
+    places, seen, filters = shape
+    window = [int(n) for n in np.resize(config["kernel_size"], rank)]
+    strides = [int(n) for n in np.resize(config.get("strides", 1), rank)]
+    first, same = config.get("data_format") == "channels_first", config.get("padding") == "same"
+    channels = seen // int(np.prod(window))
+    if kernel.ndim == 2 * rank + 2:
+        sides = kernel.shape[1:1 + rank] if first else kernel.shape[:rank]
+        out = kernel.shape[rank + 2:] if first else kernel.shape[rank + 1:-1]
+    elif bias is not None and bias.ndim == rank + 1 and "input_sides" in config:
+        sides, out = tuple(config["input_sides"]), bias.shape[:rank]
+    else:
+        sides = tuple(config.get("input_sides", ()))
+        out = tuple((n - 1) // s + 1 if same else (n - k) // s + 1 for n, k, s in zip(sides, window, strides))
+    if len(sides) != rank or int(np.prod(out)) != places or places * seen * filters > 1 << 28:
+        raise ValueError
+    before = [k // 2 if same else 0 for k in window]
+    made = np.zeros((places, *window, channels, filters), kernel.dtype)
+    inside = np.zeros((places, *window), bool)
+    for at, place in enumerate(np.ndindex(*out)):
+        for k in np.ndindex(*window):
+            where = tuple(o * s + i - b for o, s, i, b in zip(place, strides, k, before))
+            if all(0 <= i < n for i, n in zip(where, sides)):
+                inside[(at, *k)] = True
+                if kernel.ndim > 1:
+                    made[(at, *k)] = kernel[(slice(None), *where, slice(None), *place)] if first else kernel[(*where, slice(None), *place, slice(None))]
+    if kernel.ndim == 1:  # sorted by place and filter of the output, then by place and channel of the input
+        if int(inside.sum()) * channels * filters != kernel.size:
+            raise ValueError
+        if first:
+            of, order = np.broadcast_to(inside[None, :, None], (filters, places, channels, *window)), (1, *range(3, 3 + rank), 2, 0)
+        else:
+            of, order = np.broadcast_to(inside[:, None, ..., None], (places, filters, *window, channels)), (0, *range(2, 2 + rank), 2 + rank, 1)
+        spread = np.zeros(of.shape, kernel.dtype)
+        spread[of] = kernel
+        made = spread.transpose(order)
+    if first:
+        made = np.moveaxis(made, -2, 1)
+    return np.ascontiguousarray(made).reshape(shape)
+
+
 def convert(kind: str, config: dict[str, Any], arrays: Arrays, shapes: Sequence[tuple[int, ...]], version: int, theano: bool, cudnn: bool) -> Arrays:
     """A layer's arrays as a file has them in the form of Keras 3. shapes: what the layer wants."""
     a = list(arrays)
@@ -93,6 +136,8 @@ def convert(kind: str, config: dict[str, Any], arrays: Arrays, shapes: Sequence[
         a[0] = k
     if theano and kind.startswith("Conv") and a and a[0].ndim > 2:  # Theano turns kernels round
         a[0] = a[0][(slice(None, None, -1),) * (a[0].ndim - 2)]
+    if kind.startswith("LocallyConnected") and a and a[0].ndim != 3:
+        a[0] = _local(a[0], config, tuple(shapes[0]), a[1] if len(a) > 1 else None)
     if kind == "PReLU" and a and len(a[0].shape) == len(shapes[0]) + 1:
         a[0] = a[0][0]
     if len(a) == len(shapes):  # the same numbers with other ones in their shape, as in [1, 1, 3, 8] for [3, 8]
