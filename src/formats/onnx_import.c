@@ -443,6 +443,11 @@ void fire_import_node(fire_import *b, const fire_onnx_node *n) {
         fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES);
         return;
     }
+    if ((b->bytes_left -= FIRE_IMPORT_NODE) < 0) {
+        b->late |= b->symbolic; /* a run allows for more */
+        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "the nodes and constants of the model, trips of loops counted, take more memory than its file allows for");
+        return;
+    }
     if (prepare(b, n, &l, &g->first)) return;
     for (int64_t k = 0; k < n->n_in && !g->first.status; k++) l.in[k] = fire_import_find(b, n->in[k]);
     if (g->first.status) return;

@@ -88,6 +88,15 @@ static fire_value nothing(fire_import *b, const fire_onnx_value *v) {
     return fire_graph_const(b->g, v->is_tensor && v->type <= FIRE_BF16 ? (fire_type)v->type : FIRE_F32, s, &(int64_t){0});
 }
 
+/* Whether the body hands its condition on as it came: then nothing but the number of trips ends the loop. */
+static bool goes_on(const fire_onnx *m) {
+    const fire_span out = m->output[0].name, in = m->input[1].name;
+    if (!fire_span_compare(out, in)) return true;
+    const fire_onnx_name *d = fire_onnx_find(m, out);
+    const fire_onnx_node *n = d && d->from == FIRE_ONNX_NODE ? &m->node[d->index] : NULL;
+    return n && fire_span_is(n->op, "Identity") && n->n_in == 1 && !fire_span_compare(n->in[0], in);
+}
+
 /* Inputs: trips, condition, what is carried. Body: trip, condition, carried -> condition, carried, scanned. */
 void fire_lift_loop(fire_import *b, fire_lift *n) {
     fire_onnx m;
@@ -111,6 +120,10 @@ void fire_lift_loop(fire_import *b, fire_lift *n) {
         goto done;
     }
     for (int64_t k = 0; k < carried; k++) in[2 + k] = n->in[2 + k];
+    if (on && trips > b->nodes_left && goes_on(&m)) {
+        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "runs %lld times; this version computes at most %d nodes, trips of loops counted", (long long)trips, FIRE_IMPORT_NODES);
+        goto done;
+    }
     for (int64_t trip = 0; trip < trips && on && !b->g->first.status; trip++) {
         if (b->nodes_left-- <= 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES); break; }
         in[0] = fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &trip);

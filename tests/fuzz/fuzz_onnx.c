@@ -49,7 +49,7 @@ done:
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
-    fire_context *ctx = fuzz_context();
+    fire_context *ctx = fuzz_context_with(size % 4 != 0); /* fast kernels take longest to make ready: every fourth size has them */
     fire_network *net = NULL;
     fire_error err = {0};
     if (fire_set_limits(ctx, (int64_t)size * 4 + (64 << 20), WORK, &err)) abort();

@@ -22,11 +22,12 @@ static void fuzz_free(void *user, void *p) {
     fuzz_used -= *(size_t *)start;
     free(start);
 }
-static fire_context *fuzz_context(void) {
+static fire_context *fuzz_context_with(bool reference_only) {
     static const fire_memory memory = {NULL, fuzz_alloc, fuzz_free};
     fire_context *ctx = NULL;
     fuzz_used = 0;
-    if (fire_context_new(&(fire_config){.size = sizeof(fire_config), .memory = &memory}, &ctx, NULL)) abort();
+    if (fire_context_new(&(fire_config){.size = sizeof(fire_config), .memory = &memory, .reference_only = reference_only}, &ctx, NULL)) abort();
     return ctx;
 }
+static inline fire_context *fuzz_context(void) { return fuzz_context_with(false); }
 #endif
