@@ -94,7 +94,7 @@ size_t fire_onnx_rnn_scratch(int gates, const fire_call *call) {
     return (size_t)(2 * u + 2 * gates * u + u) * sizeof(double);
 }
 
-/* What goes into an activation is cut to [-clip, clip] where clip is given. */
+/* What goes into the activation of a gate is cut to [-clip, clip] where clip is given (the state is not, as in onnxruntime). */
 static double enter(const fire_onnx_rnn_attrs *t, const function *f, double x) {
     return apply(f, t->clip < 0 ? x : x > t->clip ? t->clip : x < -t->clip ? -t->clip : x);
 }
@@ -120,7 +120,7 @@ static void step_row(int gates, bool linear, const fire_call *call, const functi
             double in = enter(t, &f[0], zx[j] + zh[j] + pi * c[j]), forget = t->input_forget ? 1 - in : enter(t, &f[0], zx[2 * u + j] + zh[2 * u + j] + pf * c[j]);
             c[j] = forget * c[j] + in * enter(t, &f[1], zx[3 * u + j] + zh[3 * u + j]);
             double out = enter(t, &f[0], zx[u + j] + zh[u + j] + po * c[j]);
-            fresh[j] = out * enter(t, &f[2], c[j]);
+            fresh[j] = out * apply(&f[2], c[j]);
         } else {
             zx[j] = enter(t, &f[0], zx[j] + zh[j]);
             zx[u + j] = enter(t, &f[0], zx[u + j] + zh[u + j]);

@@ -19,7 +19,8 @@ fire_tensor fire_lift_room(fire_import *b, fire_type type, fire_shape s) {
     int64_t bytes;
     if (b->g->first.status) return y;
     if (!fire_type_size(type)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "element type %d is not supported", (int)type); return y; }
-    if (fire_shape_check("the result", type, &s, &b->g->first)) return y;
+    fire_error why = {0};
+    if (fire_shape_check("the result", type, &s, &why)) { fire_import_fail(b, why.code, "%s", why.message); return y; }
     if (fire_count(&s) < 0 || !fire_mul(fire_count(&s), (int64_t)fire_type_size(type), &bytes) || bytes > b->bytes_left) {
         fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "makes more numbers than a run may hold");
         return y;
