@@ -348,7 +348,7 @@ static fire_status read_losses(fire_context *ctx, const char *losses, fire_netwo
 fire_status fire_network_compile(fire_network *net, const char *optimizer, const char *loss, const char *metrics, fire_error *err) {
     fire_context *ctx = net->ctx;
     char name[64], store[64];
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which cannot be trained");
+    if (net->onnx) return fire_network_no_layers(net, "compile", err);
     if (!optimizer || !loss) return fire_fail(err, FIRE_E_USAGE, "compile: %s is missing", optimizer ? "the loss" : "the optimizer");
     fire_network made = {.ctx = ctx};
 

@@ -43,14 +43,9 @@ static bool layer_name_taken(const fire_network *net, const char *name) {
 }
 
 /* A name that no layer has yet: as wanted, or with a number behind it. */
-static void layer_name(const cutter *c, const char *wanted, const char *op, int64_t at, char to[NAME_BYTES]) {
+static void layer_name(const cutter *c, const char *wanted, char to[NAME_BYTES]) {
     clean(wanted, to);
-    if (!*to) {
-        char base[NAME_BYTES];
-        clean(op, base);
-        for (char *s = base; *s; s++) if (*s >= 'A' && *s <= 'Z') *s = (char)(*s + 32);
-        snprintf(to, NAME_BYTES, "%.100s_%lld", base, (long long)at);
-    }
+    if (!*to) strcpy(to, "layer");
     const size_t n = strlen(to);
     for (int k = 1; layer_name_taken(c->net, to); k++) snprintf(to + n, NAME_BYTES - n, "_%d", k);
 }
@@ -273,7 +268,7 @@ static fire_status add_layer(cutter *c, const char *name, const char *op, fire_e
 /* A layer that gives numbers which several layers read. */
 static fire_status add_shared(cutter *c, fire_value v, fire_error *err) {
     char name[NAME_BYTES];
-    layer_name(c, c->weight[v] >= 0 ? c->p->weight[c->weight[v]].name : "constant", "", 0, name);
+    layer_name(c, c->weight[v] >= 0 ? c->p->weight[c->weight[v]].name : "constant", name);
     c->body.size = c->lines.size = 0;
     c->n_in = 0;
     c->n_held = c->n_out = 1;
@@ -315,7 +310,7 @@ static fire_status cut_part(cutter *c, int64_t at, fire_error *err) {
         if (is_dropout(c, part, a, e)) {
             char text[NAME_BYTES + 100], rate[FIRE_NUMBER_TEXT];
             const fire_node *n = &c->g->node[a];
-            layer_name(c, part->name, part->op, at, name);
+            layer_name(c, part->name, name);
             snprintf(text, sizeof text, "rate=%s name=\"%s\"", fire_number_text(part->dropout, rate), name);
             fire_status s = fire_network_call(c->net, "Dropout", text, 1, &c->tensor[n->in[0]], &c->tensor[n->out[0]], err);
             if (s) return s;
@@ -324,7 +319,7 @@ static fire_status cut_part(cutter *c, int64_t at, fire_error *err) {
         fire_error why = {0};
         while (!compose(c, a, e, &why)) {
             if (why.status) { if (err) *err = why; return why.status; }
-            if (e == a + 1) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s has more inputs or numbers than a layer takes", part->name && *part->name ? part->name : part->op);
+            if (e == a + 1) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s has more inputs or numbers than a layer takes", part->name);
             e = a + (e - a) / 2;
         }
         bool shared = false;
@@ -338,7 +333,7 @@ static fire_status cut_part(cutter *c, int64_t at, fire_error *err) {
         }
         if (shared) (void)compose(c, a, e, NULL); /* as before: it has fitted */
         fire_status s = check_constants(c, err);
-        layer_name(c, part->name, part->op, at, name);
+        layer_name(c, part->name, name);
         if (!s) s = add_layer(c, name, part->op, err);
         if (s) return s;
     }
@@ -352,7 +347,7 @@ static fire_status add_inputs(cutter *c, fire_error *err) {
     for (int32_t k = 0; k < c->p->n_in; k++) {
         const fire_graph_port *in = &c->p->in[k];
         const fire_shape shape = fire_shape_of(c->g, in->value);
-        layer_name(c, in->name, "input", k, name);
+        layer_name(c, in->name, name);
         c->text.size = 0;
         fire_buffer_text(&c->text, "shape=[");
         for (int d = 1; d < shape.rank; d++) fire_buffer_text(&c->text, d > 1 ? ",%lld" : "%lld", (long long)shape.dim[d]);
@@ -379,7 +374,7 @@ static fire_status add_outputs(cutter *c, fire_error *err) {
         if (y->type == c->net->type) continue;
         char own[NAME_BYTES];
         snprintf(text, sizeof text, "%.150s_cast", port->name);
-        layer_name(c, text, "cast", k, own);
+        layer_name(c, text, own);
         snprintf(text, sizeof text, "body=\"Cast 0 to=%d\" operator=Cast name=\"%s\"", (int)c->net->type, own);
         fire_status s = fire_network_call(c->net, "Operators", text, 1, &out[k], &out[k], err);
         if (s) return s;

@@ -13,7 +13,7 @@
 
 struct fire_network;
 
-/* Nodes [first, first of the next part) of the graph. name: of the layer, made unique and without what names may not hold; empty: made of op. */
+/* Nodes [first, first of the next part) of the graph. name: of the layer, made unique and without what names may not hold. op: what it was in the file. */
 typedef struct fire_graph_part {
     int64_t first;
     const char *name, *op;

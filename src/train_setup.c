@@ -114,7 +114,7 @@ static fire_status stateful_fits(const fire_training *f, fire_error *err) {
 fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     fire_network *net = f->net;
     fire_status st;
-    if (net->onnx) return fire_fail(err, FIRE_E_UNSUPPORTED, "the network was loaded from a plain ONNX graph, which cannot be trained");
+    if (net->onnx) return fire_network_no_layers(net, "fit", err);
     if (!net->loss || !net->optim) return fire_fail(err, FIRE_E_NOT_COMPILED, "the network is not compiled; call compile with an optimizer and a loss first");
     static const char *const same_name[] = {"epochs", "initial epoch", "batch size", "seed", "no_shuffle", "reproducible", "number type", "layer count"};
     int64_t same[] = {f->o.epochs, f->o.initial_epoch, f->o.batch_size, (int64_t)f->o.seed, f->o.no_shuffle, f->o.reproducible, net->type, net->n_layers};

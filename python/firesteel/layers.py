@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .models import Model
 
 
+@lru_cache(maxsize=None)
 def _must_be_given(kind: str) -> dict[str, Any]:
     """The engine's defaults of what Keras wants to be given: the engine leaves out what equals its default."""
     for line in _core.catalog().splitlines():

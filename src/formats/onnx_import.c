@@ -52,7 +52,8 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     if (!s) s = fire_onnx_tensor_shape(m, t, what, &as, &err);
     if (s) return fire_graph_fail(g, err.code, "%s", err.message);
     size_t size = fire_type_size(as.type), bytes = (size_t)fire_count(&as.shape) * size;
-    if (t->has_raw && as.type != FIRE_BOOL && ((uintptr_t)t->raw.bytes % 16 == 0 || (g->align.get && bytes > COPIED)))
+    const bool widened = b->layers && (as.type == FIRE_F16 || as.type == FIRE_BF16);
+    if (t->has_raw && as.type != FIRE_BOOL && !widened && ((uintptr_t)t->raw.bytes % 16 == 0 || (g->align.get && bytes > COPIED)))
         return fire_graph_borrow(g, as.type, as.shape, (void *)t->raw.bytes); /* never written to */
     if (t->tensorflow && !t->has_raw) { /* one number may stand for many */
         if ((int64_t)bytes > b->bytes_left) return fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "%s has %zu bytes, more than its file allows for", what, bytes);
@@ -63,7 +64,28 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     s = fire_onnx_tensor_copy(m, t, what, &as, copy, bytes, &err);
     if (s) return fire_graph_fail(g, err.code, "%s", err.message);
     fire_value v = fire_graph_borrow(g, as.type, as.shape, copy);
-    return b->layers && (as.type == FIRE_F16 || as.type == FIRE_BF16) ? fire_import_cast(b, v, FIRE_F32) : v;
+    return widened ? fire_import_cast(b, v, FIRE_F32) : v;
+}
+
+/* The same for the other batch; what differs then is the outputs' twin. */
+static bool fold_twin(fire_import *b, const fire_node *n, const fire_call *call) {
+    fire_graph *g = b->g;
+    fire_call other = *call;
+    for (int i = 0; i < n->n_in; i++)
+        if (fire_import_twin(b, n->in[i])) other.in[i].data = fire_import_twin(b, n->in[i]);
+    for (int i = 0; i < n->n_out; i++)
+        if (!(other.out[i].data = fire_arena_alloc(&g->arena, (size_t)fire_count(&call->out[i].shape), fire_type_size(call->out[i].type), &g->first))) return false;
+    if (!(other.scratch = fire_alloc(b->ctx, n->op->scratch ? n->op->scratch(&other) : 0, 1, &g->first))) return false;
+    n->op->run(&other);
+    fire_free(b->ctx, other.scratch);
+    for (int i = 0; i < n->n_out; i++) {
+        const size_t bytes = (size_t)fire_count(&call->out[i].shape) * fire_type_size(call->out[i].type);
+        if (!bytes || !memcmp(call->out[i].data, other.out[i].data, bytes)) continue;
+        fire_import_mark *mark = fire_import_mark_of(b, n->out[i]);
+        if (!mark) return false;
+        mark->twin = other.out[i].data;
+    }
+    return true;
 }
 
 /* Compute the newest node at once if all that it reads is constant: its outputs become constants, and it goes. */
@@ -72,12 +94,16 @@ static void fold(fire_import *b) {
     fire_node *n = &g->node[g->n_nodes - 1];
     fire_call call = {.attrs = n->attrs, .n_in = n->n_in, .n_out = n->n_out};
     int64_t bytes = 0;
+    bool twin = false;
     if (n->op->joins || (n->op->domain && !n->op->pure_shape)) return;
     for (int i = 0; i < n->n_in; i++) {
         if (!n->in[i]) continue;
         const fire_value_info *v = &g->value[n->in[i]];
         if (v->source != FIRE_FROM_CONST && !(n->op->shape_only >> i & 1)) return;
         call.in[i] = v->tensor;
+        if (!fire_import_twin(b, n->in[i])) continue;
+        if (n->op->values >> i & 1) return; /* a shape would depend on it */
+        twin = true;
     }
     for (int i = 0; i < n->n_out; i++) {
         call.out[i] = g->value[n->out[i]].tensor;
@@ -98,10 +124,8 @@ static void fold(fire_import *b) {
     if (!(call.scratch = fire_alloc(b->ctx, n->op->scratch ? n->op->scratch(&call) : 0, 1, &g->first))) return;
     n->op->run(&call);
     fire_free(b->ctx, call.scratch);
-    bool marked = false;
-    for (int i = 0; i < n->n_in; i++) marked |= fire_import_is_marked(b, n->in[i]);
+    if (twin && !fold_twin(b, n, &call)) return;
     for (int i = 0; i < n->n_out; i++) {
-        if (marked) fire_import_mark(b, n->out[i]);
         fire_value_info *v = &g->value[n->out[i]];
         v->source = FIRE_FROM_CONST;
         v->node = -1;
@@ -119,6 +143,7 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
     int n_want = 0;
     if (g->first.status) return false;
     for (int i = 0; i < n; i++) {
+        if (fire_import_twin(b, v[i])) { b->late = true; fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "computes with the number of rows"); return false; }
         if (v[i] > 0 && fire_graph_align(g, v[i], &g->first)) return false;
         if (!v[i] || g->value[v[i]].source == FIRE_FROM_CONST) continue;
         if (known_already(b, v[i])) { v[i] = b->known[v[i]]; continue; }
@@ -167,6 +192,10 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
     memset(out, 0, FIRE_MAX_OUT * sizeof *out);
     if (g->first.status) return g->first.status;
     if (n_in > FIRE_MAX_IN) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "%d inputs, expected at most %d", n_in, FIRE_MAX_IN); return FIRE_FILE; }
+    if (n_in == 2 && !strcmp(name, "Expand") && fire_import_twin(b, in[1])) {
+        out[0] = fire_import_expand(b, in[0], in[1]);
+        return g->first.status;
+    }
     const fire_op *op = fire_op_named(name);
     for (int i = 0; i < n_in; i++) {
         x[i] = in[i];
@@ -189,9 +218,8 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
     const int64_t made = g->n_nodes;
     fold(b);
     for (int i = 0; i < n_in && b->layers && g->n_nodes == made && !g->first.status; i++) {
-        if (!fire_import_is_marked(b, x[i])) continue;
-        if (!strcmp(name, "Expand")) fire_import_mark(b, out[0]); /* that it is never read is for its readers to see to */
-        else b->late = true, fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "computes with the number of rows");
+        if (!fire_import_twin(b, x[i])) continue;
+        b->late = true, fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "computes with the number of rows");
     }
     return g->first.status;
 }

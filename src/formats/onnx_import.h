@@ -59,15 +59,19 @@ typedef struct fire_scope {
 
 /* What an import for layers keeps besides the graph (onnx_layers.c). Floats that the file holds become params; a lift that wants their numbers gets
 ** them from fire_import_known all the same. Halves are float32. The batch is free even where the file fixes it: where numbers that say a size hold the
-** batch, it is FIRE_IMPORT_BATCH, and such constants are marked: they end in the shape of a Reshape, or the file has no layers. */
+** batch, it is FIRE_IMPORT_BATCH, and such a constant has a twin with the numbers that another batch would give: where the two differ the batch counts.
+** They end in the shape of a Reshape or Expand, or the file has no layers. */
 #define FIRE_IMPORT_BATCH 1000003 /* a prime that no dimension has */
+#define FIRE_IMPORT_OTHER 1000033 /* another */
+typedef struct fire_import_mark { void *twin; bool zero; } fire_import_mark; /* twin: NULL: the batch does not count. zero: it is no constant, but zeros */
 typedef struct fire_import_layers {
     fire_type type;                    /* of the network */
     int64_t batch;                     /* that the file fixes; 0: it does not */
+    fire_value rows;                   /* the first input */
     int64_t *first;                    /* [n_nodes] of the file: where its nodes begin in the graph */
     double *dropout;                   /* [n_nodes] share that falls, -1: it is no Dropout */
     fire_graph_weight *weight; int64_t n_weights, capacity;
-    bool *marked; int64_t marked_capacity; /* by value */
+    fire_import_mark *mark; int64_t mark_capacity; /* by value */
 } fire_import_layers;
 
 typedef struct fire_import {
@@ -125,12 +129,16 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
 void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* For layers; without them these do nothing. weight: an initializer, a constant, as a param where it can be trained. fix: v, if it is a weight, is not
-** trained. mark: v holds the batch. is_marked: whether it does. free: the shape of a Reshape of x with a free batch. */
+** trained. mark: v's, NULL where there is none; to write to, NULL without memory. twin: numbers for the other batch, NULL: they are the same. free_batch: the shape of a Reshape of x with a free batch. expand: x in a shape that has a twin.
+** is_zero: whether v holds zeros alone. recurrent: RNN, LSTM or GRU as operators that have gradients. */
 fire_value fire_import_weight(fire_import *b, const char *name, fire_value v);
 void fire_import_fix(fire_import *b, fire_value v);
-void fire_import_mark(fire_import *b, fire_value v);
-bool fire_import_is_marked(const fire_import *b, fire_value v);
+fire_import_mark *fire_import_mark_of(fire_import *b, fire_value v);
+void *fire_import_twin(const fire_import *b, fire_value v);
 fire_value fire_import_free_batch(fire_import *b, fire_value x, fire_value shape);
+fire_value fire_import_expand(fire_import *b, fire_value x, fire_value shape);
+bool fire_import_is_zero(const fire_import *b, fire_value v);
+void fire_import_recurrent(fire_import *b, fire_lift *n);
 
 /* Attributes of a node; the default if it has none of that name. */
 const fire_onnx_attr *fire_lift_attr(const fire_lift *n, const char *name);

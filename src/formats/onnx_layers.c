@@ -35,19 +35,20 @@ void fire_import_fix(fire_import *b, fire_value v) {
         if (b->layers->weight[i].value == v) b->layers->weight[i].trainable = false;
 }
 
-void fire_import_mark(fire_import *b, fire_value v) {
+fire_import_mark *fire_import_mark_of(fire_import *b, fire_value v) {
     fire_import_layers *l = b->layers;
-    if (!l || v < 1 || fire_grow(b->ctx, &l->marked, &l->marked_capacity, b->g->n_values, sizeof *l->marked, &b->g->first)) return;
-    l->marked[v] = true;
+    if (!l || v < 1 || b->g->first.status || fire_grow(b->ctx, &l->mark, &l->mark_capacity, b->g->n_values, sizeof *l->mark, &b->g->first)) return NULL;
+    return &l->mark[v];
 }
 
-bool fire_import_is_marked(const fire_import *b, fire_value v) { return b->layers && v > 0 && v < b->layers->marked_capacity && b->layers->marked[v]; }
+void *fire_import_twin(const fire_import *b, fire_value v) { return b->layers && v > 0 && v < b->layers->mark_capacity ? b->layers->mark[v].twin : NULL; }
 
 /* In the new shape the batch is -1; what stands beside it, -1 in the file, is then computed here. */
 fire_value fire_import_free_batch(fire_import *b, fire_value x, fire_value shape) {
-    const int64_t batch = fire_import_is_marked(b, shape) ? FIRE_IMPORT_BATCH : b->layers->batch;
-    const fire_tensor *t = batch ? fire_import_numbers(b, shape) : NULL;
-    if (!t || t->type != FIRE_I64 || t->shape.rank != 1 || t->shape.dim[0] > FIRE_MAX_RANK) return shape;
+    const int64_t *twin = fire_import_twin(b, shape), batch = twin ? FIRE_IMPORT_BATCH : b->layers->batch;
+    if (!batch || b->g->first.status || b->g->value[shape].source != FIRE_FROM_CONST) return shape;
+    const fire_tensor *t = &b->g->value[shape].tensor;
+    if (t->type != FIRE_I64 || t->shape.rank != 1 || t->shape.dim[0] > FIRE_MAX_RANK) return shape;
     const fire_shape from = fire_shape_of(b->g, x);
     int64_t to[FIRE_MAX_RANK], n = t->shape.dim[0], have = 1, want = 1, at = -1, rest = -1;
     int batches = 0;
@@ -59,16 +60,134 @@ fire_value fire_import_free_batch(fire_import *b, fire_value x, fire_value shape
     for (int64_t d = 0; d < n; d++) {
         to[d] = ((const int64_t *)t->data)[d];
         if (to[d] == 0 && d < from.rank) to[d] = from.dim[d] < 0 ? batch : from.dim[d];
-        const bool here = batch == FIRE_IMPORT_BATCH ? to[d] >= batch && to[d] % batch == 0 : d == 0 && from.dim[0] < 0 && to[d] == batch;
-        if (here && at >= 0) return shape;
+        const bool here = twin ? to[d] != twin[d] : d == 0 && from.dim[0] < 0 && to[d] == batch;
+        if (here && (at >= 0 || to[d] < batch || to[d] % batch || (twin && twin[d] != to[d] / batch * FIRE_IMPORT_OTHER))) return shape;
         if (here) { at = d; want *= to[d] / batch; }
         else if (to[d] == -1 && rest < 0) rest = d;
         else if (to[d] < 1 || !fire_mul(want, to[d], &want)) return shape;
     }
-    if (at < 0 || have % want || (rest < 0 && have != want)) return shape;
+    /* -1 may stand for a multiple of the batch, in x as in the result: what is left to find is then not known. */
+    if (at < 0 || !have || (rest < 0 ? have % want && want % have : have % want)) return shape;
     to[at] = -1;
     if (rest >= 0) to[rest] = have / want;
     return fire_import_ints(b, n, to);
+}
+
+bool fire_import_is_zero(const fire_import *b, fire_value v) {
+    const fire_value_info *info = &b->g->value[v];
+    if (info->source != FIRE_FROM_CONST) return b->layers && v < b->layers->mark_capacity && b->layers->mark[v].zero;
+    for (int64_t i = 0, n = fire_count(&info->tensor.shape); i < n; i++)
+        if (fire_get(&info->tensor, i) != 0) return false;
+    return !fire_import_twin(b, v);
+}
+
+/* False for each row, [1, ..., n, ..., 1] with the batch at dimension d: what it is made of does not matter. */
+static fire_value no_rows(fire_import *b, int rank, int d) {
+    fire_value x = b->layers->rows;
+    const int64_t zeros[FIRE_MAX_RANK] = {0};
+    int64_t ones[FIRE_MAX_RANK], axes[FIRE_MAX_RANK];
+    const int from = fire_shape_of(b->g, x).rank;
+    fire_shape to = {.rank = rank};
+    for (int i = 0; i < FIRE_MAX_RANK; i++) ones[i] = 1, axes[i] = i + 1, to.dim[i] = i == d ? -1 : 1;
+    if (from > 1) x = fire_import_apply(b, "Slice", 4, FIRE_IN(x, fire_import_ints(b, from - 1, zeros), fire_import_ints(b, from - 1, ones), fire_import_ints(b, from - 1, axes)), " ");
+    x = fire_import_two(b, "Greater", fire_import_reshape(b, x, to), fire_import_like(b, x, 0));
+    return fire_import_two(b, "And", x, fire_import_one(b, "Not", x));
+}
+
+/* x is repeated along all dimensions but the batch, and gets that by an addition of zeros that have it. */
+fire_value fire_import_expand(fire_import *b, fire_value x, fire_value shape) {
+    if (b->g->first.status) return 0;
+    const fire_tensor t = b->g->value[shape].tensor;
+    const int64_t *twin = fire_import_twin(b, shape);
+    const fire_shape from = fire_shape_of(b->g, x);
+    const fire_type type = fire_type_of(b->g, x);
+    int64_t to[FIRE_MAX_RANK], n = t.shape.rank == 1 && t.type == FIRE_I64 ? t.shape.dim[0] : FIRE_MAX_RANK + 1, at = -1;
+    for (int64_t d = 0; d < n && n <= FIRE_MAX_RANK; d++) {
+        to[d] = ((const int64_t *)t.data)[d];
+        if (to[d] == twin[d]) continue;
+        if (to[d] != FIRE_IMPORT_BATCH || at >= 0) n = FIRE_MAX_RANK + 1; /* a multiple of it, or twice */
+        else at = d, to[d] = 1;
+    }
+    if (at < 0 || from.rank > n || n > FIRE_MAX_RANK) { b->late = true; fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "expands to a shape that holds the number of rows"); return 0; }
+    const int64_t own = at - (n - from.rank);
+    const bool zero = fire_import_is_zero(b, x);
+    fire_value y = fire_import_two(b, "Expand", x, fire_import_ints(b, n, to));
+    if (own >= 0 && from.dim[own] == -1) return y;
+    fire_value rows = no_rows(b, (int)n, (int)at);
+    y = type == FIRE_BOOL ? fire_import_two(b, "Or", y, rows) : fire_import_two(b, "Add", y, fire_import_cast(b, rows, type));
+    fire_import_mark *mark = zero ? fire_import_mark_of(b, y) : NULL;
+    if (mark) mark->zero = true;
+    return y;
+}
+
+/* ---- RNN, LSTM and GRU ---- */
+
+/* Direction d of weights [directions, g u, k] as [g u, k]; LSTM's gates i o f c as i f c o. */
+static fire_value rows_of(fire_import *b, fire_value w, int64_t d, int64_t directions, int gates, int64_t u, int64_t k) {
+    if (directions > 1) w = fire_import_slice(b, w, 0, d, d + 1);
+    if (gates == 4) {
+        static const int64_t order[] = {0, 2, 3, 1};
+        w = fire_import_apply(b, "Gather", 2, FIRE_IN(fire_import_reshape(b, w, (fire_shape){3, {4, u, k}}), fire_import_ints(b, 4, order)), "axis=0");
+    }
+    return fire_import_reshape(b, w, (fire_shape){2, {gates * u, k}});
+}
+
+static bool is_plain(const fire_lift *n, int64_t directions) {
+    static const char *const usual[] = {"Sigmoid", "Tanh", "Tanh"};
+    const fire_onnx_attr *names = fire_lift_attr(n, "activations");
+    const int each = n->op[0] == 'L' ? 3 : n->op[0] == 'G' ? 2 : 1;
+    if (fire_lift_in(n, 4) || fire_lift_in(n, 7) || fire_lift_attr(n, "clip") || fire_lift_int(n, "input_forget", 0)) return false;
+    if (names && names->n_texts != each * directions) return false;
+    for (int64_t i = 0; names && i < names->n_texts; i++)
+        if (!fire_span_is(names->texts[i], each == 1 ? "Tanh" : usual[i % each])) return false;
+    return true;
+}
+
+/* The inputs of all steps are projected at once, and the recurrence is an operator of its own, as in the layers LSTM, GRU and SimpleRNN. */
+void fire_import_recurrent(fire_import *b, fire_lift *n) {
+    const int gates = n->op[0] == 'L' ? 4 : n->op[0] == 'G' ? 3 : 1;
+    const bool reset_after = gates == 3 && fire_lift_int(n, "linear_before_reset", 0), backwards = fire_lift_text(n, "direction", "reverse");
+    if (n->n_in < 3 || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 3", (long long)n->n_in); return; }
+    const fire_shape x = fire_shape_of(b->g, n->in[0]), w = fire_shape_of(b->g, n->in[1]), r = fire_shape_of(b->g, n->in[2]);
+    const int64_t directions = fire_lift_text(n, "direction", "bidirectional") ? 2 : 1, u = r.dim[2];
+    if (x.rank != 3 || x.dim[0] < 1 || x.dim[2] < 1 || w.rank != 3 || r.rank != 3 || w.dim[0] != directions || r.dim[0] != directions || u < 1 || u > INT32_MAX || w.dim[1] != gates * u ||
+        r.dim[1] != gates * u || w.dim[2] != x.dim[2] || !is_plain(n, directions)) {
+        b->late = true;
+        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "lengths, peepholes, clip and other activations have no gradient here");
+        return;
+    }
+    fire_value flat = fire_import_reshape(b, n->in[0], (fire_shape){2, {-1, x.dim[2]}}), y[2], last[2][2];
+    for (int64_t d = 0; d < directions; d++) {
+        fire_value in[7] = {0}, out[FIRE_MAX_OUT];
+        static const int over[2] = {1, 0};
+        in[0] = fire_import_two(b, "Gemm", flat, fire_import_permute(b, rows_of(b, n->in[1], d, directions, gates, u, x.dim[2]), over));
+        in[0] = fire_import_reshape(b, in[0], (fire_shape){3, {x.dim[0], -1, gates * u}});
+        in[1] = fire_import_permute(b, rows_of(b, n->in[2], d, directions, gates, u, u), over);
+        if (fire_lift_in(n, 3)) { /* [directions, 2 g u]: of the inputs, then of the state */
+            fire_value bias = directions > 1 ? fire_import_slice(b, n->in[3], 0, d, d + 1) : n->in[3];
+            bias = fire_import_reshape(b, bias, (fire_shape){2, {2, gates * u}});
+            if (!reset_after) {
+                bias = fire_import_reduce(b, "ReduceSum", bias, 1, true);
+                bias = fire_import_reshape(b, rows_of(b, bias, 0, 1, gates, u, 1), (fire_shape){1, {gates * u}});
+            }
+            in[2] = bias;
+        }
+        for (int k = 0; k < (gates == 4 ? 2 : 1); k++) {
+            fire_value first = fire_lift_in(n, 5 + k);
+            if (!first || b->g->first.status || fire_import_is_zero(b, first)) continue;
+            if (directions > 1) first = fire_import_slice(b, first, 0, d, d + 1);
+            in[k ? 6 : 3] = fire_import_reshape(b, first, (fire_shape){2, {-1, u}});
+        }
+        const char *const ops[] = {"SimpleRNNSequence", "GRUSequence", "LSTMSequence"};
+        char text[64];
+        snprintf(text, sizeof text, "reverse=%d%s", backwards || d == 1, gates == 3 ? reset_after ? " reset_after=1" : " reset_after=0" : "");
+        if (fire_import_all(b, ops[gates / 2], 7, in, text, out)) return;
+        y[d] = fire_import_unsqueeze(b, out[gates > 1], 1);
+        last[0][d] = fire_import_unsqueeze(b, out[gates > 1 ? 3 : 1], 0);
+        last[1][d] = gates == 4 ? fire_import_unsqueeze(b, out[4], 0) : 0;
+    }
+    n->out[0] = directions == 1 ? y[0] : fire_import_apply(b, "Concat", 2, y, "axis=1");
+    for (int k = 0; k < (gates == 4 ? 2 : 1); k++) n->out[1 + k] = directions == 1 ? last[k][0] : fire_import_apply(b, "Concat", 2, last[k], "axis=0");
 }
 
 /* ---- inputs ---- */
@@ -78,6 +197,7 @@ static bool is_half(uint64_t type) { return type == FIRE_F16 || type == FIRE_BF1
 /* Rows: every input has the batch first, free or the same number in all of them. */
 static fire_status check_inputs(const fire_onnx *m, fire_import_layers *l, fire_error *err) {
     char name[80], shown[FIRE_SHAPE_TEXT];
+    bool floats = false;
     l->type = FIRE_F32;
     if (m->n_inputs < 1 || m->n_inputs > FIRE_MAX_PARTS) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%lld inputs, expected 1 to %d", (long long)m->n_inputs, FIRE_MAX_PARTS);
     for (int64_t i = 0; i < m->n_inputs; i++) {
@@ -92,7 +212,10 @@ static fire_status check_inputs(const fire_onnx *m, fire_import_layers *l, fire_
         if (!v->dim[0] || (v->dim[0] > 0 && l->batch && v->dim[0] != l->batch)) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "input '%s' has shape %s; another input has %lld rows", name, fire_shape_text(&shape, shown), (long long)l->batch);
         if (v->dim[0] > 0) l->batch = v->dim[0];
         if (v->type == FIRE_F64) l->type = FIRE_F64;
+        floats |= v->type == FIRE_F32 || v->type == FIRE_F64 || is_half(v->type);
     }
+    for (int64_t i = 0; i < m->n_initializers && !floats; i++) /* where whole numbers go in the weights decide */
+        if (m->initializer[i].rank > 0 && m->initializer[i].type == FIRE_F64) l->type = FIRE_F64;
     return FIRE_OK;
 }
 
@@ -110,6 +233,15 @@ static const char *text_of(fire_graph *g, fire_span s) {
     if (s.size > 200) s.size = 200;
     char shown[1024];
     return fire_arena_text(&g->arena, show(s, shown, sizeof shown), &g->first);
+}
+
+/* "conv_3" for a node without a name. */
+static const char *numbered(fire_graph *g, const char *op, int64_t i) {
+    char text[256];
+    snprintf(text, sizeof text, "%.200s_%lld", op, (long long)i);
+    for (char *s = text; *s; s++)
+        if (*s >= 'A' && *s <= 'Z') *s = (char)(*s + 32);
+    return fire_arena_text(&g->arena, text, &g->first);
 }
 
 /* Lift the file; ports and parts lie in the graph's arena. Failures are the graph's. */
@@ -130,12 +262,17 @@ static void lift(fire_import *b, fire_onnx *m, fire_graph_parts *p) {
         const char *name = text_of(g, v->name);
         if (!name) return;
         in[i] = (fire_graph_port){fire_graph_input(g, name, l->type, shape), name};
+        if (!i) l->rows = in[i].value;
     }
     for (int64_t i = 0; i < m->n_inputs && !g->first.status; i++) { /* whole numbers come as the network's type */
         const fire_type type = is_half(m->input[i].type) ? l->type : (fire_type)m->input[i].type;
         fire_value x = in[i].value;
         if (type != l->type) {
-            part[p->n_parts++] = (fire_graph_part){g->n_nodes, "", "Cast", -1};
+            char name[256];
+            snprintf(name, sizeof name, "%.200s_cast", in[i].name);
+            const char *own = fire_arena_text(&g->arena, name, &g->first);
+            if (!own) return;
+            part[p->n_parts++] = (fire_graph_part){g->n_nodes, own, "Cast", -1};
             x = fire_import_cast(b, x, type);
         }
         fire_onnx_find(m, m->input[i].name)->value = x;
@@ -145,7 +282,7 @@ static void lift(fire_import *b, fire_onnx *m, fire_graph_parts *p) {
     fire_import_nodes(b, &scope);
     b->scope = &scope;
     for (int64_t i = 0; i < m->n_nodes && !g->first.status; i++) {
-        const char *name = text_of(g, m->node[i].name), *op = text_of(g, m->node[i].op);
+        const char *op = text_of(g, m->node[i].op), *name = m->node[i].name.size ? text_of(g, m->node[i].name) : op ? numbered(g, op, i) : NULL;
         if (name && op) part[p->n_parts++] = (fire_graph_part){l->first[i], name, op, l->dropout[i]};
     }
     scope.at = m->n_nodes;
@@ -180,7 +317,7 @@ fire_status fire_onnx_layers(fire_onnx *m, fire_network **out, fire_error *err) 
     }
     if (!s) s = fire_network_from_graph(m->ctx, &p, out, err);
     fire_free(m->ctx, l.weight);
-    fire_free(m->ctx, l.marked);
+    fire_free(m->ctx, l.mark);
     fire_graph_clear(&g);
     return s;
 }

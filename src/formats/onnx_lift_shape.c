@@ -45,8 +45,9 @@ void fire_lift_constant_of_shape(fire_import *b, fire_lift *n) {
     const fire_onnx_attr *a = fire_lift_attr(n, "value");
     float zero = 0;
     fire_value v = a ? fire_import_tensor(b, &a->tensor, "the value") : fire_graph_const(b->g, FIRE_F32, (fire_shape){0}, &zero);
-    if (!shape_from(b, fire_lift_in(n, 0), &s) || b->g->first.status) return;
     v = fire_import_reshape(b, v, (fire_shape){0});
+    if (fire_import_twin(b, fire_lift_in(n, 0))) { n->out[0] = fire_import_two(b, "Expand", v, n->in[0]); return; }
+    if (!shape_from(b, fire_lift_in(n, 0), &s) || b->g->first.status) return;
     n->out[0] = fire_import_two(b, "Expand", v, fire_import_ints(b, s.rank, s.dim));
 }
 
@@ -59,15 +60,19 @@ void fire_lift_shape(fire_import *b, fire_lift *n) {
     if (from < 0) from = 0;
     if (to > s.rank) to = s.rank;
     if (to < from) to = from;
+    fire_shape other = s;
     bool batch = false;
     for (int64_t d = from; d < to; d++) {
         if (s.dim[d] >= 0) continue;
         if (!b->layers) { (void)fire_import_concrete(b, n->in[0]); return; }
         s.dim[d] = FIRE_IMPORT_BATCH;
+        other.dim[d] = FIRE_IMPORT_OTHER;
         batch = true;
     }
     n->out[0] = fire_import_ints(b, to - from, s.dim + from);
-    if (batch) fire_import_mark(b, n->out[0]);
+    fire_value twin = batch ? fire_import_ints(b, to - from, other.dim + from) : 0;
+    fire_import_mark *mark = batch ? fire_import_mark_of(b, n->out[0]) : NULL;
+    if (mark) mark->twin = b->g->value[twin].tensor.data;
 }
 
 void fire_lift_size(fire_import *b, fire_lift *n) {
@@ -364,7 +369,8 @@ void fire_lift_recurrent(fire_import *b, fire_lift *n) {
         for (int i = 5; i <= 6; i++)
             if (fire_lift_in(n, i)) n->in[i] = fire_import_permute(b, n->in[i], swap);
     }
-    fire_lift_same(b, n, n->op, "layout");
+    if (b->layers) fire_import_recurrent(b, n);
+    else fire_lift_same(b, n, n->op, "layout");
     if (!batch_first || b->g->first.status) return;
     if (n->out[0]) n->out[0] = fire_import_permute(b, n->out[0], back);
     for (int k = 1; k <= 2; k++)
