@@ -278,5 +278,25 @@ case("NonMaxSuppressionWithOverlaps", overlaps=F(6, 6, low=0, high=1), scores=F(
 case("FakeQuantWithMinMaxArgs", inputs=F(3, 4, low=-8, high=8)); case("FakeQuantWithMinMaxVars", inputs=F(3, 4), min=K(np.float32(-1)), max=K(np.float32(1.5)), num_bits=4, narrow_range=True); case("FakeQuantWithMinMaxVarsPerChannel", inputs=F(3, 4), min=K(F(4, low=-2, high=-0.5)), max=K(F(4, low=0.5, high=2)))
 
 
+# ---- random: with a seed TensorFlow's own bits where they are simple, else the shape ----
+def shapes_only(feeds, got, want):
+    return next((f"{g.dtype} {g.shape}, expected {np.asarray(w).dtype} {np.asarray(w).shape}" for g, w in zip(got, want) if (g.shape, g.dtype) != (np.asarray(w).shape, np.asarray(w).dtype)), None)
+
+
+for op in "RandomUniform RandomStandardNormal TruncatedNormal".split(): case(op, shape=i32(3, 5), dtype=tf.float32, seed=12, seed2=34, tol=2e-5); case(op, shape=i32(7), dtype=tf.float64, seed=0, seed2=5, tol=2e-5); case(op, shape=np.array([2, 3], np.int32), dtype=tf.float32, check=shapes_only)
+case("RandomUniform", shape=i32(5), dtype=tf.half, seed=3, seed2=1); case("RandomUniformInt", shape=i32(9), minval=s32(-5), maxval=s32(17), seed=7, seed2=8); case("RandomUniformInt", shape=i32(5), minval=K(np.int64(0)), maxval=K(np.int64(10**6)), seed=7, seed2=8); case("RandomShuffle", value=F(7), seed=3, seed2=4); case("RandomShuffle", value=F(6, 2), seed=3, seed2=4)
+case("Multinomial", logits=F(2, 5), num_samples=s32(7), seed=1, seed2=2, check=shapes_only); case("RandomGamma", shape=i32(4), alpha=F(3, low=0.2), seed=1, check=shapes_only); case("RandomPoissonV2", shape=i32(4), rate=F(2, 3, low=0.2, high=90), seed=1, check=shapes_only)
+for op in "StatelessRandomUniform StatelessRandomNormal StatelessTruncatedNormal".split(): case(op, shape=i32(3, 5), seed=K(np.array([12, 34], np.int32)), dtype=tf.float32, tol=2e-5)
+case("StatelessRandomUniformInt", shape=i32(6), seed=i32(1, 2), minval=s32(0), maxval=s32(50)); case("StatelessMultinomial", logits=F(2, 5), num_samples=s32(7), seed=i32(1, 2), check=shapes_only)
+
+# ---- rarer ones ----
+for pad in ("SAME", "VALID"):
+    case("Dilation2D", input=F(2, 6, 7, 3), filter=F(3, 2, 3), strides=[1, 2, 1, 1], rates=[1, 1, 2, 1], padding=pad); case("ExtractVolumePatches", input=F(1, 4, 5, 6, 2), ksizes=[1, 2, 3, 2, 1], strides=[1, 1, 2, 2, 1], padding=pad)
+    case("Conv2DBackpropFilter", input=F(2, 7, 6, 3), filter_sizes=i32(3, 2, 3, 4), out_backprop=F(2, *((4, 3) if pad == "SAME" else (3, 3)), 4), strides=[1, 2, 2, 1], padding=pad)
+case("CTCLoss", inputs=F(6, 2, 5), labels_indices=K(np.array([[0, 0], [0, 1], [1, 0]], np.int64)), labels_values=K(np.array([1, 2, 3], np.int32)), sequence_length=K(np.array([6, 4], np.int32)), tol=1e-4)
+case("SparseTensorDenseMatMul", a_indices=K(np.array([[0, 1], [2, 0]], np.int64)), a_values=F(2), a_shape=K(np.array([3, 4], np.int64)), b=F(4, 2)); case("QuantizeAndDequantizeV2", input=F(3, 4), input_min=K(np.float32(-1)), input_max=K(np.float32(1.5)), range_given=True); case("QuantizeAndDequantizeV3", input=F(3, 4), input_min=K(np.float32(0)), input_max=K(np.float32(0)), num_bits=s32(6), range_given=False); case("QuantizeAndDequantizeV4", input=F(9), input_min=K(np.float32(0)), input_max=K(np.float32(2)), signed_input=False, range_given=True, round_mode="HALF_UP")
+case("RaggedRange", starts=i32(0, 3, 2), limits=i32(4, 3, 9), deltas=i32(1, 1, 3))
+
+
 def cases():
     yield from CASES
