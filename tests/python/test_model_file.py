@@ -257,8 +257,8 @@ def test_plain_onnx_predicts(opset, tmp_path):
 
 
 def test_what_is_not_supported_is_named(tmp_path):
-    path = plain(tmp_path, [helper.make_node("Relu", ["x"], ["h"], "one"), helper.make_node("Det", ["h"], ["y"], "two")], {}, (3, 3), ())
-    with pytest.raises(errors.ModelFormatError, match=r"plain.onnx: node 1 'two' \(Det, opset 18\): this operator is not supported") as caught:
+    path = plain(tmp_path, [helper.make_node("Relu", ["x"], ["h"], "one"), helper.make_node("ImageDecoder", ["h"], ["y"], "two")], {}, (3, 3), ())
+    with pytest.raises(errors.ModelFormatError, match=r"plain.onnx: node 1 'two' \(ImageDecoder, opset 18\): this operator is not supported") as caught:
         fire.load(path)
     assert caught.value.code == "FS5006"
 
