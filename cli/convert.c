@@ -1,7 +1,7 @@
 /* convert.c - firesteel convert A B: from what is read to what is written, by A's content and B's name. */
 #include "error.h"
 #include "file.h"
-#include "formats/npy.h"
+#include "formats/onnx_file.h"
 #include "formats/safetensors.h"
 #include "formats/tensorflow.h"
 #include "model.h"
@@ -74,17 +74,20 @@ static fire_status weights_of_network(fire_context *ctx, const fire_network *net
 }
 
 /* A model to safetensors. Layers have their own names for weights; a graph that has none keeps the names of the file. */
-static fire_status to_safetensors(fire_context *ctx, const char *from, const void *bytes, size_t size, const char *to, fire_error *err) {
+static fire_status to_safetensors(fire_context *ctx, const char *from, bool folder, const char *to, fire_error *err) {
     fire_network *net = NULL;
+    fire_onnx_file *file = NULL;
     fire_onnx m;
     fire_status s = FIRE_OK;
-    bool ours = !bytes; /* the folder of a checkpoint */
-    if (bytes) {
-        const bool tf = fire_tensorflow_is(bytes, size);
-        s = tf ? fire_tensorflow_read(ctx, bytes, size, NULL, &m, err) : fire_onnx_read(ctx, bytes, size, &m, err);
+    bool ours = folder;
+    if (!folder && !(s = fire_onnx_file_open(ctx, from, &file, err))) {
+        const fire_contents *c = fire_onnx_file_bytes(file);
+        const bool tf = fire_tensorflow_is(c->data, c->size);
+        s = tf ? fire_tensorflow_read(ctx, c->data, c->size, NULL, &m, err) : fire_onnx_read_file(file, &m, err);
         ours = !s && !tf && fire_onnx_text(&m, "firesteel.network");
         if (!s && !ours) s = weights_of_graph(ctx, &m, to, err);
         fire_onnx_clear(&m);
+        fire_onnx_file_free(file);
     }
     if (s || !ours) return s;
     if (!(s = fire_load(ctx, from, &net, err))) s = weights_of_network(ctx, net, to, err);
@@ -171,26 +174,27 @@ static fire_status model(fire_context *ctx, const char *from, const char *to, fi
 }
 
 static fire_status convert(fire_context *ctx, const options *o, const char *from, const char *to, fire_error *err) {
-    void *bytes = NULL;
-    size_t size = 0;
+    fire_contents file = {0};
     char shown[200];
     struct stat st;
-    fire_status s = stat(from, &st) == 0 && S_ISDIR(st.st_mode) ? FIRE_OK : fire_file_read(ctx, from, &bytes, &size, err);
+    const bool folder = stat(from, &st) == 0 && S_ISDIR(st.st_mode);
+    fire_status s = folder ? FIRE_OK : fire_file_map(ctx, from, &file, err);
     if (s) return s;
-    const uint8_t *p = bytes;
+    const uint8_t *p = file.data;
+    const size_t size = file.size;
     cli_shown(shown, sizeof shown, to);
     const bool weights = size > 9 && p[8] == '{' && !p[5] && !p[6] && !p[7];
     const bool keras = size > 8 && (!memcmp(p, "PK\x03\x04", 4) || !memcmp(p, "\x89HDF\r\n\x1a\n", 8));
     if (keras || ends(to, ".keras") || ends(to, ".h5"))
         s = fire_fail(err, FIRE_E_UNSUPPORTED, "Keras' files are read and written by Python: python -m firesteel convert, or fire.load and model.save");
-    else if (weights && ends(to, ".onnx")) s = from_safetensors(ctx, o, from, bytes, size, to, err);
+    else if (weights && ends(to, ".onnx")) s = from_safetensors(ctx, o, from, p, size, to, err);
     else if (weights) s = fire_fail(err, FIRE_E_USAGE, "convert: weights go into a model; '%s' does not end in .onnx", shown);
     else if (ends(to, ".npy") || ends(to, ".pb")) s = tensor(ctx, from, to, err);
-    else if (bytes && cli_records_are(bytes, size)) s = records(ctx, from, to, err);
-    else if (ends(to, ".safetensors")) s = fire_error_prefix(err, from, to_safetensors(ctx, from, bytes, size, to, err));
+    else if (p && cli_records_are(p, size)) s = records(ctx, from, to, err);
+    else if (ends(to, ".safetensors")) s = fire_error_prefix(err, from, to_safetensors(ctx, from, folder, to, err));
     else if (ends(to, ".onnx")) s = model(ctx, from, to, err);
     else s = fire_fail(err, FIRE_E_USAGE, "convert: what shall '%s' be? Names end in .onnx, .safetensors, .npy, .pb, .tfrecord or .tfrecord.gz", shown);
-    fire_free(ctx, bytes);
+    if (p) fire_contents_free(ctx, &file);
     return s;
 }
 

@@ -66,18 +66,17 @@ static fire_status inspect_bytes(const cli_inspect_how *o, const char *path, con
 }
 
 static fire_status inspect(const cli_inspect_how *o, const char *path, fire_error *err) {
-    void *bytes;
-    size_t size;
+    fire_contents file;
     struct stat st;
     bool plain;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         fire_status s = cli_inspect_network(o, path, &plain, err);
         return !s && plain ? fire_fail(err, FIRE_E_NOT_A_MODEL, "the folder holds a model without layers; inspect its file") : s;
     }
-    fire_status s = fire_file_read(o->ctx, path, &bytes, &size, err);
+    fire_status s = fire_file_map(o->ctx, path, &file, err);
     if (s) return s;
-    s = inspect_bytes(o, path, bytes, size, err);
-    fire_free(o->ctx, bytes);
+    s = inspect_bytes(o, path, file.data, file.size, err);
+    fire_contents_free(o->ctx, &file);
     char shown[300];
     cli_shown(shown, sizeof shown, path);
     return s && err && strncmp(err->message, shown, strlen(shown)) ? fire_error_prefix(err, path, s) : s;

@@ -28,12 +28,11 @@ static fire_status read_npy(fire_arena *arena, const uint8_t *bytes, size_t size
 }
 
 fire_status cli_tensor_read(fire_arena *arena, const char *path, fire_type want, fire_tensor *out, fire_error *err) {
-    void *bytes;
-    size_t size;
-    fire_status s = fire_file_read(arena->ctx, path, &bytes, &size, err);
+    fire_contents file;
+    fire_status s = fire_file_map(arena->ctx, path, &file, err);
     if (s) return s;
-    s = fire_npy_is(bytes, size) ? read_npy(arena, bytes, size, want, out, err) : fire_onnx_value_read(arena, bytes, size, want, out, err);
-    fire_free(arena->ctx, bytes);
+    s = fire_npy_is(file.data, file.size) ? read_npy(arena, file.data, file.size, want, out, err) : fire_onnx_value_read(arena, file.data, file.size, want, out, err);
+    fire_contents_free(arena->ctx, &file);
     return fire_error_prefix(err, path, s);
 }
 

@@ -425,7 +425,7 @@ void fire_import_begin(fire_import *b, int64_t bytes) {
     b->nodes_left = FIRE_IMPORT_NODES;
     b->run_left = b->ctx->work_limit ? b->ctx->work_limit : INT64_MAX;
     b->work_left = b->run_left < FIRE_IMPORT_WORK ? b->run_left : FIRE_IMPORT_WORK;
-    b->bytes_left = bytes;
+    b->bytes_left = b->ctx->memory_limit && b->ctx->memory_limit / 2 < bytes ? b->ctx->memory_limit / 2 : bytes;
     (void)fire_graph_const(b->g, FIRE_BOOL, (fire_shape){1, {0}}, &(char){0}); /* from now on value 0, which an input left out has, can be looked at */
 }
 

@@ -22,12 +22,13 @@ static void fuzz_free(void *user, void *p) {
     fuzz_used -= *(size_t *)start;
     free(start);
 }
-static fire_context *fuzz_context_with(bool reference_only) {
+static fire_context *fuzz_context_of(bool reference_only, const fire_io *io) { /* io NULL: the usual files */
     static const fire_memory memory = {NULL, fuzz_alloc, fuzz_free};
     fire_context *ctx = NULL;
     fuzz_used = 0;
-    if (fire_context_new(&(fire_config){.size = sizeof(fire_config), .memory = &memory, .reference_only = reference_only}, &ctx, NULL)) abort();
+    if (fire_context_new(&(fire_config){.size = sizeof(fire_config), .memory = &memory, .io = io, .reference_only = reference_only}, &ctx, NULL)) abort();
     return ctx;
 }
-static inline fire_context *fuzz_context(void) { return fuzz_context_with(false); }
+static inline fire_context *fuzz_context_with(bool reference_only) { return fuzz_context_of(reference_only, NULL); }
+static inline fire_context *fuzz_context(void) { return fuzz_context_of(false, NULL); }
 #endif

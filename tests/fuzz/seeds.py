@@ -47,6 +47,13 @@ def main():
                               [value("y", TensorProto.FLOAT, ("n", 3))], [raw[0]])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("my", 1)], functions=[function], ir_version=10)
     (FOLDER / "function.onnx").write_bytes(model.SerializeToString())
+    for name, array in {"big": np.asfortranarray(np.arange(6, dtype=">i2").reshape(2, 3)), "scalar": np.array(1.5, "f2")}.items():
+        np.save(FOLDER / f"{name}.npy", array)
+    files = FOLDER.parents[1] / "tfrecord_files"
+    for name in ("plain", "gzip", "sequence"):
+        (FOLDER / f"{name}.record").write_bytes(b"\0" + (files / f"{name}.tfrecord").read_bytes())
+    example = (files / "sequence.tfrecord").read_bytes()
+    (FOLDER / "example.record").write_bytes(b"\1" + example[12:12 + int.from_bytes(example[:8], "little")])
     header = b'{"__metadata__":{"step":"1"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b\\u00e9":{"dtype":"I64","shape":[],"data_offsets":[8,16]}}'
     (FOLDER / "two.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
     (FOLDER / "manifest.json").write_bytes(b'{"format": "firesteel.checkpoint", "version": 1, "files": [{"name": "model.onnx", "bytes": -1.5e3, "sha256": null}, true, "\\ud83d\\ude00"]}')
