@@ -53,7 +53,7 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     if (s) return fire_graph_fail(g, err.code, "%s", err.message);
     size_t size = fire_type_size(as.type), bytes = (size_t)fire_count(&as.shape) * size;
     const bool widened = b->layers && (as.type == FIRE_F16 || as.type == FIRE_BF16);
-    if (t->has_raw && as.type != FIRE_BOOL && !widened && ((uintptr_t)t->raw.bytes % 16 == 0 || (g->align.get && bytes > COPIED)))
+    if (t->has_raw && as.type != FIRE_BOOL && !widened && ((uintptr_t)t->raw.bytes % 16 == 0 || (g->align.get && bytes > COPIED && (!b->layers || as.type == b->layers->type))))
         return fire_graph_borrow(g, as.type, as.shape, (void *)t->raw.bytes); /* never written to */
     if (t->tensorflow && !t->has_raw) { /* one number may stand for many */
         if ((int64_t)bytes > b->bytes_left) return fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "%s has %zu bytes, more than its file allows for", what, bytes);

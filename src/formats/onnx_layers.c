@@ -1,4 +1,5 @@
 /* onnx_layers.c - an ONNX file of other software as a network of layers: what the importer does for them, and the inputs and outputs. */
+#include "formats/onnx_file.h"
 #include "formats/onnx_import.h"
 #include "network.h"
 #include <math.h>
@@ -9,7 +10,24 @@ static const char *show(fire_span s, char *to, size_t capacity) { return fire_es
 
 /* ---- for the importer ---- */
 
+/* The numbers may lie at any address in the file. */
 static bool all_finite(const fire_tensor *t) {
+    if (t->type == FIRE_F32 || t->type == FIRE_F64) {
+        const int64_t step = t->type == FIRE_F32 ? 4 : 8, bytes = fire_count(&t->shape) * step;
+        const unsigned char *p = t->data;
+        bool finite = true;
+        for (int64_t i = 0; i < bytes && step == 4; i += 4) {
+            uint32_t v;
+            memcpy(&v, p + i, 4);
+            finite &= (v & 0x7f800000u) != 0x7f800000u;
+        }
+        for (int64_t i = 0; i < bytes && step == 8; i += 8) {
+            uint64_t v;
+            memcpy(&v, p + i, 8);
+            finite &= (v & 0x7ff0000000000000u) != 0x7ff0000000000000u;
+        }
+        return finite;
+    }
     for (int64_t i = 0, n = fire_count(&t->shape); i < n; i++)
         if (!isfinite(fire_get(t, i))) return false;
     return true;
@@ -302,6 +320,7 @@ fire_status fire_onnx_layers(fire_onnx *m, fire_network **out, fire_error *err) 
     if (!s) s = check_nodes(m, err);
     if (s) return s;
     fire_graph_init(&g, m->ctx);
+    if (m->file) g.align.get = fire_onnx_file_align, g.align.user = m->file;
     l.first = fire_arena_alloc(&g.arena, (size_t)m->n_nodes, sizeof *l.first, err);
     l.dropout = l.first ? fire_arena_alloc(&g.arena, (size_t)m->n_nodes, sizeof *l.dropout, err) : NULL;
     if (!l.dropout) s = FIRE_NOMEM;

