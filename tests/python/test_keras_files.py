@@ -2,6 +2,8 @@
 models lie in shared/cases beside the checkout."""
 import io
 import json
+import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -266,6 +268,37 @@ def test_round_trip(file, tmp_path):
         for m in (model, back):
             m.fit(one(xs), y, batch_size=8, shuffle=False, verbose=0)
         assert all((a == b).all() for a, b in zip(model.get_weights(), back.get_weights(), strict=True))
+
+
+def test_changed_texts(tmp_path):
+    """JSON with a few things replaced, left out or put elsewhere, of fixed seeds: a model, or an error of ours. tests/fuzz/fuzz_keras.py goes on for as long as wanted."""
+    sys.path.append(str(HERE.parents[1] / "fuzz"))
+    from fuzz_keras import made
+    path = tmp_path / "m.bin"
+    refused = 0
+    for seed in range(24):
+        path.write_bytes(made(seed, texts=True))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fire.load(path)
+        except errors.FiresteelError as problem:
+            assert str(problem).encode() and "m.bin" in str(problem)
+            refused += 1
+    assert refused
+
+
+@pytest.mark.parametrize("config, message", [
+    ([{"class_name": "Dense", "config": {"name": "d", "units": "many", "batch_input_shape": [None, 3]}}], "m.h5: .*d.*units"),
+    ([{"class_name": "Dense", "config": {"name": "d\ud800", "units": 2, "batch_input_shape": [None, 3]}}], "m.h5: model_config: no JSON"),
+    ([{"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, float("nan")]}}], "m.h5: "),
+    ([{"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 1 << 40]}}], "m.h5: "),
+    ([{"class_name": "LSTM", "config": {"name": "l", "units": 2, "activation": {"a": []}, "batch_input_shape": [None, 2, 2]}}], "m.h5: "),
+    ([{"class_name": "ConvLSTM2D", "config": {"name": "c", "filters": 2, "kernel_size": 2, "batch_input_shape": [None, 1 << 30, 3, 3, 1]}}], "m.h5: .*1073741824 steps"),
+])
+def test_told_with_file_and_layer(config, message, tmp_path):
+    with pytest.raises(errors.FiresteelError, match=message):
+        fire.load(write_h5(tmp_path / "m.h5", {"class_name": "Sequential", "config": config}, {"d": []}, "2.2.4"))
 
 
 def test_keras_has_no_such_layer(tmp_path):

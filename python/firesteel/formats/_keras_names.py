@@ -210,7 +210,9 @@ def layer(kind: str, config: dict[str, Any], old: bool, inner: Callable[[dict[st
         del given["max_value"]
     try:
         made = cls(**given)
-    except TypeError as problem:
-        raise errors.make(5004, f"layer {who} of class {original}: {problem}") from None
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as problem:
+        if isinstance(problem, errors.FiresteelError):
+            raise
+        raise errors.make(5004, f"layer {who} of class {original}: {' '.join(str(problem).split())[:200]}") from None
     made.__dict__["_cudnn"] = cudnn
     return made

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _graph as graph, errors, layers
+from .. import _core, _graph as graph, errors, layers
 from . import _keras_compile, _keras_names as names, _keras_ops as operations, _keras_weights as weights
 from ._hdf5 import Folder, open_file, text
 
@@ -93,6 +93,7 @@ class Reader:
 
     def layer(self, kind: str, config: dict[str, Any], name: str) -> layers.Layer:
         """The layer of a configuration."""
+        from ..models import context
         def inner(entry: dict[str, Any]) -> layers.Layer:
             of, own = names.parts(entry)
             if of in NESTED:
@@ -100,6 +101,11 @@ class Reader:
             return names.layer(of, own, self.version < 3, inner)
         made = names.layer(kind, config, self.version < 3, inner)
         made._name = name
+        if not hasattr(made, "call"):  # its attributes are looked at while it is known which layer they are of
+            try:
+                _core.Network(context(), 1).add(made.kind, made._attrs_text())
+            except errors.FiresteelError as problem:
+                raise errors.make(problem.code, f"layer {name}: {problem.message}", problem.details) from None
         if config.get("trainable") is False:
             made._trainable = False
         return made
@@ -549,8 +555,12 @@ def _descend(model: Any, tree: Part, group: Folder, version: int, backend: str, 
 
 def _json(content: bytes | str, who: str) -> dict[str, Any]:
     try:
-        return _object(json.loads(content), who)
+        found = _object(json.loads(content), who)
+        json.dumps(found, ensure_ascii=False).encode()  # names of half a character could not be printed
+        return found
     except (ValueError, RecursionError) as problem:
+        if isinstance(problem, errors.FiresteelError):
+            raise
         raise errors.make(5004, f"{who}: no JSON of a model: {str(problem)[:200]}") from None
 
 
@@ -605,10 +615,23 @@ def load(path: str, compile: bool = True, input_shape: Any = None) -> Any:
         if zipped:
             return _load_keras(path, who, compile, input_shape)
         return _load_h5(path, who, compile, input_shape)
-    except RecursionError:
-        raise errors.make(5004, f"{who}: nested too deeply") from None
-    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as problem:  # a configuration that contradicts itself
-        raise errors.make(5004, f"{who}: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}") from problem
+    except Exception as problem:
+        told = _told(problem, who)
+        if told is problem:
+            raise
+        raise told from problem
+
+
+def _told(problem: Exception, who: str) -> Exception:
+    """What is raised for a file: firesteel's own errors with its name, and for a configuration that contradicts itself one of them."""
+    if isinstance(problem, errors.FiresteelError):
+        text = problem.message
+        return problem if who in text or not problem.code else errors.make(problem.code, f"{who}: {text}", problem.details)
+    if isinstance(problem, RecursionError):
+        return errors.make(5004, f"{who}: nested too deeply")
+    if isinstance(problem, (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)):
+        return errors.make(5004, f"{who}: {type(problem).__name__}: {ascii(' '.join(str(problem).split())[:200])}")
+    return problem
 
 
 def _load_keras(path: str, who: str, compile: bool, input_shape: Any) -> Any:
@@ -676,5 +699,8 @@ def from_json(content: str, input_shape: Any = None) -> Any:
     config = _json(content, "model_from_json")
     try:
         return build(config, _version(config.get("keras_version", "3" if "module" in config else None)), input_shape)[0]
-    except (KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as problem:
-        raise errors.make(5004, f"model_from_json: {type(problem).__name__}: {' '.join(str(problem).split())[:200]}") from problem
+    except Exception as problem:
+        told = _told(problem, "model_from_json")
+        if told is problem:
+            raise
+        raise told from problem

@@ -21,7 +21,7 @@ from ._keras_weights import snake
 OWN = {"padding_mode": ("zeros",), "ceil_mode": (False,), "count_include_pad": (False,), "tbptt_length": (0,), "align_corners": (False,), "use_mask_token": (False, True),
        "use_mask_value": (False, True), "vocabulary_size": None, "output_padding": (None, ()), "dampening": (0.0, 0), "decay": (0.0, 0), "momentum_decay": (1.0, 1),
        "exclude_from_weight_decay": ("", None), "use_causal_mask": None, "return_attention_scores": None, "sparse": None, "batch_size": None}
-NO_LAYER = {"Function", "LPPooling1D", "LPPooling2D", "LPPooling3D", "LocalResponseNormalization", "Lambda", "Discretization", "IntegerLookup", "Hashing", "Normalization"}
+NO_LAYER = {"Function", "LPPooling1D", "LPPooling2D", "LPPooling3D", "LocalResponseNormalization", "Lambda", "Discretization", "IntegerLookup", "Hashing", "Normalization", "LocallyConnected1D", "LocallyConnected2D"}
 KERAS = {"GroupQueryAttention": "GroupedQueryAttention"}
 SUBGROUPS = {"MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"), "GroupQueryAttention": ("_query_dense", "_key_dense", "_value_dense", "_output_dense")}
 
@@ -136,7 +136,7 @@ def config_of(model: Any) -> dict[str, Any]:
         if kind in ("MultiHeadAttention", "GroupQueryAttention"):
             args: list[Any] = tensors
             kwargs = {key: True for key in ("use_causal_mask", "return_attention_scores") if layer._attrs.get(key)}
-        elif kind in ("LSTM", "GRU", "SimpleRNN", "Bidirectional") and len(tensors) > 1:
+        elif kind in ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional") and len(tensors) > 1:
             args, kwargs = tensors[:1], {"initial_state": tensors[1:]}
         elif kind in ("Attention", "AdditiveAttention"):
             args = [tensors]
@@ -165,7 +165,7 @@ def _write_arrays(folder: Any, arrays: list[np.ndarray]) -> None:
 
 def _write_layer(folder: Any, layer: layers.Layer, arrays: list[np.ndarray]) -> None:
     kind = layer.kind
-    if kind in ("LSTM", "GRU", "SimpleRNN"):
+    if kind in ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"):
         folder.create_group("vars")
         _write_arrays(folder.create_group("cell"), arrays)
     elif kind in SUBGROUPS and arrays:
