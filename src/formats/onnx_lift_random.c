@@ -35,10 +35,10 @@ static double twister_unit(twister *t) { /* in [0, 1) */
     return (a * 67108864.0 + b) / 9007199254740992.0;
 }
 
-/* The seed is an attribute, a float in some operators; without one it is the node's place, so that two nodes differ. */
+/* The seed is an attribute, a float in some operators; without one it is the node's place, so that two nodes differ, and two trips of a loop. */
 static void seed_of(const fire_import *b, const fire_lift *n, twister *t) {
     const fire_onnx_attr *a = fire_lift_attr(n, "seed");
-    twister_seed(t, !a ? (uint32_t)b->scope->at : a->type == FIRE_IS_INT ? (uint32_t)a->number : (uint32_t)fire_whole((double)a->value));
+    twister_seed(t, !a ? (uint32_t)(b->depth ? b->nodes_left : b->scope->at) : a->type == FIRE_IS_INT ? (uint32_t)a->number : (uint32_t)fire_whole((double)a->value));
 }
 
 /* Without training it passes x on, and keeps all of it. While training it keeps x / (1 - ratio) where a draw is at least the ratio. */

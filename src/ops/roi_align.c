@@ -43,6 +43,7 @@ static ruler rule(const roi_attrs *t, double from, double to, int64_t cells, int
     if (!half && !(length >= 1)) length = 1;
     ruler r = {start, length / (double)cells, t->ratio, size};
     if (!t->ratio) r.n = fire_whole(fmin(fmax(ceil(r.cell), 0), 1e12));
+    if (!(fabs(start) < 1e300 && fabs(r.cell) < 1e300)) r.n = 0; /* a box without end has no places */
     return r;
 }
 

@@ -239,3 +239,25 @@ def test_draws_are_the_same_in_every_run():
     assert all((first[n] == again[n]).all() for n in "abcd")
     assert 1 <= first["b"].min() < 1.05 and 2.95 < first["b"].max() < 3 and abs(first["c"].mean() - 0.25) < 0.05
     assert first["d"].shape == (2, 500) and abs((first["d"][1] == 1).mean() - 0.5) < 0.1 and (first["d"][0] != 1).mean() > 0.99
+
+
+def test_numbers_that_are_no_places():
+    """Infinite and absurd boxes and places end in zeros or in the data, at once."""
+    def run(op, inputs, **attributes):
+        names = [f"x{i}" for i in range(len(inputs))]
+        graph = helper.make_graph([helper.make_node(op, names, ["y"], **attributes)], "g", [helper.make_tensor_value_info(n, TYPES[x.dtype.name], list(x.shape)) for n, x in zip(names, inputs)],
+                                  [helper.make_empty_tensor_value_info("y")])
+        return fire.Model.from_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10).SerializeToString()).run(dict(zip(names, inputs)))["y"]
+    x, wild = np.ones((1, 1, 4, 4), "f"), [np.inf, -np.inf, np.nan, 1e38, -1e38, 1e12]
+    boxes = np.array([[a, a, b, b] for a in wild for b in wild], "f")
+    for mode in ("avg", "max"):
+        y = run("RoiAlign", [x, boxes, np.zeros(len(boxes), "i8")], mode=mode)
+        assert y.shape == (36, 1, 1, 1) and (np.abs(y) <= 1).all()
+    grid = np.array([[[a, b] for a in wild] for b in wild], "f")[None]
+    for mode in ("linear", "nearest", "cubic"):
+        assert (run("GridSample", [x, grid], mode=mode) == 0).all()
+        for padding in ("border", "reflection"):
+            np.testing.assert_allclose(run("GridSample", [x, grid], mode=mode, padding_mode=padding), 1, rtol=1e-5)
+    offset = np.array(wild[:2] * 4, "f").reshape(1, 8, 1, 1)
+    assert (run("DeformConv", [x[:, :, :2, :2], np.ones((1, 1, 2, 2), "f"), offset]) == 0).all()
+    assert run("NonMaxSuppression", [boxes[None], np.full((1, 1, 36), np.nan, "f"), np.array([5])]).shape[1] == 3
