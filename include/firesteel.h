@@ -122,7 +122,14 @@ FIRE_API fire_status fire_set_limits(fire_context *ctx, int64_t memory, int64_t 
 typedef enum fire_type {
     FIRE_NO_TYPE = 0, FIRE_F32 = 1, FIRE_U8 = 2, FIRE_I8 = 3, FIRE_U16 = 4, FIRE_I16 = 5,
     FIRE_I32 = 6, FIRE_I64 = 7, FIRE_BOOL = 9, FIRE_F16 = 10, FIRE_F64 = 11, FIRE_U32 = 12, FIRE_U64 = 13,
-    FIRE_BF16 = 16, /* this, F16, U32 and U64: fire_run alone */
+    FIRE_BF16 = 16, /* this, F16, U32, U64 and all that follow: fire_run alone */
+    FIRE_TEXT = 8,  /* data: const char *[], each UTF-8 and terminated */
+    /* One byte each, the low bits of it where the type has fewer: floats named by bits of exponent and mantissa, whole numbers. */
+    FIRE_F8_E4M3FN = 17, FIRE_F8_E4M3FNUZ = 18, FIRE_F8_E5M2 = 19, FIRE_F8_E5M2FNUZ = 20, FIRE_U4 = 21, FIRE_I4 = 22, FIRE_F4_E2M1 = 23,
+    FIRE_F8_E8M0 = 24, FIRE_U2 = 25, FIRE_I2 = 26, FIRE_F6_E2M3 = 27, FIRE_F6_E3M2 = 28,
+    /* Added to the type of their tensors. A list: shape [n], data: fire_tensor[n]. Optional: fire_run_port says it where a value may be absent,
+    ** which is a tensor of FIRE_NO_TYPE. */
+    FIRE_LIST = 0x100, FIRE_OPTIONAL = 0x200,
 } fire_type;
 
 #define FIRE_MAX_RANK 8
@@ -139,7 +146,7 @@ typedef struct fire_tensor {
     void *data;
 } fire_tensor;
 
-/* fire_type_size - bytes of one element, 0 for an unknown type. */
+/* fire_type_size - bytes of one element; 0 for an unknown type, texts and lists. */
 FIRE_API size_t fire_type_size(fire_type t);
 
 /* ---- network: layers and their weights ------------------------------------ */

@@ -16,7 +16,7 @@ size_t fire_type_size(fire_type t) {
     case FIRE_U16: case FIRE_I16: case FIRE_F16: case FIRE_BF16: return 2;
     case FIRE_F32: case FIRE_I32: case FIRE_U32: return 4;
     case FIRE_F64: case FIRE_I64: case FIRE_U64: return 8;
-    default: return 0;
+    default: return t >= FIRE_F8_E4M3FN && t <= FIRE_F6_E3M2;
     }
 }
 

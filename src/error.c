@@ -92,6 +92,19 @@ const char *fire_type_text(fire_type t) {
     case FIRE_U64: return "uint64";
     case FIRE_F16: return "float16";
     case FIRE_BF16: return "bfloat16";
-    default: return "no type";
+    case FIRE_TEXT: return "text";
+    case FIRE_F8_E4M3FN: return "float8e4m3fn";
+    case FIRE_F8_E4M3FNUZ: return "float8e4m3fnuz";
+    case FIRE_F8_E5M2: return "float8e5m2";
+    case FIRE_F8_E5M2FNUZ: return "float8e5m2fnuz";
+    case FIRE_F8_E8M0: return "float8e8m0";
+    case FIRE_F6_E2M3: return "float6e2m3";
+    case FIRE_F6_E3M2: return "float6e3m2";
+    case FIRE_F4_E2M1: return "float4e2m1";
+    case FIRE_U4: return "uint4";
+    case FIRE_I4: return "int4";
+    case FIRE_U2: return "uint2";
+    case FIRE_I2: return "int2";
+    default: return t & FIRE_LIST ? "a list" : "no type";
     }
 }

@@ -49,7 +49,7 @@ static fire_value add_value(fire_graph *g, fire_value_info info) {
 
 /* A shape that comes from outside: its rank, its dimensions, and the size it would take. */
 static bool check_shape(fire_graph *g, const char *what, fire_type type, const fire_shape *s, bool batch) {
-    if (!fire_type_size(type)) { fire_graph_fail(g, FIRE_E_USAGE, "%s: type %d is unknown", what, (int)type); return false; }
+    if (!fire_type_size(type) || type > FIRE_BF16) { /* what is smaller lies in graphs as its bits */ fire_graph_fail(g, FIRE_E_USAGE, "%s: type %d is unknown", what, (int)type); return false; }
     fire_error err = {0};
     if (fire_shape_check(what, type, s, &err)) { fire_graph_fail(g, err.code, "%s", err.message); return false; }
     for (int i = 0; i < s->rank; i++)

@@ -51,6 +51,14 @@ typedef struct texts { PyObject *owner; const char **text; Py_ssize_t n; } texts
 int texts_read(PyObject *sequence, texts *t); /* 0, or -1 with an exception */
 void texts_free(texts *t);
 
+/* Values for fire_run: feed_add makes a tensor of an array (kind: its type where the buffer does not say it, or 0), of (shape, texts), of a list of
+** these, or of None, which is absent. The feed holds what they borrow. tensor_taken - (type, shape, data) of a result: bytes, or a list. */
+typedef struct feed { Py_buffer *view; texts *text; fire_tensor *item; Py_ssize_t n_views, n_texts, n_items; } feed;
+int feed_new(feed *f, PyObject *arrays);
+void feed_free(feed *f);
+int feed_add(feed *f, PyObject *value, long kind, const char *name, fire_tensor *t);
+PyObject *tensor_taken(const fire_tensor *t);
+
 /* Text that a fire_write collects; text_take makes a str of it and frees it. */
 typedef struct text_buffer { char *text; size_t used, capacity; int failed; } text_buffer;
 void text_write(void *user, const char *text, size_t bytes);

@@ -579,28 +579,27 @@ static PyObject *network_predict(PyObject *object, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-/* network_run - outputs by name of a model of other software, as tuples (name, type, shape, bytes); types tells what buffers of two bytes hold
-** (0: what the buffer says). */
+/* network_run - outputs by name of a model of other software, as tuples (name, (type, shape, data)); types tells what the values are where they do
+** not say it. */
 static PyObject *network_run(PyObject *object, PyObject *args) {
     PyObject *given, *arrays, *kinds;
     texts names;
     if (!PyArg_ParseTuple(args, "OO!O!:run", &given, &PyList_Type, &arrays, &PyList_Type, &kinds) || texts_read(given, &names)) return NULL;
-    Py_ssize_t n = names.n, viewed = 0;
+    const Py_ssize_t n = names.n;
     fire_named *in = PyMem_Calloc((size_t)n + 1, sizeof *in), *out = NULL;
-    Py_buffer *view = PyMem_Calloc((size_t)n + 1, sizeof *view);
+    feed fed = {0};
     PyObject *result = NULL;
     int32_t n_out = 0;
     fire_error err;
     fire_status status = FIRE_OK;
-    int ok = in && view;
+    int ok = in != NULL;
     if (!ok) PyErr_NoMemory();
     else if (PyList_Size(arrays) != n || PyList_Size(kinds) != n) { PyErr_SetString(PyExc_ValueError, "run: names, arrays and types of different numbers"); ok = 0; }
-    for (; ok && viewed < n; viewed++) {
-        in[viewed].name = names.text[viewed];
-        if (tensor_get(PyList_GetItem(arrays, viewed), names.text[viewed], 0, &view[viewed], &in[viewed].tensor)) { ok = 0; break; }
-        long kind = PyLong_AsLong(PyList_GetItem(kinds, viewed));
-        if (kind == -1 && PyErr_Occurred()) ok = 0;
-        else if (kind && fire_type_size((fire_type)kind) == (size_t)view[viewed].itemsize) in[viewed].tensor.type = (fire_type)kind;
+    ok = ok && !feed_new(&fed, arrays);
+    for (Py_ssize_t i = 0; ok && i < n; i++) {
+        const long kind = PyLong_AsLong(PyList_GetItem(kinds, i));
+        in[i].name = names.text[i];
+        ok = !(kind == -1 && PyErr_Occurred()) && !feed_add(&fed, PyList_GetItem(arrays, i), kind, names.text[i], &in[i].tensor);
     }
     if (ok) {
         Network *self = enter(object, 0);
@@ -609,21 +608,17 @@ static PyObject *network_run(PyObject *object, PyObject *args) {
         Py_END_ALLOW_THREADS
         if (!status) result = PyList_New(0);
         for (int32_t k = 0; result && k < n_out; k++) {
-            const fire_tensor *t = &out[k].tensor;
-            Py_ssize_t bytes = (Py_ssize_t)fire_type_size(t->type);
-            for (int d = 0; d < t->shape.rank; d++) bytes *= (Py_ssize_t)t->shape.dim[d];
-            PyObject *shape = shape_tuple(&t->shape), *data = PyByteArray_FromStringAndSize(t->data, bytes);
-            PyObject *item = shape && data ? Py_BuildValue("siOO", out[k].name, (int)t->type, shape, data) : NULL;
+            PyObject *value = tensor_taken(&out[k].tensor), *name = PyUnicode_DecodeUTF8(out[k].name, (Py_ssize_t)strlen(out[k].name), "replace");
+            PyObject *item = value && name ? PyTuple_Pack(2, name, value) : NULL;
             if (!item || PyList_Append(result, item)) Py_CLEAR(result);
             Py_XDECREF(item);
-            Py_XDECREF(shape);
-            Py_XDECREF(data);
+            Py_XDECREF(name);
+            Py_XDECREF(value);
         }
         if (out) fire_release(self->context->ctx, out);
         leave(self);
     }
-    for (Py_ssize_t i = 0; view && i < viewed; i++) PyBuffer_Release(&view[i]);
-    PyMem_Free(view);
+    feed_free(&fed);
     PyMem_Free(in);
     texts_free(&names);
     return !ok ? NULL : status ? raise_error(&err) : result;

@@ -11,33 +11,60 @@ from . import errors
 if TYPE_CHECKING:
     from .models import Model
 
-# ONNX's numbers of element types; bfloat16, which NumPy lacks, comes back as float32.
+# ONNX's numbers of element types, as fire_type has them. Types that NumPy lacks are those of the package ml_dtypes, if it is there.
 NUMPY: dict[int, Any] = {1: np.float32, 2: np.uint8, 3: np.int8, 4: np.uint16, 5: np.int16, 6: np.int32, 7: np.int64, 9: np.bool_, 10: np.float16,
                          11: np.float64, 12: np.uint32, 13: np.uint64}
-BFLOAT16 = 16
+ML_DTYPES = {16: "bfloat16", 17: "float8_e4m3fn", 18: "float8_e4m3fnuz", 19: "float8_e5m2", 20: "float8_e5m2fnuz", 21: "uint4", 22: "int4", 23: "float4_e2m1fn", 24: "float8_e8m0fnu",
+             25: "uint2", 26: "int2", 27: "float6_e2m3fn", 28: "float6_e3m2fn"}
+NUMBER = {name: kind for kind, name in ML_DTYPES.items()}
+TEXT, BFLOAT16, LIST, OPTIONAL = 8, 16, 0x100, 0x200
 
 
-def _given(value: Any, kind: int) -> tuple[np.ndarray, int]:
-    """A dense array of the type that is wanted, and the number of that type where the buffer does not say it."""
+def _given(value: Any, kind: int) -> tuple[Any, int]:
+    """What the engine takes for a value, and the number of its type where that does not say it: an array; (shape, texts); a list of these; or None."""
+    if value is None or kind & LIST:
+        items = [_given(item, kind & ~(LIST | OPTIONAL)) for item in value or ()]
+        return None if value is None else [item for item, _ in items], kind & ~OPTIONAL
+    kind &= ~OPTIONAL
     array = np.asarray(value)
-    if array.dtype.name == "bfloat16":
-        return np.require(array, requirements=["C", "A"]).view(np.uint16), BFLOAT16
+    if kind == TEXT:
+        return (array.shape, [item.decode() if isinstance(item, bytes) else str(item) for item in array.ravel().tolist()]), 0
+    if array.dtype.name in NUMBER:  # a dtype of ml_dtypes, of which the buffer protocol knows nothing
+        return np.require(array, requirements=["C", "A"]).view(np.uint16 if array.dtype.itemsize == 2 else np.uint8), NUMBER[array.dtype.name]
     if kind == BFLOAT16 and array.dtype.kind == "f":
         bits = np.require(array, np.float32, ["C", "A"]).view(np.uint32)
         bits = np.where(np.isnan(array), np.uint32(0x7FC00000), bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)))
         return (bits >> np.uint32(16)).astype(np.uint16), BFLOAT16
+    if kind in ML_DTYPES and not hasattr(value, "dtype"):
+        import ml_dtypes
+        return array.astype(getattr(ml_dtypes, ML_DTYPES[kind])).view(np.uint16 if kind == BFLOAT16 else np.uint8), kind
+    if kind in ML_DTYPES and array.dtype == np.uint8 and kind != BFLOAT16:
+        return np.require(array, requirements=["C", "A"]), kind  # its bits
     if kind in NUMPY and array.dtype != NUMPY[kind] and not hasattr(value, "dtype"):
         array = array.astype(NUMPY[kind])  # lists and plain numbers have no type of their own
     return np.require(array, requirements=["C", "A"]), 0
 
 
-def _taken(kind: int, shape: tuple[int, ...], data: bytearray) -> np.ndarray:
+def _taken(kind: int, shape: Any, data: Any) -> Any:
+    if kind & LIST:
+        return [_taken(*item) for item in data]
+    if kind == TEXT:
+        array = np.empty(len(data), object)
+        array[:] = data
+        return array.reshape(shape)
     if kind == BFLOAT16:
         return (np.frombuffer(data, np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32).reshape(shape)
-    return np.frombuffer(data, NUMPY[kind]).reshape(shape)
+    if kind in ML_DTYPES:
+        bits = np.frombuffer(data, np.uint8).reshape(shape)
+        try:
+            import ml_dtypes
+        except ImportError:
+            return bits
+        return bits.view(getattr(ml_dtypes, ML_DTYPES[kind])) if hasattr(ml_dtypes, ML_DTYPES[kind]) else bits
+    return np.frombuffer(data, NUMPY[kind]).reshape(shape) if kind else None
 
 
-def run(model: Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def run(model: Model, inputs: Mapping[str, Any]) -> dict[str, Any]:
     net = model._net
     wanted = {name: kind for name, kind, _ in net.ports(False)}
     if not net.ports(True):  # layers that are no file's any more
@@ -48,7 +75,7 @@ def run(model: Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         array, kind = _given(value, wanted.get(name, 0))
         arrays.append(array)
         kinds.append(kind)
-    return {name: _taken(kind, shape, data) for name, kind, shape, data in net.run(list(inputs), arrays, kinds)}
+    return {name: _taken(*value) for name, value in net.run(list(inputs), arrays, kinds)}
 
 
 def _run_layers(model: Model, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

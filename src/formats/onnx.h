@@ -32,7 +32,8 @@ typedef struct fire_onnx_tensor {
 typedef struct fire_onnx_value {
     fire_span name;
     bool is_tensor, has_shape;
-    uint64_t type;
+    bool is_list, optional; /* a sequence of tensors; something that may be absent; is_tensor is false for both */
+    uint64_t type;          /* of the tensors */
     int32_t rank;
     int64_t dim[FIRE_MAX_RANK]; /* -1: not a number in the file */
     fire_span param[FIRE_MAX_RANK]; /* its name instead */
@@ -89,6 +90,9 @@ fire_status fire_onnx_tensor_place(const fire_onnx *m, fire_onnx_tensor *t, fire
 fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, fire_tensor *out, fire_error *err);
 /* fire_onnx_tensor_copy - its numbers, densely, into to[bytes]. */
 fire_status fire_onnx_tensor_copy(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, const fire_tensor *as, void *to, size_t bytes, fire_error *err);
+
+/* fire_onnx_tensor_texts - the n texts of a tensor of texts; they stay in the file. */
+fire_status fire_onnx_tensor_texts(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, int64_t n, fire_span *text, fire_error *err);
 
 /* fire_onnx_hash - 64 hexadecimal digits over all that decides what the graph computes but the values of weights, and over the n texts.
 ** The same for a file that other software read and wrote again unchanged. Constants ("const.<n>") count with their values. */

@@ -45,6 +45,7 @@ fire_status fire_onnx_graph(fire_onnx *m, fire_graph *g, fire_value *x, fire_val
     *later = b.late;
     if ((s = fire_graph_check(g, err))) return s;
     *later = true;
+    if (*y < 0) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "output '%s' is no tensor", show(m->output->name, text, sizeof text));
     if (fire_type_of(g, *y) != type)
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "output '%s' is %s, but the input is %s; this version expects one type", show(m->output->name, text, sizeof text),
                          fire_type_text(fire_type_of(g, *y)), fire_type_text(type));

@@ -1,6 +1,7 @@
 /* onnx_import.c - lift the nodes of an ONNX graph into a fire_graph; see onnx_import.h. */
 #include "formats/tensorflow.h"
 #include "plan.h"
+#include "small.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,10 +52,18 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     t = &here;
     if (!s) s = fire_onnx_tensor_shape(m, t, what, &as, &err);
     if (s) return fire_graph_fail(g, err.code, "%s", err.message);
+    if (as.type == FIRE_TEXT) {
+        fire_span *text = NULL;
+        if (!fire_import_pay(b, fire_count(&as.shape), sizeof *text) || !(text = fire_arena_alloc(&b->arena, (size_t)fire_count(&as.shape), sizeof *text, &g->first))) return 0;
+        s = fire_onnx_tensor_texts(m, t, what, fire_count(&as.shape), text, &err);
+        return s ? fire_graph_fail(g, err.code, "%s", err.message) : fire_import_texts(b, as.shape, text);
+    }
+    const fire_type type = fire_import_storage(as.type);
+    const fire_small *small = fire_small_find(as.type);
     size_t size = fire_type_size(as.type), bytes = (size_t)fire_count(&as.shape) * size;
     const bool widened = b->layers && (as.type == FIRE_F16 || as.type == FIRE_BF16);
-    if (t->has_raw && as.type != FIRE_BOOL && !widened && ((uintptr_t)t->raw.bytes % 16 == 0 || (g->align.get && bytes > COPIED && (!b->layers || as.type == b->layers->type))))
-        return fire_graph_borrow(g, as.type, as.shape, (void *)t->raw.bytes); /* never written to */
+    if (t->has_raw && as.type != FIRE_BOOL && !widened && (!small || small->bits == 8) && ((uintptr_t)t->raw.bytes % 16 == 0 || (g->align.get && bytes > COPIED && (!b->layers || as.type == b->layers->type))))
+        return fire_import_as(b, fire_graph_borrow(g, type, as.shape, (void *)t->raw.bytes), as.type); /* never written to */
     if (t->tensorflow && !t->has_raw) { /* one number may stand for many */
         if ((int64_t)bytes > b->bytes_left) return fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "%s has %zu bytes, more than its file allows for", what, bytes);
         b->bytes_left -= (int64_t)bytes;
@@ -63,8 +72,81 @@ fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const c
     if (!copy) return 0;
     s = fire_onnx_tensor_copy(m, t, what, &as, copy, bytes, &err);
     if (s) return fire_graph_fail(g, err.code, "%s", err.message);
-    fire_value v = fire_graph_borrow(g, as.type, as.shape, copy);
+    fire_value v = fire_import_as(b, fire_graph_borrow(g, type, as.shape, copy), as.type);
     return widened ? fire_import_cast(b, v, FIRE_F32) : v;
+}
+
+/* ---- what a file has and a graph has not: other types, texts, sequences ---- */
+
+bool fire_import_pay(fire_import *b, int64_t count, int64_t size) {
+    int64_t bytes;
+    if (b->g->first.status) return false;
+    if (!fire_mul(count, size, &bytes) || bytes > b->bytes_left) {
+        fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more is computed before the run than files may; %lld bytes are left", (long long)b->bytes_left);
+        return false;
+    }
+    b->bytes_left -= bytes;
+    return true;
+}
+
+fire_type fire_import_storage(fire_type type) { return fire_small_find(type) ? FIRE_U8 : type == FIRE_TEXT ? FIRE_U64 : type <= FIRE_BF16 && fire_type_size(type) ? type : FIRE_NO_TYPE; }
+
+fire_type fire_import_type(const fire_import *b, fire_value v) {
+    return v < 0 ? FIRE_NO_TYPE : v < b->called_capacity && b->called[v] ? b->called[v] : fire_type_of(b->g, v);
+}
+
+fire_value fire_import_as(fire_import *b, fire_value v, fire_type type) {
+    if (v <= 0 || fire_import_type(b, v) == type) return v;
+    if (fire_grow(b->ctx, &b->called, &b->called_capacity, b->g->n_values, sizeof *b->called, &b->g->first)) return 0;
+    b->called[v] = type;
+    return v;
+}
+
+static fire_value add_list(fire_import *b, fire_import_list list) {
+    if (b->n_lists >= INT32_MAX - 1 || !fire_import_pay(b, 1, sizeof list)) return 0;
+    if (fire_grow(b->ctx, &b->list, &b->list_capacity, b->n_lists + 1, sizeof *b->list, &b->g->first)) return 0;
+    b->list[b->n_lists] = list;
+    return (fire_value)(-1 - b->n_lists++);
+}
+
+fire_value fire_import_list_new(fire_import *b, int64_t n, const fire_value *item, fire_type type) {
+    fire_import_list list = {.n = n, .type = type ? type : n ? fire_import_type(b, item[0]) : FIRE_NO_TYPE};
+    if (!fire_import_pay(b, n, sizeof *item) || !(list.item = fire_arena_alloc(&b->g->arena, (size_t)n, sizeof *item, &b->g->first))) return 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (fire_import_type(b, item[i]) != list.type) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a sequence of %s would hold %s", fire_type_text(list.type), fire_type_text(fire_import_type(b, item[i]))); return 0; }
+        list.item[i] = item[i];
+    }
+    return add_list(b, list);
+}
+
+fire_value fire_import_none(fire_import *b, fire_type type) { return add_list(b, (fire_import_list){.none = true, .type = type}); }
+
+const fire_import_list *fire_import_list_get(const fire_import *b, fire_value v) { return v < 0 && -1 - (int64_t)v < b->n_lists ? &b->list[-1 - (int64_t)v] : NULL; }
+
+fire_value fire_import_texts(fire_import *b, fire_shape shape, const fire_span *text) {
+    const int64_t n = fire_count(&shape), first = b->n_texts ? b->n_texts : 1;
+    if (!fire_import_pay(b, n, sizeof *text + 8) || fire_grow(b->ctx, &b->text, &b->text_capacity, first + n, sizeof *b->text, &b->g->first)) return 0;
+    uint64_t *place = fire_arena_alloc(&b->g->arena, (size_t)n, sizeof *place, &b->g->first);
+    if (!place) return 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (text[i].size && memchr(text[i].bytes, 0, text[i].size)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a text has a zero character in it"); return 0; }
+        b->text[first + i] = text[i];
+        place[i] = (uint64_t)(first + i);
+    }
+    b->n_texts = first + n;
+    return fire_import_as(b, fire_graph_borrow(b->g, FIRE_U64, shape, place), FIRE_TEXT);
+}
+
+const fire_span *fire_import_text_get(fire_import *b, fire_value v, fire_shape *shape) {
+    if (v <= 0 || fire_import_type(b, v) != FIRE_TEXT) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "an input is no tensor of texts"); return NULL; }
+    const fire_tensor *t = fire_import_numbers(b, v);
+    if (!t) return NULL;
+    *shape = t->shape;
+    const uint64_t *place = t->data;
+    const int64_t n = fire_count(shape);
+    fire_span *text = fire_import_pay(b, n, sizeof *text) ? fire_arena_alloc(&b->arena, (size_t)n, sizeof *text, &b->g->first) : NULL;
+    for (int64_t i = 0; text && i < n; i++) text[i] = place[i] < (uint64_t)b->n_texts ? b->text[place[i]] : (fire_span){0};
+    return text;
 }
 
 /* The same for the other batch; what differs then is the outputs' twin. */
@@ -145,16 +227,16 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
     for (int i = 0; i < n; i++) {
         if (fire_import_twin(b, v[i])) { b->late = true; fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "computes with the number of rows"); return false; }
         if (v[i] > 0 && fire_graph_align(g, v[i], &g->first)) return false;
-        if (!v[i] || g->value[v[i]].source == FIRE_FROM_CONST) continue;
+        if (v[i] <= 0 || g->value[v[i]].source == FIRE_FROM_CONST) continue;
         if (known_already(b, v[i])) { v[i] = b->known[v[i]]; continue; }
         if (b->symbolic) { b->late = true; fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "needs numbers that are known only when it runs"); return false; }
         b->used_numbers = true;
         if (g->value[v[i]].source == FIRE_FROM_INPUT) {
             int32_t k = 0;
             while (k < b->n_feeds && b->fed[k] != v[i]) k++;
-            fire_value c = k < b->n_feeds ? fire_graph_borrow(g, b->feed[k].type, b->feed[k].shape, b->feed[k].data) : 0;
+            fire_value c = k < b->n_feeds ? fire_graph_borrow(g, g->value[v[i]].tensor.type, b->feed[k].shape, b->feed[k].data) : 0;
             if (!c || fire_grow(b->ctx, &b->known, &b->known_capacity, g->n_values, sizeof *b->known, &g->first)) return false;
-            b->known[v[i]] = c;
+            b->known[v[i]] = fire_import_as(b, c, fire_import_type(b, v[i]));
             v[i] = c;
         } else if (n_want < 64) want[n_want++] = v[i];
         else { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "needs more than 64 values at once"); return false; }
@@ -172,16 +254,17 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
         else b->bytes_left -= (int64_t)bytes;
         fire_value c = fire_graph_const(g, t.type, t.shape, fire_plan_data(plan, want[i]));
         if (!c || fire_grow(b->ctx, &b->known, &b->known_capacity, g->n_values, sizeof *b->known, &g->first)) break;
-        b->known[want[i]] = c;
+        b->known[want[i]] = fire_import_as(b, c, fire_import_type(b, want[i]));
     }
     fire_plan_free(plan);
     for (int i = 0; i < n && !g->first.status; i++)
-        if (v[i] && g->value[v[i]].source != FIRE_FROM_CONST) v[i] = b->known[v[i]];
+        if (v[i] > 0 && g->value[v[i]].source != FIRE_FROM_CONST) v[i] = b->known[v[i]];
     return !g->first.status;
 }
 
 const fire_tensor *fire_import_numbers(fire_import *b, fire_value v) {
-    return v && fire_import_known(b, 1, &v) ? &b->g->value[v].tensor : NULL;
+    if (v < 0) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a sequence or an absent value stands where numbers are wanted");
+    return v > 0 && fire_import_known(b, 1, &v) ? &b->g->value[v].tensor : NULL;
 }
 
 /* ---- applying operators ---- */
@@ -199,6 +282,7 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
     const fire_op *op = fire_op_named(name);
     for (int i = 0; i < n_in; i++) {
         x[i] = in[i];
+        if (x[i] < 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "input %d is a sequence, or absent; expected a tensor", i); return FIRE_FILE; }
         if (!op || !(op->values >> i & 1) || !x[i]) continue;
         if (b->symbolic && known_already(b, x[i])) x[i] = b->known[x[i]];
         if (fire_graph_align(g, x[i], &g->first)) return g->first.status;
@@ -340,16 +424,45 @@ static bool is_lift_of(const fire_lift_entry *e, const fire_onnx_node *n, bool o
     return other ? !strncmp(e->op, (const char *)n->domain.bytes, k) && strlen(e->op) > k && e->op[k] == '.' && !strcmp(e->op + k + 1, op) : !strcmp(e->op, op);
 }
 
+/* Lifts that take sequences and absent values; those that look themselves at what the file calls a type; and those that move numbers without
+** looking at them, so that bits and places of texts may lie there. All inputs of one that are called so, and all its outputs, are called alike. */
+#define TAKE_LISTS "If|Loop|Identity|SequenceConstruct|SequenceAt|SequenceInsert|SequenceErase|SequenceLength|ConcatFromSequence|SequenceMap|Optional|OptionalHasElement|OptionalGetElement"
+#define TAKE_TYPES TAKE_LISTS "|Scan|Cast|CastLike|QuantizeLinear|DequantizeLinear|SplitToSequence|Equal|StringConcat|StringSplit|StringNormalizer"
+#define MOVERS "Identity|Reshape|Transpose|Concat|Gather|GatherElements|GatherND|Slice|Split|Squeeze|Unsqueeze|Flatten|Expand|Tile|Where|Shape|Size|Compress|Pad|DepthToSpace|SpaceToDepth|" \
+               "ReverseSequence|Scatter|ScatterElements|ScatterND|CenterCropPad"
+
+/* Whether a node may have inputs that are no plain numbers. *called gets the type that moves through it. */
+static bool may_take(fire_import *b, const fire_lift *n, fire_type *called) {
+    const fire_span op = {(const uint8_t *)n->op, strlen(n->op)};
+    const bool types = in_list(TAKE_TYPES, op), moves = in_list(MOVERS, op) && (!fire_lift_attr(n, "reduction") || fire_lift_text(n, "reduction", "none"));
+    *called = FIRE_NO_TYPE;
+    for (int64_t i = 0; i < n->n_in; i++) {
+        const fire_value v = n->in[i];
+        if (v < 0 && !in_list(TAKE_LISTS, op)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "input %lld is a sequence, or absent; expected a tensor", (long long)i); return false; }
+        if (v <= 0 || fire_import_type(b, v) == fire_type_of(b->g, v) || *called || (types && !moves)) continue;
+        *called = fire_import_type(b, v);
+        if (!moves || n->own) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "input %lld is %s, which this operator does not compute with", (long long)i, fire_type_text(*called)); return false; }
+    }
+    for (int64_t i = 0; i < n->n_in && *called; i++)
+        if (n->in[i] > 0 && fire_type_of(b->g, n->in[i]) == fire_import_storage(*called) && fire_import_type(b, n->in[i]) != *called) {
+            fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "input %lld is %s, others are %s", (long long)i, fire_type_text(fire_import_type(b, n->in[i])), fire_type_text(*called));
+            return false;
+        }
+    return true;
+}
+
 /* Everything but casts computes halves as float32 and rounds what comes out, where it is seen. */
 static void lift_one(fire_import *b, fire_lift *n) {
     const fire_lift_entry *e = b->scope->m->tf ? fire_tensorflow_lifts : fire_lifts;
     while (e->op && !is_lift_of(e, n->node, n->own, n->op)) e++;
     if (!e->op && b->scope->m->tf) { fire_tf_call(b, n); return; }
-    fire_type half = 0;
-    bool nested = !strcmp(n->op, "If") || !strcmp(n->op, "Loop") || !strcmp(n->op, "Scan") || !strcmp(n->op, "Cast") || !strcmp(n->op, "CastLike") || !strcmp(n->op, "BitCast")
-                  || (b->scope->m->tf && fire_tensorflow_keeps_halves(n->op));
+    fire_type half = 0, called = 0;
+    if (!b->scope->m->tf && !may_take(b, n, &called)) return;
+    const fire_span op = {(const uint8_t *)n->op, strlen(n->op)};
+    const bool nested = b->scope->m->tf ? fire_tensorflow_keeps_halves(n->op)
+                                        : !in_list("Identity|QuantizeLinear|DequantizeLinear|Equal", op) && in_list(TAKE_TYPES "|BitCast", op);
     for (int64_t i = 0; i < n->n_in && !nested; i++) {
-        if (!n->in[i] || !is_half(fire_type_of(b->g, n->in[i]))) continue;
+        if (n->in[i] <= 0 || !is_half(fire_type_of(b->g, n->in[i]))) continue;
         if (!half) half = fire_type_of(b->g, n->in[i]);
         fire_value wide = n->in[i] < b->wide_capacity ? b->wide[n->in[i]] : 0; /* between two such operators nothing is rounded */
         n->in[i] = wide ? wide : fire_import_cast(b, n->in[i], FIRE_F32);
@@ -360,8 +473,10 @@ static void lift_one(fire_import *b, fire_lift *n) {
         fire_import_all(b, e->same, (int)(n->n_in < FIRE_MAX_IN ? n->n_in : FIRE_MAX_IN + 1), n->in, " ", out);
         for (int64_t k = 0; k < n->n_out && k < FIRE_MAX_OUT; k++) n->out[k] = out[k];
     } else fire_lift_same(b, n, n->op, NULL);
+    for (int64_t k = 0; k < n->n_out && called && !b->g->first.status; k++)
+        if (n->out[k] > 0 && fire_type_of(b->g, n->out[k]) == fire_import_storage(called) && !in_list("Shape|Size", op)) fire_import_as(b, n->out[k], called);
     for (int64_t k = 0; k < n->n_out && half && !b->g->first.status; k++)
-        if (n->out[k] && fire_type_of(b->g, n->out[k]) == FIRE_F32) {
+        if (n->out[k] > 0 && fire_type_of(b->g, n->out[k]) == FIRE_F32) {
             fire_value wide = n->out[k];
             n->out[k] = fire_import_cast(b, wide, half);
             if (!n->out[k] || fire_grow(b->ctx, &b->wide, &b->wide_capacity, b->g->n_values, sizeof *b->wide, &b->g->first)) return;
@@ -433,6 +548,10 @@ void fire_import_end(fire_import *b) {
     fire_tensorflow_lists_free(b);
     fire_free(b->ctx, b->known);
     fire_free(b->ctx, b->wide);
+    fire_free(b->ctx, b->called);
+    fire_free(b->ctx, b->list);
+    fire_free(b->ctx, b->text);
+    fire_arena_free(&b->arena);
 }
 
 void fire_onnx_forget(fire_onnx *m) {

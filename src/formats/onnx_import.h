@@ -74,6 +74,9 @@ typedef struct fire_import_layers {
     fire_import_mark *mark; int64_t mark_capacity; /* by value */
 } fire_import_layers;
 
+/* A sequence of tensors, or a value that is absent. */
+typedef struct fire_import_list { int64_t n; fire_value *item; fire_type type; bool none; } fire_import_list;
+
 typedef struct fire_import {
     fire_context *ctx;
     fire_graph *g;
@@ -86,6 +89,9 @@ typedef struct fire_import {
     fire_value *known; int64_t known_capacity; /* by value: the constant that it is in this run */
     fire_value *wide; int64_t wide_capacity;   /* by value: the float32 that a half was rounded from */
     struct fire_tf_lists *lists;       /* of tensors, in graphs of TensorFlow; or NULL */
+    fire_type *called; int64_t called_capacity; /* by value: what the file calls it, where the graph holds something else */
+    fire_import_list *list; int64_t n_lists, list_capacity; /* list i is the value -1 - i: only lifts that are named for it in onnx_import.c see such a value */
+    fire_span *text; int64_t n_texts, text_capacity; /* texts that tensors hold; text 0 is empty. They lie in the file, in what was fed, or in the graph's arena */
     int64_t nodes_left, bytes_left, work_left;
     int64_t run_left;                  /* operations that this run may still take; INT64_MAX: no limit */
     int32_t depth;
@@ -125,6 +131,23 @@ bool fire_import_known(fire_import *b, int n, fire_value *v);
 /* fire_import_numbers - v's numbers, known; NULL: failed. */
 const fire_tensor *fire_import_numbers(fire_import *b, fire_value v);
 fire_value fire_import_tensor(fire_import *b, const fire_onnx_tensor *t, const char *what); /* as a constant */
+/* fire_import_type - what the file calls the type of v. fire_import_as - say so: types of 8 bits and less lie in graphs as U8, their bits;
+** texts as U64, their places in b->text. as returns v. */
+fire_type fire_import_type(const fire_import *b, fire_value v);
+fire_value fire_import_as(fire_import *b, fire_value v, fire_type type);
+fire_type fire_import_storage(fire_type type); /* what lies in the graph for it; 0: a type that is not read */
+/* fire_import_list_new - a sequence of n copies from item[]; type may be 0 if there is one. fire_import_none - an absent value. */
+fire_value fire_import_list_new(fire_import *b, int64_t n, const fire_value *item, fire_type type);
+fire_value fire_import_none(fire_import *b, fire_type type);
+/* fire_import_list_get - the sequence or absent value v, borrowed until another is made; NULL: v is a tensor. */
+const fire_import_list *fire_import_list_get(const fire_import *b, fire_value v);
+/* fire_import_texts - a constant of n = fire_count(&shape) texts, which stay where they lie. fire_import_text_get - the texts of v, known, and its
+** shape; they lie in b->arena; NULL: failed. fire_import_pay - count bytes of the import's budget; false: it is spent, and the import has failed. */
+fire_value fire_import_texts(fire_import *b, fire_shape shape, const fire_span *text);
+const fire_span *fire_import_text_get(fire_import *b, fire_value v, fire_shape *shape);
+bool fire_import_pay(fire_import *b, int64_t count, int64_t size);
+/* fire_import_concat - tensors joined along an axis, any number of them; v is overwritten. */
+fire_value fire_import_concat(fire_import *b, fire_value *v, int64_t n, int axis);
 /* fire_import_fail - fail with the node's name in front. */
 void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -154,6 +177,11 @@ fire_value fire_import_ints(fire_import *b, int64_t n, const int64_t *v);      /
 fire_value fire_import_like(fire_import *b, fire_value x, double v);           /* a scalar of x's type */
 fire_value fire_import_reshape(fire_import *b, fire_value x, fire_shape to);
 fire_value fire_import_cast(fire_import *b, fire_value x, fire_type to);
+/* fire_import_widen - bits of a small type as float32, other numbers as they are; fire_import_narrow - the way back, see small.h. */
+fire_value fire_import_widen(fire_import *b, fire_value x);
+fire_value fire_import_narrow(fire_import *b, fire_value x, fire_type to, bool saturate, int round);
+/* fire_import_cast_text - lift a Cast from or to texts. */
+void fire_import_cast_text(fire_import *b, fire_lift *n, fire_type to);
 fire_value fire_import_one(fire_import *b, const char *op, fire_value x);
 fire_value fire_import_two(fire_import *b, const char *op, fire_value x, fire_value y);
 fire_value fire_import_slice(fire_import *b, fire_value x, int axis, int64_t from, int64_t to);

@@ -1,4 +1,4 @@
-/* onnx_lift_loop.c - If, Loop and Scan: the graph of an attribute, lifted into the graph around it once for each time it runs.
+/* onnx_lift_loop.c - If, Loop, Scan and SequenceMap: the graph of an attribute, lifted into the graph around it once for each time it runs.
 **
 ** What decides (a condition, the number of trips) must be known: it is a constant, or is computed from what was fed (fire_import_known). Depth,
 ** nodes and bytes are counted against the budgets of onnx_import.h.
@@ -64,9 +64,9 @@ void fire_lift_if(fire_import *b, fire_lift *n) {
     fire_onnx_clear(&m);
 }
 
-/* [1, ...] of each trip, joined along an axis in groups. */
-static fire_value stack(fire_import *b, fire_value *v, int64_t n, int axis) {
-    if (b->g->first.status) return 0;
+fire_value fire_import_concat(fire_import *b, fire_value *v, int64_t n, int axis) {
+    if (b->g->first.status || n < 1) return 0;
+    const fire_type type = fire_import_type(b, v[0]);
     while (n > 1) {
         int64_t made = 0;
         for (int64_t i = 0; i < n; made++) {
@@ -74,18 +74,19 @@ static fire_value stack(fire_import *b, fire_value *v, int64_t n, int axis) {
             v[made] = k == 1 ? v[i] : fire_import_apply(b, "Concat", k, v + i, "axis=%d", axis);
             i += k;
         }
-        n = made;
+        n = made; /* in groups: an operator takes FIRE_MAX_IN */
     }
-    return v[0];
+    return fire_import_as(b, v[0], type);
 }
 
-typedef struct { fire_value *v; int64_t n, capacity; } list;
+typedef struct { fire_value *v; int64_t n, capacity; } list_of;
 
 /* An output of no trips: [0, ...] of the type that the body declares. */
 static fire_value nothing(fire_import *b, const fire_onnx_value *v) {
     fire_shape s = {.rank = v->has_shape && v->rank < FIRE_MAX_RANK ? v->rank + 1 : 1};
     for (int d = 1; d < s.rank; d++) s.dim[d] = v->dim[d - 1] < 0 ? 0 : v->dim[d - 1];
-    return fire_graph_const(b->g, v->is_tensor && v->type <= FIRE_BF16 ? (fire_type)v->type : FIRE_F32, s, &(int64_t){0});
+    const fire_type type = v->is_tensor && v->type <= FIRE_F6_E3M2 ? (fire_type)v->type : FIRE_F32;
+    return fire_import_as(b, fire_graph_const(b->g, fire_import_storage(type), s, &(int64_t){0}), type);
 }
 
 /* Whether the body hands its condition on as it came: then nothing but the number of trips ends the loop. */
@@ -113,7 +114,7 @@ void fire_lift_loop(fire_import *b, fire_lift *n) {
     if (!open_body(b, n, "body", &m)) return;
     int64_t scans = n->n_out - carried;
     fire_value *in = fire_alloc(b->ctx, (size_t)(carried + 2), sizeof *in, &b->g->first), *out = fire_alloc(b->ctx, (size_t)m.n_outputs, sizeof *out, &b->g->first);
-    list *scan = fire_alloc(b->ctx, (size_t)(scans > 0 ? scans : 0), sizeof *scan, &b->g->first);
+    list_of *scan = fire_alloc(b->ctx, (size_t)(scans > 0 ? scans : 0), sizeof *scan, &b->g->first);
     if (!in || !out || !scan) goto done;
     if (m.n_inputs != carried + 2 || m.n_outputs != 1 + carried + scans || scans < 0) {
         fire_import_fail(b, FIRE_E_CORRUPT, "the body has %lld inputs and %lld outputs, expected %lld and %lld", (long long)m.n_inputs, (long long)m.n_outputs, (long long)carried + 2, (long long)n->n_out + 1);
@@ -129,22 +130,60 @@ void fire_lift_loop(fire_import *b, fire_lift *n) {
         in[0] = fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &trip);
         in[1] = fire_graph_scalar(b->g, FIRE_BOOL, 1);
         if (!run_body(b, &m, in, out)) break;
-        if (b->g->value[out[0]].source != FIRE_FROM_CONST) { /* compute what goes on together with the condition, so that no trip is computed twice */
+        if (out[0] > 0 && b->g->value[out[0]].source != FIRE_FROM_CONST) { /* compute what goes on together with the condition, so that no trip is computed twice */
             if (carried < 60 ? !fire_import_known(b, (int)carried + 1, out) : !fire_import_known(b, 1, out)) break;
         }
         if (!truth(b, out[0], &on)) break;
         for (int64_t k = 0; k < carried; k++) in[2 + k] = out[1 + k];
         for (int64_t k = 0; k < scans; k++) {
             if (fire_grow(b->ctx, &scan[k].v, &scan[k].capacity, scan[k].n + 1, sizeof *scan[k].v, &b->g->first)) break;
-            scan[k].v[scan[k].n++] = fire_import_unsqueeze(b, out[1 + carried + k], 0);
+            scan[k].v[scan[k].n++] = fire_import_as(b, fire_import_unsqueeze(b, out[1 + carried + k], 0), fire_import_type(b, out[1 + carried + k]));
         }
     }
     for (int64_t k = 0; k < carried && !b->g->first.status; k++) n->out[k] = in[2 + k];
     for (int64_t k = 0; k < scans && !b->g->first.status; k++)
-        n->out[carried + k] = scan[k].n ? stack(b, scan[k].v, scan[k].n, 0) : nothing(b, &m.output[1 + carried + k]);
+        n->out[carried + k] = scan[k].n ? fire_import_concat(b, scan[k].v, scan[k].n, 0) : nothing(b, &m.output[1 + carried + k]);
 done:
     for (int64_t k = 0; scan && k < scans; k++) fire_free(b->ctx, scan[k].v);
     fire_free(b->ctx, scan);
+    fire_free(b->ctx, out);
+    fire_free(b->ctx, in);
+    fire_onnx_clear(&m);
+}
+
+/* The body once for each element of the first input; other sequences give theirs, tensors are the same each time. */
+void fire_lift_sequence_map(fire_import *b, fire_lift *n) {
+    fire_onnx m;
+    const fire_import_list *list = n->n_in ? fire_import_list_get(b, n->in[0]) : NULL;
+    if (!list || list->none) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "input 0 is no sequence"); return; }
+    const int64_t trips = list->n;
+    if (!open_body(b, n, "body", &m)) return;
+    fire_value *in = fire_alloc(b->ctx, (size_t)n->n_in, sizeof *in, &b->g->first), *out = fire_alloc(b->ctx, (size_t)m.n_outputs, sizeof *out, &b->g->first);
+    list_of *made = fire_alloc(b->ctx, (size_t)n->n_out, sizeof *made, &b->g->first);
+    if (!in || !out || !made) goto done;
+    if (m.n_inputs != n->n_in || m.n_outputs != n->n_out) {
+        fire_import_fail(b, FIRE_E_CORRUPT, "the body has %lld inputs and %lld outputs, expected %lld and %lld", (long long)m.n_inputs, (long long)m.n_outputs, (long long)n->n_in, (long long)n->n_out);
+        goto done;
+    }
+    for (int64_t trip = 0; trip < trips && !b->g->first.status; trip++) {
+        if (b->nodes_left-- <= 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES); break; }
+        for (int64_t i = 0; i < n->n_in; i++) {
+            list = fire_import_list_get(b, n->in[i]);
+            if (list && (list->none || list->n != trips)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "input %lld has %lld elements, the first has %lld", (long long)i, (long long)list->n, (long long)trips); break; }
+            in[i] = list ? list->item[trip] : n->in[i];
+        }
+        if (b->g->first.status || !run_body(b, &m, in, out)) break;
+        for (int64_t k = 0; k < n->n_out; k++) {
+            if (out[k] <= 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "output %lld of the body is no tensor", (long long)k); break; }
+            if (fire_grow(b->ctx, &made[k].v, &made[k].capacity, made[k].n + 1, sizeof *made[k].v, &b->g->first)) break;
+            made[k].v[made[k].n++] = out[k];
+        }
+    }
+    for (int64_t k = 0; k < n->n_out && !b->g->first.status; k++)
+        n->out[k] = fire_import_list_new(b, made[k].n, made[k].v, made[k].n ? FIRE_NO_TYPE : m.output[k].is_tensor && m.output[k].type <= FIRE_F6_E3M2 ? (fire_type)m.output[k].type : FIRE_F32);
+done:
+    for (int64_t k = 0; made && k < n->n_out; k++) fire_free(b->ctx, made[k].v);
+    fire_free(b->ctx, made);
     fire_free(b->ctx, out);
     fire_free(b->ctx, in);
     fire_onnx_clear(&m);
@@ -161,7 +200,7 @@ static void scan_over(fire_import *b, fire_lift *n, const char *directions) {
     if (scanned < 1 || states < 0 || n->n_out < states || !open_body(b, n, "body", &m)) { fire_import_fail(b, FIRE_E_CORRUPT, "has %lld inputs of which %lld are scanned", (long long)n->n_in, (long long)scanned); return; }
     const int64_t scans = n->n_out - states;
     fire_value *in = fire_alloc(b->ctx, (size_t)n->n_in, sizeof *in, &b->g->first), *out = fire_alloc(b->ctx, (size_t)m.n_outputs, sizeof *out, &b->g->first);
-    list *made = fire_alloc(b->ctx, (size_t)scans, sizeof *made, &b->g->first);
+    list_of *made = fire_alloc(b->ctx, (size_t)scans, sizeof *made, &b->g->first);
     int64_t trips = -1;
     if (!in || !out || !made) goto done;
     if (m.n_inputs != n->n_in || m.n_outputs != n->n_out) {
@@ -182,15 +221,16 @@ static void scan_over(fire_import *b, fire_lift *n, const char *directions) {
             fire_value x = n->in[states + k];
             (void)fire_axis(ints_at(in_axes, k), fire_shape_of(b->g, x).rank, &axis, NULL);
             int64_t at = ints_at(back, k) ? trips - 1 - trip : trip;
-            in[states + k] = fire_import_apply(b, "Gather", 2, FIRE_IN(x, fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &at)), "axis=%d", axis);
+            in[states + k] = fire_import_as(b, fire_import_apply(b, "Gather", 2, FIRE_IN(x, fire_graph_const(b->g, FIRE_I64, (fire_shape){0}, &at)), "axis=%d", axis), fire_import_type(b, x));
         }
         if (b->g->first.status || !run_body(b, &m, in, out)) break;
         for (int64_t k = 0; k < states; k++) in[k] = out[k];
         for (int64_t k = 0; k < scans; k++) {
             int axis;
+            if (out[states + k] < 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a sequence cannot be scanned"); break; }
             if (fire_grow(b->ctx, &made[k].v, &made[k].capacity, made[k].n + 1, sizeof *made[k].v, &b->g->first)) break;
             if (fire_axis(ints_at(out_axes, k), fire_shape_of(b->g, out[states + k]).rank + 1, &axis, &b->g->first)) break;
-            made[k].v[made[k].n++] = fire_import_unsqueeze(b, out[states + k], axis);
+            made[k].v[made[k].n++] = fire_import_as(b, fire_import_unsqueeze(b, out[states + k], axis), fire_import_type(b, out[states + k]));
         }
     }
     for (int64_t k = 0; k < states && !b->g->first.status; k++) n->out[k] = in[k];
@@ -204,7 +244,7 @@ static void scan_over(fire_import *b, fire_lift *n, const char *directions) {
                 made[k].v[i] = made[k].v[made[k].n - 1 - i];
                 made[k].v[made[k].n - 1 - i] = t;
             }
-        n->out[states + k] = stack(b, made[k].v, made[k].n, axis);
+        n->out[states + k] = fire_import_concat(b, made[k].v, made[k].n, axis);
     }
 done:
     for (int64_t k = 0; made && k < scans; k++) fire_free(b->ctx, made[k].v);

@@ -1,5 +1,6 @@
 /* onnx_lift_math.c - ONNX operators that are composed of others: normalization, losses, quantization, einsum and small functions. */
 #include "formats/onnx_lift.h"
+#include "small.h"
 #include <stdio.h>
 
 static fire_value times(fire_import *b, fire_value x, double v) { return fire_import_two(b, "Mul", x, fire_import_like(b, x, v)); }
@@ -284,6 +285,8 @@ static fire_value spread(fire_import *b, fire_value v, fire_value x, int64_t axi
 
 static fire_value dequantize(fire_import *b, fire_value x, fire_value scale, fire_value zero, int64_t axis, int64_t block) {
     if (b->g->first.status || !x || !scale) return 0;
+    x = fire_import_widen(b, x), scale = fire_import_widen(b, scale), zero = zero ? fire_import_widen(b, zero) : 0;
+    if (b->g->first.status) return 0;
     const fire_type type = fire_type_of(b->g, scale), wide = type == FIRE_F64 ? FIRE_F64 : FIRE_F32;
     fire_value y = fire_import_cast(b, x, wide);
     if (zero) y = fire_import_two(b, "Sub", y, fire_import_cast(b, spread(b, zero, x, axis, block), wide));
@@ -297,28 +300,39 @@ static bool range_of(fire_type t, double *low, double *high) {
     case FIRE_U16: *low = 0, *high = 65535; return true;
     case FIRE_I16: *low = -32768, *high = 32767; return true;
     case FIRE_I32: *low = INT32_MIN, *high = INT32_MAX; return true;
+    case FIRE_U4: *low = 0, *high = 15; return true;
+    case FIRE_I4: *low = -8, *high = 7; return true;
+    case FIRE_U2: *low = 0, *high = 3; return true;
+    case FIRE_I2: *low = -2, *high = 1; return true;
     default: return false;
     }
 }
 
-/* round(x / scale) + zero, cut to the type's range. */
-static fire_value quantize(fire_import *b, fire_value x, fire_value scale, fire_value zero, fire_type to, int64_t axis, int64_t block) {
+/* round(x / scale) + zero, cut to the type's range; small floats are rounded to themselves and saturate. */
+static fire_value quantize(fire_import *b, fire_value x, fire_value scale, fire_value zero, fire_type to, int64_t axis, int64_t block, bool saturate) {
     double low, high;
     if (b->g->first.status || !x || !scale) return 0;
-    if (zero) to = fire_type_of(b->g, zero);
-    if (!range_of(to, &low, &high)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "numbers cannot be quantized to %s", fire_type_text(to)); return 0; }
+    if (zero) to = fire_import_type(b, zero), zero = fire_import_widen(b, zero);
+    scale = fire_import_widen(b, scale);
+    if (b->g->first.status) return 0;
+    const fire_small *small = fire_small_find(to);
+    const bool whole = range_of(to, &low, &high);
+    if (!whole && !small) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "numbers cannot be quantized to %s", fire_type_text(to)); return 0; }
     const fire_type type = fire_type_of(b->g, scale);
-    fire_value y = fire_import_one(b, "Round", fire_import_two(b, "Div", fire_import_cast(b, x, type), spread(b, scale, x, axis, block)));
+    fire_value y = fire_import_two(b, "Div", fire_import_cast(b, x, type), spread(b, scale, x, axis, block));
+    if (whole) y = fire_import_one(b, "Round", y);
     if (zero) y = fire_import_two(b, "Add", y, fire_import_cast(b, spread(b, zero, x, axis, block), type));
-    y = fire_import_two(b, "Min", fire_import_two(b, "Max", y, fire_import_like(b, y, low)), fire_import_like(b, y, high));
-    return fire_import_cast(b, y, to);
+    if (whole) y = fire_import_two(b, "Min", fire_import_two(b, "Max", y, fire_import_like(b, y, low)), fire_import_like(b, y, high));
+    return small ? fire_import_narrow(b, y, to, saturate, 0) : fire_import_cast(b, y, to);
 }
 
 void fire_lift_quantize(fire_import *b, fire_lift *n) {
-    n->out[0] = quantize(b, n->in[0], fire_lift_in(n, 1), fire_lift_in(n, 2), (fire_type)fire_lift_int(n, "output_dtype", FIRE_U8), fire_lift_int(n, "axis", 1), fire_lift_int(n, "block_size", 0));
+    n->out[0] = quantize(b, n->in[0], fire_lift_in(n, 1), fire_lift_in(n, 2), fire_lift_int(n, "output_dtype", 0) ? (fire_type)fire_lift_int(n, "output_dtype", 0) : FIRE_U8, fire_lift_int(n, "axis", 1), fire_lift_int(n, "block_size", 0), fire_lift_int(n, "saturate", 1));
 }
 void fire_lift_dequantize(fire_import *b, fire_lift *n) {
+    const int64_t to = fire_lift_int(n, "output_dtype", 0);
     n->out[0] = dequantize(b, n->in[0], fire_lift_in(n, 1), fire_lift_in(n, 2), fire_lift_int(n, "axis", 1), fire_lift_int(n, "block_size", 0));
+    if (to == FIRE_F32 || to == FIRE_F64 || to == FIRE_F16 || to == FIRE_BF16) n->out[0] = fire_import_cast(b, n->out[0], (fire_type)to);
 }
 
 /* The range of x, with 0 in it, in 255 steps. */
@@ -331,7 +345,7 @@ void fire_lift_dynamic_quantize(fire_import *b, fire_lift *n) {
     fire_value at = fire_import_one(b, "Round", fire_import_two(b, "Div", fire_import_one(b, "Neg", low), scale));
     at = fire_import_two(b, "Min", fire_import_two(b, "Max", at, zero), fire_import_like(b, x, 255));
     at = fire_import_cast(b, at, FIRE_U8);
-    n->out[0] = quantize(b, x, scale, at, FIRE_U8, 1, 0);
+    n->out[0] = quantize(b, x, scale, at, FIRE_U8, 1, 0, true);
     if (n->n_out > 1) n->out[1] = scale;
     if (n->n_out > 2) n->out[2] = at;
 }
@@ -360,7 +374,7 @@ void fire_lift_qlinear_matmul(fire_import *b, fire_lift *n) {
     fire_shape rows = b->g->first.status ? (fire_shape){0} : fire_shape_of(b->g, scale[0]);
     if (rows.rank == 1 && rows.dim[0] > 1) scale[0] = fire_import_reshape(b, scale[0], (fire_shape){2, {rows.dim[0], 1}});
     y = fire_import_two(b, "Mul", fire_import_two(b, "Mul", y, scale[0]), scale[1]);
-    n->out[0] = quantize(b, y, scale[2], n->in[7], FIRE_U8, -1, 0);
+    n->out[0] = quantize(b, y, scale[2], n->in[7], FIRE_U8, -1, 0, true);
 }
 
 /* A convolution with the node's own attributes. */
@@ -385,7 +399,7 @@ void fire_lift_qlinear_conv(fire_import *b, fire_lift *n) {
     fire_value y = convolve(b, n, centred(b, n->in[0], n->in[2], false), centred_weights(b, n->in[3], n->in[5]), bias ? fire_import_cast(b, bias, FIRE_F64) : 0);
     fire_value per = fire_import_cast(b, n->in[4], FIRE_F64);
     y = fire_import_two(b, "Mul", fire_import_two(b, "Mul", y, fire_import_cast(b, spread(b, n->in[1], y, 1, 0), FIRE_F64)), spread(b, per, y, 1, 0));
-    n->out[0] = quantize(b, y, fire_import_cast(b, n->in[6], FIRE_F64), n->in[7], FIRE_U8, 1, 0);
+    n->out[0] = quantize(b, y, fire_import_cast(b, n->in[6], FIRE_F64), n->in[7], FIRE_U8, 1, 0, true);
 }
 
 /* ---- einsum ---- */

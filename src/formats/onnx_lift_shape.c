@@ -1,5 +1,6 @@
 /* onnx_lift_shape.c - ONNX operators about shapes and places, in all opsets from 7. */
 #include "formats/onnx_lift.h"
+#include "small.h"
 #include <stdio.h>
 
 /* Old opsets give as an attribute what is an input now: put ints there, if the node has them. */
@@ -45,10 +46,11 @@ void fire_lift_constant_of_shape(fire_import *b, fire_lift *n) {
     const fire_onnx_attr *a = fire_lift_attr(n, "value");
     float zero = 0;
     fire_value v = a ? fire_import_tensor(b, &a->tensor, "the value") : fire_graph_const(b->g, FIRE_F32, (fire_shape){0}, &zero);
+    const fire_type type = fire_import_type(b, v);
     v = fire_import_reshape(b, v, (fire_shape){0});
     if (fire_import_twin(b, fire_lift_in(n, 0))) { n->out[0] = fire_import_two(b, "Expand", v, n->in[0]); return; }
     if (!shape_from(b, fire_lift_in(n, 0), &s) || b->g->first.status) return;
-    n->out[0] = fire_import_two(b, "Expand", v, fire_import_ints(b, s.rank, s.dim));
+    n->out[0] = fire_import_as(b, fire_import_two(b, "Expand", v, fire_import_ints(b, s.rank, s.dim)), type);
 }
 
 void fire_lift_shape(fire_import *b, fire_lift *n) {
@@ -214,16 +216,33 @@ void fire_lift_resize(fire_import *b, fire_lift *n) {
     to.out[0] = fire_import_apply(b, "Resize", 3, in, "mode=%s coordinate_transformation_mode=asymmetric nearest_mode=floor", linear ? "linear" : "nearest");
 }
 
+/* Between numbers; texts are for onnx_lift_text.c. */
 void fire_lift_cast(fire_import *b, fire_lift *n) {
     int64_t to = fire_lift_int(n, "to", 0);
-    if (!strcmp(n->op, "CastLike")) to = n->n_in > 1 && n->in[1] ? (int64_t)fire_type_of(b->g, n->in[1]) : 0;
+    if (!strcmp(n->op, "CastLike")) to = n->n_in > 1 && n->in[1] > 0 ? (int64_t)fire_import_type(b, n->in[1]) : 0;
     if (b->g->first.status) return;
     if (b->layers && (to == FIRE_F16 || to == FIRE_BF16)) to = FIRE_F32;
-    if (to < 1 || to > FIRE_BF16 || !fire_type_size((fire_type)to)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "element type %lld is not supported", (long long)to); return; }
-    n->out[0] = fire_type_of(b->g, n->in[0]) == (fire_type)to ? fire_import_one(b, "Identity", n->in[0]) : fire_import_cast(b, n->in[0], (fire_type)to);
+    if (n->n_in < 1 || n->in[0] <= 0) { fire_import_fail(b, FIRE_E_CORRUPT, "has no input"); return; }
+    if (to < 1 || to > FIRE_F6_E3M2 || !fire_import_storage((fire_type)to)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "element type %lld is not supported", (long long)to); return; }
+    const fire_type from = fire_import_type(b, n->in[0]);
+    if (from == (fire_type)to) n->out[0] = fire_import_as(b, fire_import_one(b, "Identity", n->in[0]), from);
+    else if (from == FIRE_TEXT || to == FIRE_TEXT) fire_import_cast_text(b, n, (fire_type)to);
+    else {
+        fire_value x = fire_import_widen(b, n->in[0]);
+        const int round = fire_lift_text(n, "round_mode", "nearest") ? 0 : fire_lift_text(n, "round_mode", "down") ? 2 : 1;
+        n->out[0] = fire_small_find((fire_type)to) ? fire_import_narrow(b, x, (fire_type)to, fire_lift_int(n, "saturate", 1), round) : fire_import_cast(b, x, (fire_type)to);
+    }
 }
 
-void fire_lift_identity(fire_import *b, fire_lift *n) { n->out[0] = fire_import_one(b, "Identity", n->in[0]); }
+fire_value fire_import_widen(fire_import *b, fire_value x) {
+    const fire_type type = fire_import_type(b, x);
+    return b->g->first.status || !fire_small_find(type) ? x : fire_import_apply(b, "Widen", 1, &x, "type=%d", (int)type);
+}
+fire_value fire_import_narrow(fire_import *b, fire_value x, fire_type to, bool saturate, int round) {
+    return fire_import_as(b, fire_import_apply(b, "Narrow", 1, &x, "type=%d saturate=%d round=%d", (int)to, saturate, round), to);
+}
+
+void fire_lift_identity(fire_import *b, fire_lift *n) { n->out[0] = n->n_in && n->in[0] < 0 ? n->in[0] : fire_import_one(b, "Identity", n->in[0]); }
 
 void fire_lift_range(fire_import *b, fire_lift *n) {
     fire_value in[3] = {fire_lift_in(n, 0), fire_lift_in(n, 1), fire_lift_in(n, 2)};

@@ -15,12 +15,18 @@
 #define RUN_BYTES ((int64_t)4 << 30)
 #define RUN_TIMES 64
 
+/* Output k: a tensor, or a list of `n` tensors, of which the first is planned[at]. */
+typedef enum { NOT_GIVEN, ABSENT, TENSOR, LIST } kind;
+typedef struct { kind kind; fire_type type; int64_t at, n; } result;
+
 typedef struct ready {
     fire_graph graph;
     fire_plan *plan;
-    fire_tensor *feed;   /* [n_inputs] shapes that it was made for */
-    fire_value *fed;     /* [n_inputs] */
-    fire_value *output;  /* [n_outputs] */
+    fire_tensor *feed;   /* [n_inputs] what it was made for, without numbers */
+    fire_value *fed;     /* [n_fed] the graph's inputs: tensors of numbers, those of lists one after the other */
+    result *output;      /* [n_outputs] */
+    fire_value *planned; fire_type *called; int64_t n_planned; /* what the plan computes, and what the file calls its types */
+    fire_span *text; int64_t n_texts, text_left; /* texts that numbers of type FIRE_TEXT name; how many bytes of them may come out */
     uint64_t used;
 } ready;
 
@@ -39,6 +45,9 @@ static void ready_clear(fire_context *ctx, ready *r) {
     fire_free(ctx, r->feed);
     fire_free(ctx, r->fed);
     fire_free(ctx, r->output);
+    fire_free(ctx, r->planned);
+    fire_free(ctx, r->called);
+    fire_free(ctx, r->text);
     fire_graph_clear(&r->graph);
     *r = (ready){0};
 }
@@ -71,27 +80,42 @@ void fire_onnx_model_free(fire_onnx_model *o) {
 fire_onnx_file *fire_onnx_model_file(const fire_onnx_model *o) { return o->file; }
 fire_onnx *fire_onnx_model_index(fire_onnx_model *o) { return &o->m; }
 
-/* The tensors fed, in the order of the model's inputs. */
-static fire_status sort_feeds(const fire_onnx *m, int32_t n, const fire_named *in, fire_tensor *feed, fire_error *err) {
+static fire_status check_shape(const fire_onnx_value *v, const fire_tensor *t, fire_error *err) {
     char a[80], b[FIRE_SHAPE_TEXT], c[FIRE_SHAPE_TEXT];
+    fire_status s = fire_shape_check("the tensor", fire_import_storage(t->type), &t->shape, err);
+    if (s) return s;
+    bool fits = fire_count(&t->shape) >= 0 && (!v->has_shape || v->rank == t->shape.rank);
+    for (int d = 0; d < t->shape.rank && fits && v->has_shape; d++) fits = v->dim[d] < 0 || v->dim[d] == t->shape.dim[d];
+    if (fits) return FIRE_OK;
+    fire_shape want = {.rank = v->rank <= FIRE_MAX_RANK ? v->rank : FIRE_MAX_RANK};
+    memcpy(want.dim, v->dim, sizeof want.dim);
+    return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s, expected %s", show(v->name, a, sizeof a), fire_shape_text(&t->shape, b), fire_shape_text(&want, c));
+}
+
+/* What is fed, in the order of the model's inputs. */
+static fire_status sort_feeds(const fire_onnx *m, int32_t n, const fire_named *in, fire_tensor *feed, fire_error *err) {
+    char a[80];
     for (int64_t i = 0; i < m->n_inputs; i++) {
         const fire_onnx_value *v = &m->input[i];
         int32_t k = 0;
         while (k < n && !fire_span_is(v->name, in[k].name)) k++;
         if (k == n) return fire_fail(err, FIRE_E_USAGE, "no tensor is given for the input '%s'", show(v->name, a, sizeof a));
         const fire_tensor *t = &in[k].tensor;
-        if (!v->is_tensor) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the input '%s' is no tensor", show(v->name, a, sizeof a));
-        if (t->type != (fire_type)v->type)
-            return fire_fail(err, FIRE_E_SHAPE, "the input '%s' is %s, expected %s", show(v->name, a, sizeof a), fire_type_text(t->type), fire_type_text((fire_type)v->type));
-        fire_status s = fire_shape_check("the tensor", t->type, &t->shape, err);
+        if (!v->is_tensor && !v->is_list && !v->optional) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the input '%s' is no tensor", show(v->name, a, sizeof a));
+        const fire_type want = (fire_type)(v->type < FIRE_LIST ? v->type : 0);
+        const bool absent = v->optional && t->type == FIRE_NO_TYPE, list = v->is_list && t->type == (fire_type)(FIRE_LIST | want);
+        if (!absent && (v->is_list ? !list : t->type != want || !fire_import_storage(want)))
+            return fire_fail(err, FIRE_E_SHAPE, "the input '%s' is %s, expected %s%s", show(v->name, a, sizeof a), fire_type_text(t->type), v->is_list ? "a list of " : "", fire_type_text(want));
+        fire_status s = FIRE_OK;
+        if (list) {
+            if (t->shape.rank != 1 || t->shape.dim[0] < 0 || t->shape.dim[0] > INT32_MAX) return fire_fail(err, FIRE_E_SHAPE, "the list for the input '%s' has no length", show(v->name, a, sizeof a));
+            const fire_tensor *item = t->data;
+            for (int64_t e = 0; e < t->shape.dim[0] && !s; e++) {
+                if (item[e].type != want) return fire_fail(err, FIRE_E_SHAPE, "element %lld of the input '%s' is %s, expected %s", (long long)e, show(v->name, a, sizeof a), fire_type_text(item[e].type), fire_type_text(want));
+                s = check_shape(v, &item[e], err);
+            }
+        } else if (!absent) s = check_shape(v, t, err);
         if (s) return s;
-        bool fits = fire_count(&t->shape) >= 0 && (!v->has_shape || v->rank == t->shape.rank);
-        for (int d = 0; d < t->shape.rank && fits && v->has_shape; d++) fits = v->dim[d] < 0 || v->dim[d] == t->shape.dim[d];
-        if (!fits) {
-            fire_shape want = {.rank = v->rank <= FIRE_MAX_RANK ? v->rank : FIRE_MAX_RANK};
-            memcpy(want.dim, v->dim, sizeof want.dim);
-            return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s, expected %s", show(v->name, a, sizeof a), fire_shape_text(&t->shape, b), fire_shape_text(&want, c));
-        }
         feed[i] = *t;
     }
     for (int32_t k = 0; k < n; k++)
@@ -102,47 +126,115 @@ static fire_status sort_feeds(const fire_onnx *m, int32_t n, const fire_named *i
     return FIRE_OK;
 }
 
-/* Graph and plan for these shapes. *once: it holds numbers of this run. */
-static fire_status make(fire_onnx_model *o, const fire_tensor *feed, ready *r, bool *once, fire_error *err) {
-    fire_onnx *m = &o->m;
+static bool is_text(const fire_tensor *t) { return (t->type & ~FIRE_LIST) == FIRE_TEXT; }
+
+/* The tensors of numbers among what is fed, those of lists one after the other, as they lie in graphs. *bytes: of all that is fed. */
+static fire_status flatten(fire_context *ctx, int64_t n, const fire_tensor *feed, fire_tensor **flat, int64_t *n_flat, int64_t *bytes, fire_error *err) {
+    for (int pass = 0; pass < 2; pass++) {
+        int64_t made = 0;
+        *bytes = 0;
+        for (int64_t i = 0; i < n; i++) {
+            const bool list = feed[i].type & FIRE_LIST;
+            const int64_t items = list ? feed[i].shape.dim[0] : feed[i].type != FIRE_NO_TYPE;
+            for (int64_t e = 0; e < items; e++) {
+                const fire_tensor *t = list ? (const fire_tensor *)feed[i].data + e : &feed[i];
+                const int64_t count = fire_count(&t->shape);
+                *bytes += count * (int64_t)fire_type_size(fire_import_storage(t->type)); /* they lie in memory: no overflow */
+                for (int64_t k = 0; k < count && is_text(t); k++) *bytes += (int64_t)strlen(((const char *const *)t->data)[k]);
+                if (is_text(t)) continue;
+                if (pass) (*flat)[made] = (fire_tensor){fire_import_storage(t->type), t->shape, t->data};
+                made++;
+            }
+        }
+        *n_flat = made;
+        if (!pass && !(*flat = fire_alloc(ctx, (size_t)made, sizeof **flat, err))) return FIRE_NOMEM;
+    }
+    return FIRE_OK;
+}
+
+/* A tensor that is fed, as a value: an input of the graph, or constant texts. */
+static fire_value feed_one(fire_import *b, const fire_tensor *t, fire_span name, int64_t *k) {
     char text[300];
-    int n_out = 0;
+    if (!is_text(t)) {
+        const fire_value v = fire_graph_input(b->g, show(name, text, sizeof text), fire_import_storage(t->type), t->shape);
+        ((fire_value *)b->fed)[(*k)++] = v;
+        return fire_import_as(b, v, t->type);
+    }
+    const int64_t count = fire_count(&t->shape);
+    fire_span *span = fire_arena_alloc(&b->arena, (size_t)count, sizeof *span, &b->g->first);
+    if (!span) return 0;
+    for (int64_t i = 0; i < count; i++) {
+        const char *own = ((const char *const *)t->data)[i];
+        span[i] = (fire_span){(const uint8_t *)own, strlen(own)};
+    }
+    return fire_import_texts(b, t->shape, span);
+}
+
+static fire_value feed_list(fire_import *b, const fire_tensor *list, fire_span name, int64_t *k) {
+    const int64_t n = list->shape.dim[0];
+    fire_value *item = fire_arena_alloc(&b->arena, (size_t)n, sizeof *item, &b->g->first);
+    for (int64_t e = 0; item && e < n; e++) item[e] = feed_one(b, (const fire_tensor *)list->data + e, name, k);
+    return item && !b->g->first.status ? fire_import_list_new(b, n, item, (fire_type)(list->type & ~FIRE_LIST)) : 0;
+}
+
+/* What is to be planned for the outputs. */
+static fire_status list_results(fire_import *b, ready *r, int64_t n, const fire_value *output, fire_error *err) {
+    for (int64_t k = 0; k < n; k++) r->n_planned += output[k] < 0 ? fire_import_list_get(b, output[k])->n : output[k] != 0;
+    r->planned = fire_alloc(b->ctx, (size_t)r->n_planned, sizeof *r->planned, err);
+    r->called = r->planned ? fire_alloc(b->ctx, (size_t)r->n_planned, sizeof *r->called, err) : NULL;
+    if (!r->called) return FIRE_NOMEM;
+    int64_t at = 0;
+    for (int64_t k = 0; k < n; k++) {
+        const fire_import_list *list = fire_import_list_get(b, output[k]);
+        r->output[k] = list ? (result){list->none ? ABSENT : LIST, list->type, at, list->n} : output[k] ? (result){TENSOR, fire_import_type(b, output[k]), at, 1} : (result){0};
+        for (int64_t i = 0; i < r->output[k].n; i++, at++) {
+            r->planned[at] = list ? list->item[i] : output[k];
+            r->called[at] = fire_import_type(b, r->planned[at]);
+        }
+    }
+    return FIRE_OK;
+}
+
+/* Graph and plan for these shapes. *once: it holds numbers of this run. */
+static fire_status make(fire_onnx_model *o, const fire_tensor *feed, const fire_tensor *flat, int64_t n_flat, int64_t fed_bytes, ready *r, bool *once, fire_error *err) {
+    fire_onnx *m = &o->m;
+    char text[80];
     fire_graph_init(&r->graph, o->ctx);
     r->graph.align.get = fire_onnx_file_align;
     r->graph.align.user = o->file;
     r->feed = fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *r->feed, err);
-    r->fed = r->feed ? fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *r->fed, err) : NULL;
+    r->fed = r->feed ? fire_alloc(o->ctx, (size_t)n_flat, sizeof *r->fed, err) : NULL;
     r->output = r->fed ? fire_alloc(o->ctx, (size_t)m->n_outputs, sizeof *r->output, err) : NULL;
-    if (!r->output) return FIRE_NOMEM;
+    fire_value *output = r->output ? fire_alloc(o->ctx, (size_t)m->n_outputs, sizeof *output, err) : NULL;
+    if (!output) return FIRE_NOMEM;
     fire_scope scope = {.m = m};
-    fire_import b = {.ctx = o->ctx, .g = &r->graph, .arena = {.ctx = o->ctx}, .scope = &scope, .n_feeds = (int32_t)m->n_inputs, .feed = feed, .fed = r->fed};
-    int64_t bytes = fire_onnx_file_size(o->file);
-    for (int64_t i = 0; i < m->n_inputs; i++) bytes += fire_count(&feed[i].shape) * (int64_t)fire_type_size(feed[i].type); /* they lie in memory: no overflow */
+    fire_import b = {.ctx = o->ctx, .g = &r->graph, .arena = {.ctx = o->ctx}, .scope = &scope, .n_feeds = (int32_t)n_flat, .feed = flat, .fed = r->fed};
+    const int64_t bytes = fire_onnx_file_size(o->file) + fed_bytes;
     if (!o->ctx->memory_limit && (!fire_mul(bytes, RUN_TIMES, &r->graph.block_limit) || !fire_add(r->graph.block_limit, RUN_BYTES, &r->graph.block_limit))) r->graph.block_limit = 0;
     fire_import_begin(&b, FIRE_IMPORT_FOLD + 4 * bytes);
     fire_onnx_forget(m);
+    int64_t at = 0;
+    scope.at = m->n_nodes;
     for (int64_t i = 0; i < m->n_inputs; i++) {
         r->feed[i] = (fire_tensor){feed[i].type, feed[i].shape, NULL};
-        r->fed[i] = fire_graph_input(&r->graph, show(m->input[i].name, text, sizeof text), feed[i].type, feed[i].shape);
-        fire_onnx_find(m, m->input[i].name)->value = r->fed[i];
+        fire_onnx_find(m, m->input[i].name)->value = feed[i].type == FIRE_NO_TYPE ? fire_import_none(&b, (fire_type)(m->input[i].type < FIRE_LIST ? m->input[i].type : 0))
+            : feed[i].type & FIRE_LIST ? feed_list(&b, &feed[i], m->input[i].name, &at) : feed_one(&b, &feed[i], m->input[i].name, &at);
     }
     fire_import_nodes(&b, &scope);
     scope.at = m->n_nodes;
     for (int64_t k = 0; k < m->n_outputs; k++) {
         if (fire_tensorflow_leaves_out(m, k)) continue;
-        r->output[k] = fire_import_find(&b, m->output[k].name);
-        if (!r->output[k]) fire_graph_fail(&r->graph, FIRE_E_MODEL_UNSUPPORTED, "the output '%s' is not computed", show(m->output[k].name, text, 80));
+        output[k] = fire_import_find(&b, m->output[k].name);
+        if (!output[k]) fire_graph_fail(&r->graph, FIRE_E_MODEL_UNSUPPORTED, "the output '%s' is not computed", show(m->output[k].name, text, 80));
     }
-    fire_import_end(&b);
-    *once = b.used_numbers;
     fire_status s = fire_graph_check(&r->graph, err);
-    fire_value *wanted = s ? NULL : fire_alloc(o->ctx, (size_t)m->n_outputs, sizeof *wanted, err);
-    if (!s && !wanted) s = FIRE_NOMEM;
-    n_out = 0;
-    for (int64_t k = 0; k < m->n_outputs && !s; k++)
-        if (r->output[k]) wanted[n_out++] = r->output[k];
-    if (!s) s = fire_plan_new_steady(&r->graph, 1, n_out, wanted, &r->plan, err);
-    fire_free(o->ctx, wanted);
+    if (!s) s = list_results(&b, r, m->n_outputs, output, err);
+    *once = b.used_numbers || b.n_lists || b.n_texts;
+    r->text = b.text, r->n_texts = b.n_texts, r->text_left = b.bytes_left;
+    b.text = NULL;
+    fire_import_end(&b);
+    fire_free(o->ctx, output);
+    if (!s) s = fire_plan_new_steady(&r->graph, 1, (int)r->n_planned, r->planned, &r->plan, err);
     if (!s) s = fire_plan_allowed(r->plan, &b.run_left, err);
     if (!s) fire_plan_hold(r->plan); /* there are no params: all that is held is constant */
     return s;
@@ -154,45 +246,87 @@ static bool same_feeds(const fire_onnx *m, const ready *r, const fire_tensor *fe
     return true;
 }
 
+/* One block of memory, filled in two passes: the first, without memory, counts. */
+typedef struct { char *memory; int64_t size; } block;
+static void *room(block *b, int64_t bytes) {
+    void *p = b->memory ? b->memory + b->size : NULL;
+    b->size += (bytes + 63) / 64 * 64;
+    return p;
+}
+
+/* A copy of what the plan has computed for planned[k]. */
+static void copy_tensor(const ready *r, int64_t k, block *b, fire_tensor *to) {
+    fire_tensor t = fire_plan_tensor(r->plan, r->planned[k]);
+    const int64_t count = fire_count(&t.shape);
+    const void *from = fire_plan_data(r->plan, r->planned[k]);
+    t.type = r->called[k];
+    if (t.type != FIRE_TEXT) {
+        const int64_t bytes = count * (int64_t)fire_type_size(t.type);
+        t.data = room(b, bytes);
+        if (t.data && bytes) memcpy(t.data, from, (size_t)bytes);
+    } else {
+        const char **text = t.data = room(b, count * (int64_t)sizeof(char *));
+        for (int64_t i = 0; i < count; i++) {
+            const uint64_t place = ((const uint64_t *)from)[i];
+            const fire_span s = place < (uint64_t)r->n_texts ? r->text[place] : (fire_span){0};
+            char *own = b->memory ? b->memory + b->size : NULL;
+            if (b->size <= INT64_MAX / 2) b->size += (int64_t)s.size + 1;
+            if (!own) continue;
+            if (s.size) memcpy(own, s.bytes, s.size);
+            own[s.size] = 0;
+            text[i] = own;
+        }
+        (void)room(b, 0);
+        b->size = (b->size + 63) / 64 * 64;
+    }
+    if (b->memory) *to = t;
+}
+
 /* Copies of the outputs, in one block of memory. */
 static fire_status collect(fire_onnx_model *o, const ready *r, fire_named **out, int32_t *n_out, fire_error *err) {
     const fire_onnx *m = &o->m;
-    int64_t bytes = m->n_outputs * (int64_t)sizeof **out;
+    block b = {0};
     for (int pass = 0; pass < 2; pass++) {
-        char *at = pass ? (char *)*out : NULL;
+        if (pass && r->n_texts && b.size > r->text_left)
+            return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the texts of the outputs take %lld bytes, more than files may", (long long)b.size);
+        if (pass && !(b.memory = fire_alloc(o->ctx, (size_t)b.size, 1, err))) return FIRE_NOMEM;
+        b.size = 0;
+        fire_named *named = room(&b, m->n_outputs * (int64_t)sizeof *named);
         *n_out = 0;
-        int64_t place = m->n_outputs * (int64_t)sizeof **out;
         for (int64_t k = 0; k < m->n_outputs; k++) {
-            if (!r->output[k]) continue;
-            fire_tensor t = fire_plan_tensor(r->plan, r->output[k]);
-            const size_t size = (size_t)fire_count(&t.shape) * fire_type_size(t.type), name = m->output[k].name.size + 1;
-            place = (place + 63) / 64 * 64;
-            if (pass) {
-                if (size) memcpy(at + place, fire_plan_data(r->plan, r->output[k]), size);
-                t.data = at + place;
-                char *own = at + place + size;
-                memcpy(own, m->output[k].name.bytes, name - 1);
-                (*out)[(*n_out)++] = (fire_named){own, t};
-            }
-            place += (int64_t)(size + name);
+            const result *y = &r->output[k];
+            if (y->kind == NOT_GIVEN) continue;
+            const size_t name = m->output[k].name.size;
+            char *own = room(&b, (int64_t)name + 1);
+            fire_tensor t = {0};
+            if (y->kind == LIST) {
+                fire_tensor *item = room(&b, y->n * (int64_t)sizeof *item);
+                for (int64_t i = 0; i < y->n; i++) copy_tensor(r, y->at + i, &b, pass ? &item[i] : NULL);
+                t = (fire_tensor){(fire_type)(FIRE_LIST | y->type), {1, {y->n}}, item};
+            } else if (y->kind == TENSOR) copy_tensor(r, y->at, &b, &t);
+            if (!pass) continue;
+            memcpy(own, m->output[k].name.bytes, name);
+            own[name] = 0;
+            named[(*n_out)++] = (fire_named){own, t};
         }
-        bytes = place;
-        if (!pass && !(*out = fire_alloc(o->ctx, (size_t)bytes, 1, err))) return FIRE_NOMEM;
     }
+    *out = (fire_named *)b.memory;
     return FIRE_OK;
 }
 
 fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
     const fire_onnx *m = &o->m;
-    fire_tensor *feed = fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *feed, err);
+    fire_tensor *feed = fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *feed, err), *flat = NULL;
+    int64_t n_flat = 0, bytes = 0;
     if (!feed) return FIRE_NOMEM;
     ready own = {0}, *r = NULL;
     bool once = false;
     fire_status s = sort_feeds(m, n, in, feed, err);
+    if (!s) s = flatten(o->ctx, m->n_inputs, feed, &flat, &n_flat, &bytes, err);
     for (int i = 0; i < KEPT && !s && !r; i++)
         if (o->kept[i].plan && same_feeds(m, &o->kept[i], feed)) r = &o->kept[i];
     if (!s && !r) {
-        s = make(o, feed, &own, &once, err);
+        s = make(o, feed, flat, n_flat, bytes, &own, &once, err);
         r = &own;
         if (!s && !once) {
             r = &o->kept[0];
@@ -205,11 +339,12 @@ fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named 
     }
     if (!s) {
         r->used = ++o->runs;
-        for (int64_t i = 0; i < m->n_inputs; i++) fire_plan_bind(r->plan, r->fed[i], feed[i].data);
+        for (int64_t i = 0; i < n_flat; i++) fire_plan_bind(r->plan, r->fed[i], flat[i].data);
         fire_plan_run(r->plan);
         s = collect(o, r, out, n_out, err);
     }
     ready_clear(o->ctx, &own);
+    fire_free(o->ctx, flat);
     fire_free(o->ctx, feed);
     return s;
 }
@@ -218,7 +353,8 @@ fire_status fire_onnx_model_port(const fire_onnx_model *o, bool output, int64_t 
     const fire_onnx *m = &o->m;
     if (i >= (output ? m->n_outputs : m->n_inputs)) return FIRE_USAGE;
     const fire_onnx_value *v = output ? &m->output[i] : &m->input[i];
-    *shape = (fire_tensor){.type = (fire_type)v->type, .shape = {.rank = v->has_shape && v->rank <= FIRE_MAX_RANK ? v->rank : 0}};
+    const uint64_t known = v->type < FIRE_LIST ? v->type : 0;
+    *shape = (fire_tensor){.type = (fire_type)(known | (v->is_list ? FIRE_LIST : 0) | (v->optional ? FIRE_OPTIONAL : 0)), .shape = {.rank = v->has_shape && v->rank <= FIRE_MAX_RANK ? v->rank : 0}};
     memcpy(shape->shape.dim, v->dim, sizeof v->dim);
     size_t n = v->name.size < capacity ? v->name.size : capacity - 1;
     memcpy(name, v->name.bytes, n);

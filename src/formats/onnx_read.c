@@ -143,26 +143,41 @@ static fire_status read_shape(const fire_wire *w, const fire_wire_field *at, fir
     return s;
 }
 
+/* TypeProto: a tensor, a sequence of them, or an optional one of either; whatever else leaves all marks false. */
+static fire_status read_type(const fire_wire *w, const fire_wire_field *at, int depth, fire_onnx_value *v, fire_error *err) {
+    fire_wire type, in;
+    fire_wire_field f;
+    bool more;
+    fire_status s = fire_wire_enter(w, at, &type, err);
+    while (!s && !(s = fire_wire_next(&type, &f, &more, err)) && more) {
+        if (f.number != 1 && !(f.number == 4 && !v->is_list && depth < 2) && !(f.number == 9 && !depth)) continue;
+        if (f.number == 1) v->is_tensor = true;
+        else if (f.number == 4) v->is_list = true;
+        else v->optional = true;
+        s = fire_wire_enter(&type, &f, &in, err);
+        const bool tensor = f.number == 1;
+        while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
+            if (f.number == 1) s = tensor ? int_of(&in, &f, &v->type, err) : read_type(&in, &f, depth + 1, v, err);
+            else if (f.number == 2 && tensor) s = read_shape(&in, &f, v, err);
+        }
+    }
+    return s;
+}
+
 /* ValueInfoProto */
 static fire_status read_value(const fire_wire *w, const fire_wire_field *at, fire_onnx_value *v, fire_error *err) {
-    fire_wire in, type, tensor;
+    fire_wire in;
     fire_wire_field f;
     bool more;
     fire_status s = fire_wire_enter(w, at, &in, err);
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
         if (f.number == 1) s = span_of(&in, &f, &v->name, err);
-        if (f.number != 2) continue;
-        s = fire_wire_enter(&in, &f, &type, err);
-        while (!s && !(s = fire_wire_next(&type, &f, &more, err)) && more) {
-            if (f.number != 1) continue; /* sequences, maps and so on: is_tensor stays false */
-            v->is_tensor = true;
-            s = fire_wire_enter(&type, &f, &tensor, err);
-            while (!s && !(s = fire_wire_next(&tensor, &f, &more, err)) && more) {
-                if (f.number == 1) s = int_of(&tensor, &f, &v->type, err);
-                else if (f.number == 2) s = read_shape(&tensor, &f, v, err);
-            }
-        }
+        if (f.number == 2) s = read_type(&in, &f, 0, v, err);
     }
+    const bool tensor = v->is_tensor;
+    if (v->is_list || v->optional) v->is_tensor = v->has_shape = false;
+    v->is_list &= tensor;
+    v->optional &= tensor;
     return s;
 }
 

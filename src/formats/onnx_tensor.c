@@ -1,6 +1,7 @@
 /* onnx_tensor.c - the numbers of a TensorProto, and the hash of a model. */
 #include "formats/tensorflow.h"
 #include "sha256.h"
+#include "small.h"
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw_data is little-endian, and is copied as it is");
@@ -9,7 +10,9 @@ fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t
     long long at = (long long)(t->body.begin ? t->body.at - m->bytes : 0);
     *out = (fire_tensor){0};
     if (t->external) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld lies in another file", what, at);
-    if (t->type > 1000 || !fire_type_size((fire_type)t->type))
+    const bool text = t->type == FIRE_TEXT && !t->tensorflow && !t->has_raw;
+    const int64_t size = text ? 1 : t->type > 1000 ? 0 : (int64_t)fire_type_size((fire_type)t->type);
+    if (!size)
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld has element type %llu of %s, which this version does not read", what, at,
                          (unsigned long long)(t->tensorflow ? t->type - 2000 : t->type), t->tensorflow ? "TensorFlow" : "ONNX");
     if (t->rank > FIRE_MAX_RANK) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s at byte %lld has %d dimensions, expected at most %d", what, at, (int)t->rank, FIRE_MAX_RANK);
@@ -20,14 +23,26 @@ fire_status fire_onnx_tensor_shape(const fire_onnx *m, const fire_onnx_tensor *t
         out->shape.dim[i] = t->dim[i];
     }
     int64_t bytes;
-    if (!fire_mul(fire_count(&out->shape), (int64_t)fire_type_size(out->type), &bytes))
+    if (!fire_mul(fire_count(&out->shape), size, &bytes))
         return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has an impossible shape", what, at);
     /* A tensor needs at least a byte for each element, so a small file cannot make us allocate a large one. */
+    const fire_small *small = fire_small_find(out->type); /* packed: 8 / bits of them in a byte */
+    if (small && small->bits < 8) bytes = small->bits == 6 ? bytes / 4 * 3 + bytes % 4 : bytes / (8 / small->bits) + (bytes % (8 / small->bits) != 0);
     if (t->has_raw && (uint64_t)bytes != t->raw.size)
         return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has %zu bytes, expected %lld for its shape", what, at, t->raw.size, (long long)bytes);
-    if (!t->has_raw && !t->tensorflow && (uint64_t)fire_count(&out->shape) > m->size)
+    if (!t->has_raw && !t->tensorflow && (uint64_t)(small ? bytes : fire_count(&out->shape)) > m->size)
         return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has fewer numbers than its shape", what, at);
     return FIRE_OK;
+}
+
+/* Take count packed numbers of `bits` bits from `bytes`, the lowest bits first, into a byte each. `to` may lie over `bytes`. */
+static void unpack(const uint8_t *bytes, int bits, uint8_t *to, int64_t count) {
+    for (int64_t i = count; i-- > 0;) { /* downwards: what is written lies behind what is still to be read */
+        const int64_t at = i * bits / 8, shift = i * bits % 8;
+        unsigned v = (unsigned)bytes[at] >> shift;
+        if (shift + bits > 8) v |= (unsigned)bytes[at + 1] << (8 - shift);
+        to[i] = (uint8_t)(v & ((1u << bits) - 1));
+    }
 }
 
 /* Numbers of one field, packed or not, appended at to[*n] of `count`. false: too many, or broken. */
@@ -64,8 +79,11 @@ static bool add_numbers(const fire_wire_field *f, fire_type type, uint32_t kind,
 fire_status fire_onnx_tensor_copy(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, const fire_tensor *as, void *to, size_t bytes, fire_error *err) {
     int64_t count = fire_count(&as->shape), n = 0;
     if (bytes != (size_t)count * fire_type_size(as->type)) return fire_fail(err, FIRE_E_USAGE, "%s: %zu bytes for %lld numbers", what, bytes, (long long)count);
+    const fire_small *small = fire_small_find(as->type);
+    const int bits = small ? small->bits : 8, each = bits == 6 ? 1 : 8 / bits; /* numbers in an element of int32_data */
     if (t->has_raw) {
-        if (bytes) memcpy(to, t->raw.bytes, bytes);
+        if (bytes && bits < 8) unpack(t->raw.bytes, bits, to, count);
+        else if (bytes) memcpy(to, t->raw.bytes, bytes);
         if (as->type == FIRE_BOOL)
             for (size_t i = 0; i < bytes; i++) ((uint8_t *)to)[i] = ((uint8_t *)to)[i] != 0;
         return FIRE_OK;
@@ -77,10 +95,27 @@ fire_status fire_onnx_tensor_copy(const fire_onnx *m, const fire_onnx_tensor *t,
     fire_wire_field f;
     bool more;
     fire_status s;
+    const int64_t elements = count / each + (count % each != 0);
     while (!(s = fire_wire_next(&in, &f, &more, err)) && more)
-        if (f.number == field && !add_numbers(&f, as->type, kind, to, &n, count))
+        if (f.number == field && !add_numbers(&f, as->type, kind, to, &n, elements))
             return fire_fail(err, FIRE_E_CORRUPT, "%s: broken numbers before byte %lld", what, (long long)(in.at - m->bytes));
-    if (!s && n != count) return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has %lld numbers, expected %lld for its shape", what, (long long)(t->body.at - m->bytes), (long long)n, (long long)count);
+    if (!s && n != elements) return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has %lld numbers, expected %lld for its shape", what, (long long)(t->body.at - m->bytes), (long long)n, (long long)elements);
+    if (!s && each > 1) unpack(to, bits, to, count);
+    return s;
+}
+
+fire_status fire_onnx_tensor_texts(const fire_onnx *m, const fire_onnx_tensor *t, const char *what, int64_t n, fire_span *text, fire_error *err) {
+    fire_wire in = t->body;
+    fire_wire_field f;
+    bool more;
+    fire_status s;
+    int64_t found = 0;
+    while (!(s = fire_wire_next(&in, &f, &more, err)) && more) {
+        if (f.number != 6 || f.kind != 2) continue;
+        if (found < n) text[found] = (fire_span){f.bytes, f.size};
+        found++;
+    }
+    if (!s && found != n) return fire_fail(err, FIRE_E_CORRUPT, "%s at byte %lld has %lld texts, expected %lld for its shape", what, (long long)(t->body.at - m->bytes), (long long)found, (long long)n);
     return s;
 }
 
