@@ -28,7 +28,10 @@ def _given(value: Any, kind: int) -> tuple[Any, int]:
     kind &= ~OPTIONAL
     array = np.asarray(value)
     if kind == TEXT:
-        return (array.shape, [item.decode() if isinstance(item, bytes) else str(item) for item in array.ravel().tolist()]), 0
+        texts = [item.decode() if isinstance(item, bytes) else str(item) for item in array.ravel().tolist()]
+        if any("\0" in text for text in texts):
+            raise ValueError("run: a text has a zero character in it")
+        return (array.shape, texts), 0
     if array.dtype.name in NUMBER:  # a dtype of ml_dtypes, of which the buffer protocol knows nothing
         return np.require(array, requirements=["C", "A"]).view(np.uint16 if array.dtype.itemsize == 2 else np.uint8), NUMBER[array.dtype.name]
     if kind == BFLOAT16 and array.dtype.kind == "f":

@@ -97,6 +97,7 @@ fire_type fire_import_type(const fire_import *b, fire_value v) {
 
 fire_value fire_import_as(fire_import *b, fire_value v, fire_type type) {
     if (v <= 0 || fire_import_type(b, v) == type) return v;
+    if (b->layers) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "layers do not hold %s", fire_type_text(type));
     if (fire_grow(b->ctx, &b->called, &b->called_capacity, b->g->n_values, sizeof *b->called, &b->g->first)) return 0;
     b->called[v] = type;
     return v;

@@ -269,7 +269,7 @@ void fire_lift_scan(fire_import *b, fire_lift *n) {
         for (int64_t i = 0, count = lengths ? fire_count(&lengths->shape) : 0; i < count; i++)
             if (fire_get(lengths, i) != (double)steps) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "rows of unlike length"); return; }
     }
-    list *made = fire_alloc(b->ctx, (size_t)n->n_out, sizeof *made, &b->g->first);
+    list_of *made = fire_alloc(b->ctx, (size_t)n->n_out, sizeof *made, &b->g->first);
     row.in = fire_arena_alloc(&b->arena, (size_t)row.n_in, sizeof *row.in, &b->g->first);
     row.out = row.in ? fire_arena_alloc(&b->arena, (size_t)n->n_out, sizeof *row.out, &b->g->first) : NULL;
     for (int64_t i = 0; i < rows && made && row.out && !b->g->first.status; i++) {
@@ -280,7 +280,7 @@ void fire_lift_scan(fire_import *b, fire_lift *n) {
             if (!fire_grow(b->ctx, &made[k].v, &made[k].capacity, made[k].n + 1, sizeof *made[k].v, &b->g->first)) made[k].v[made[k].n++] = fire_import_unsqueeze(b, row.out[k], 0);
     }
     for (int64_t k = 0; made && k < n->n_out; k++) {
-        if (!b->g->first.status) n->out[k] = stack(b, made[k].v, made[k].n, 0);
+        if (!b->g->first.status) n->out[k] = fire_import_concat(b, made[k].v, made[k].n, 0);
         fire_free(b->ctx, made[k].v);
     }
     fire_free(b->ctx, made);
