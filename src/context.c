@@ -106,8 +106,9 @@ void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) 
         return NULL;
     }
     const size_t whole = (bytes ? bytes : 1) + HEADER;
-    const int64_t used = __atomic_add_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED), limit = __atomic_load_n(&ctx->memory_limit, __ATOMIC_RELAXED);
-    const bool within = !limit || (used >= 0 && used <= limit);
+    const uint64_t used = (uint64_t)__atomic_add_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED); /* others may add at the same time: it may wrap */
+    const int64_t limit = __atomic_load_n(&ctx->memory_limit, __ATOMIC_RELAXED);
+    const bool within = !limit || used <= (uint64_t)limit;
     char *p = within ? ctx->memory.alloc(ctx->memory.user, whole, 64) : NULL;
     if (p) {
         memset(p, 0, whole);
@@ -116,8 +117,8 @@ void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) 
     }
     __atomic_sub_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED);
     if (within) fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for", bytes);
-    else fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for besides the %lld that are used; the limit is %lld, set by memory_limit or fire_set_limits",
-                   bytes, (long long)used - (long long)whole, (long long)limit);
+    else fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for besides the %llu that are used; the limit is %lld, set by memory_limit or fire_set_limits",
+                   bytes, (unsigned long long)(used - whole), (long long)limit);
     return NULL;
 }
 
