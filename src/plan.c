@@ -335,11 +335,12 @@ static fire_status build(fire_plan *p, const fire_graph *g, int64_t batch, int n
     if (!s) s = lay_out(p, scratch, err);
     if (!s) s = collect_refs(p, err);
     if (s) return s;
+    for (int64_t k = 0; k < p->n_stores; k++) /* once each, however many values lie there */
+        if (p->store[k].source == FIRE_FROM_NODE) point(p, &p->store[k], p->block + p->store[k].offset);
     for (int64_t v = 1; v < p->g.n_values; v++) {
         if (p->place[v] < 0) continue;
         const store *t = &p->store[p->place[v]];
-        if (t->source == FIRE_FROM_NODE) point(p, t, p->block + t->offset);
-        else if (t->source == FIRE_FROM_CONST && p->g.value[v].source == FIRE_FROM_CONST) point(p, t, p->g.value[v].tensor.data);
+        if (t->source == FIRE_FROM_CONST && p->g.value[v].source == FIRE_FROM_CONST) point(p, t, p->g.value[v].tensor.data);
     }
     if (!p->holds) hold(p);
     return FIRE_OK;
