@@ -185,3 +185,124 @@ void fire_tf_conv_weights(fire_import *b, fire_lift *n) { /* x, shape of the wei
     y = fire_import_slice(b, fire_import_slice(b, y, 2, 0, k[0]), 3, 0, k[1]);
     n->out[0] = fire_import_permute(b, y, (int[]){2, 3, 0, 1});
 }
+
+/* ---- scaling with kernels, and boxes of many classes ---- */
+
+static double kernel_of(const char *kind, double x, double *radius) {
+    double a = fabs(x), pi = 3.14159265358979323846;
+    int lanczos = !strcmp(kind, "lanczos1") ? 1 : !strcmp(kind, "lanczos3") ? 3 : !strcmp(kind, "lanczos5") ? 5 : 0;
+    if (lanczos) {
+        *radius = lanczos;
+        return a > lanczos ? 0 : a <= 1e-3 ? 1 : lanczos * sin(pi * a) * sin(pi * a / lanczos) / (pi * pi * a * a);
+    }
+    if (!strcmp(kind, "gaussian")) {
+        *radius = 1.5;
+        return a >= 1.5 ? 0 : exp(-a * a / (2 * 0.25));
+    }
+    if (!strcmp(kind, "box")) {
+        *radius = 1;
+        return a < 0.5 ? 1 : a == 0.5 ? 0.5 : 0;
+    }
+    if (!strcmp(kind, "keyscubic")) {
+        *radius = 2;
+        return a >= 2 ? 0 : a >= 1 ? ((-0.5 * a + 2.5) * a - 4) * a + 2 : (1.5 * a - 2.5) * a * a + 1;
+    }
+    if (!strcmp(kind, "mitchellcubic")) {
+        *radius = 2;
+        return a >= 2 ? 0 : a >= 1 ? (((-7.0 / 18) * a + 2) * a - 10.0 / 3) * a + 16.0 / 9 : (((7.0 / 6) * a - 2) * a) * a + 8.0 / 9;
+    }
+    *radius = 1;
+    return a < 1 ? 1 - a : 0; /* triangle */
+}
+
+/* ScaleAndTranslate(images, size, scale, translation): a matrix of weights for height and one for width. */
+void fire_tf_scale_and_translate(fire_import *b, fire_lift *n) {
+    int64_t to[2], count;
+    fire_tensor scale, move;
+    const fire_onnx_attr *k = fire_lift_attr(n, "kernel_type");
+    char kind[16] = "lanczos3";
+    if (!fire_tf_has(b, n, 4) || !fire_import_concrete(b, n->in[0]) || !fire_tf_list(b, n->in[1], 2, to, &count) || !fire_tf_numbers(b, n->in[2], &scale) || !fire_tf_numbers(b, n->in[3], &move)) return;
+    fire_shape s = fire_shape_of(b->g, n->in[0]);
+    if (k && k->text.size < sizeof kind) memcpy(kind, k->text.bytes, k->text.size), kind[k->text.size] = 0;
+    if (count != 2 || s.rank != 4 || fire_count(&scale.shape) != 2 || fire_count(&move.shape) != 2 || to[0] < 1 || to[1] < 1 || to[0] > 1 << 24 || to[1] > 1 << 24 || s.dim[1] < 1 || s.dim[2] < 1) { fire_tf_fail(b, "the sizes do not fit"); return; }
+    fire_value m[2];
+    for (int d = 0; d < 2; d++) {
+        fire_tensor t;
+        int64_t in = s.dim[d + 1], work;
+        double inverse = 1 / fire_get(&scale, d), shift = -inverse * fire_get(&move, d), wide = fire_lift_int(n, "antialias", 1) && inverse > 1 ? inverse : 1, radius;
+        if (!(inverse > 0 && inverse < 1e9) || !fire_mul(in, to[d], &work) || !fire_tf_spend(b, 8 * work) || !fire_tf_new(b, FIRE_F32, (fire_shape){2, {to[d], in}}, &t)) { fire_tf_fail(b, "a scale of %g", fire_get(&scale, d)); return; }
+        (void)kernel_of(kind, 0, &radius);
+        for (int64_t i = 0; i < to[d]; i++) {
+            double at = ((double)i + 0.5) * inverse + shift, sum = 0, least = ceil(at - radius * wide - 0.5), most = floor(at + radius * wide - 0.5);
+            if (!(at >= 0 && at <= (double)in)) continue; /* places outside stay 0 */
+            for (int pass = 0; pass < 2; pass++)
+                for (int64_t p = least > 0 ? (int64_t)least : 0; p < in && (double)p <= most; p++) {
+                    double w = kernel_of(kind, ((double)p + 0.5 - at) / wide, &radius);
+                    if (!pass) sum += w;
+                    else if (sum != 0) ((float *)t.data)[i * in + p] = (float)(w / sum);
+                }
+        }
+        m[d] = fire_tf_keep(b, &t);
+    }
+    fire_value x = fire_import_reshape(b, fire_import_cast(b, n->in[0], FIRE_F32), (fire_shape){3, {s.dim[0], s.dim[1], s.dim[2] * s.dim[3]}});
+    x = fire_import_reshape(b, fire_import_two(b, "MatMul", m[0], x), (fire_shape){3, {s.dim[0] * to[0], s.dim[2], s.dim[3]}});
+    n->out[0] = fire_import_reshape(b, fire_import_two(b, "MatMul", m[1], x), (fire_shape){4, {s.dim[0], to[0], to[1], s.dim[3]}});
+}
+
+void fire_tf_parallel_concat(fire_import *b, fire_lift *n) {
+    if (n->n_in > 0 && fire_tf_has(b, n, n->n_in)) n->out[0] = fire_tf_concat(b, n->n_in, n->in, 0);
+}
+
+/* The next number of the type from x towards y. */
+void fire_tf_next_after(fire_import *b, fire_lift *n) {
+    fire_tensor x, y, z;
+    if (!fire_tf_has(b, n, 2) || !fire_tf_numbers(b, n->in[0], &x) || !fire_tf_numbers(b, n->in[1], &y)) return;
+    fire_shape s;
+    if (fire_broadcast_shape(&x.shape, &y.shape, &s, &b->g->first) || !fire_tf_new(b, x.type, s, &z)) return;
+    const fire_tensor in[2] = {x, y};
+    fire_walk w = fire_walk_start(&s, 2, in);
+    for (int64_t i = 0, count = fire_count(&s); i < count; i++, fire_walk_next(&w)) {
+        double from = fire_get(&x, w.i[0]), to = fire_get(&y, w.i[1]);
+        fire_put(&z, i, x.type == FIRE_F64 ? nextafter(from, to) : (double)nextafterf((float)from, (float)to));
+    }
+    n->out[0] = fire_tf_keep(b, &z);
+}
+
+/* RaggedTensorToTensor(shape, values, default, row partitions) with one partition: rows of values, filled up. */
+void fire_tf_ragged_to_tensor(fire_import *b, fire_lift *n) {
+    const fire_onnx_attr *kinds = fire_lift_attr(n, "row_partition_types");
+    if (!fire_tf_has(b, n, 4) || !kinds || kinds->n_texts < 1) return;
+    const bool splits = fire_span_is(kinds->texts[0], "ROW_SPLITS");
+    int64_t want[FIRE_MAX_RANK], count;
+    fire_tensor part;
+    if (kinds->n_texts != 1 + !splits || (!splits && (n->n_in < 5 || !fire_span_is(kinds->texts[0], "FIRST_DIM_SIZE") || !fire_span_is(kinds->texts[1], "VALUE_ROWIDS")))) { fire_tf_fail(b, "only one ragged dimension is supported"); return; }
+    if (!fire_tf_list(b, n->in[0], FIRE_MAX_RANK, want, &count) || !fire_tf_numbers(b, n->in[splits ? 3 : 4], &part) || !fire_import_concrete(b, n->in[1])) return;
+    fire_shape v = fire_shape_of(b->g, n->in[1]), y = {2, {0, 0}}, to;
+    int64_t rows = 0, widest = 0, values = v.rank ? v.dim[0] : 0, parts = fire_count(&part.shape);
+    if (splits) rows = parts > 0 ? parts - 1 : 0;
+    else if (!fire_tf_whole(b, n->in[3], &rows)) return;
+    int64_t *row = fire_arena_alloc(&b->arena, (size_t)values + 1, sizeof *row, &b->g->first), *at = row ? fire_arena_alloc(&b->arena, (size_t)values + 1, sizeof *at, &b->g->first) : NULL;
+    if (!at) return;
+    for (int64_t i = 0, r = 0, k = 0; i < values; i++, k++) {
+        int64_t now = r;
+        if (splits) while (now + 1 < parts && fire_get(&part, now + 1) <= (double)i) now++;
+        else now = i < parts ? fire_whole(fire_get(&part, i)) : -1;
+        if (now < r || now >= rows) { fire_tf_fail(b, "the rows do not fit %lld values", (long long)values); return; }
+        if (now != r) r = now, k = 0;
+        row[i] = now, at[i] = k;
+        if (k + 1 > widest) widest = k + 1;
+    }
+    y.dim[0] = count > 0 && want[0] >= 0 ? want[0] : rows;
+    y.dim[1] = count > 1 && want[1] >= 0 ? want[1] : widest;
+    fire_tensor pick, there;
+    if (!fire_tf_new(b, FIRE_I64, y, &pick)) return;
+    to = y;
+    for (int d = 1; d < v.rank && to.rank < FIRE_MAX_RANK; d++) to.dim[to.rank++] = v.dim[d];
+    fire_shape mask = to;
+    for (int d = 2; d < mask.rank; d++) mask.dim[d] = 1;
+    if (!fire_tf_new(b, FIRE_BOOL, mask, &there)) return;
+    for (int64_t i = 0; i < values; i++)
+        if (row[i] < y.dim[0] && at[i] < y.dim[1]) ((int64_t *)pick.data)[row[i] * y.dim[1] + at[i]] = i, ((uint8_t *)there.data)[row[i] * y.dim[1] + at[i]] = 1;
+    fire_value other = n->in[2];
+    n->out[0] = values ? fire_tf_where(b, fire_tf_keep(b, &there), fire_tf_gather(b, n->in[1], fire_tf_keep(b, &pick), 0), other) : fire_tf_expand(b, other, to);
+}
