@@ -4,8 +4,14 @@
 bool fire_tf_has(fire_import *b, const fire_lift *n, int64_t count) {
     if (b->g->first.status) return false;
     if (n->n_in < count) { fire_import_fail(b, FIRE_E_CORRUPT, "has %lld inputs, expected %lld", (long long)n->n_in, (long long)count); return false; }
-    for (int64_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < count; i++) {
         if (!n->in[i]) { fire_import_fail(b, FIRE_E_CORRUPT, "its input %lld has no value", (long long)i); return false; }
+        /* Sizes are multiplied freely from here on: those of an empty tensor may be any. */
+        const fire_shape s = fire_shape_of(b->g, n->in[i]);
+        int64_t size = 1;
+        for (int d = 0; d < s.rank; d++)
+            if (s.dim[d] > 0 && (!fire_mul(size, s.dim[d], &size) || size > (int64_t)1 << 46)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "its input %lld is too large", (long long)i); return false; }
+    }
     return true;
 }
 

@@ -408,7 +408,7 @@ void fire_tf_space_batch(fire_import *b, fire_lift *n) {
     int64_t rest = 1;
     for (int d = 0; d < m; d++) {
         low[d + 1] = list[2 * d], high[d + 1] = list[2 * d + 1];
-        if (block[d] < 1 || low[d + 1] < 0 || high[d + 1] < 0 || low[d + 1] > INT32_MAX || high[d + 1] > INT32_MAX || !fire_mul(all, block[d], &all)) { fire_tf_fail(b, "the blocks do not fit"); return; }
+        if (block[d] < 1 || block[d] > 1 << 15 || low[d + 1] < 0 || high[d + 1] < 0 || low[d + 1] > INT32_MAX || high[d + 1] > INT32_MAX || !fire_mul(all, block[d], &all)) { fire_tf_fail(b, "the blocks do not fit"); return; }
     }
     for (int d = (int)m + 1; d < s.rank; d++) rest *= s.dim[d];
     fire_shape wide = {0}, y = s;

@@ -115,7 +115,7 @@ void fire_tf_crop_and_resize(fire_import *b, fire_lift *n) {
     for (int d = 0; d < 2; d++) {
         fire_tensor t, v;
         int64_t in = s.dim[d + 1], out = to[d];
-        if (!fire_mul(k * out, in, &cells) || !fire_tf_spend(b, cells) || !fire_tf_new(b, FIRE_F32, (fire_shape){3, {k, out, in}}, &t) || !fire_tf_new(b, FIRE_BOOL, (fire_shape){2, {k, out}}, &v)) return;
+        if (!fire_mul(k, out, &cells) || !fire_mul(cells, in, &cells) || !fire_tf_spend(b, cells) || !fire_tf_new(b, FIRE_F32, (fire_shape){3, {k, out, in}}, &t) || !fire_tf_new(b, FIRE_BOOL, (fire_shape){2, {k, out}}, &v)) return;
         for (int64_t i = 0; i < k; i++) {
             float low = (float)fire_get(&box, i * 4 + d), high = (float)fire_get(&box, i * 4 + d + 2);
             float scale = out > 1 ? (high - low) * (float)(in - 1) / (float)(out - 1) : 0;
@@ -162,6 +162,7 @@ void fire_tf_patches(fire_import *b, fire_lift *n) {
         } else y[d] = in >= size ? (in - size) / stride + 1 : 0, low[d] = 0;
         s.dim[d + 1] += pads[d + 1] + pads[d + 5];
     }
+    if (list[0]->ints[1] * list[0]->ints[2] > 1 << 16) { fire_tf_fail(b, "windows of too many numbers"); return; }
     int64_t kh = list[0]->ints[1], kw = list[0]->ints[2], rows = s.dim[1] * s.dim[2], all = kh * kw, k = 0;
     fire_tensor at;
     if (!fire_mul(all, y[0], &all) || !fire_mul(all, y[1], &all) || !fire_tf_new(b, FIRE_I64, (fire_shape){1, {all}}, &at)) { fire_tf_fail(b, "too many windows"); return; }

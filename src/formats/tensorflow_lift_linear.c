@@ -29,6 +29,8 @@ static int64_t length(int64_t k, int64_t r, int64_t c) {
 static bool read_diagonals(fire_import *b, const fire_lift *n, fire_value k, int64_t r, int64_t c, diagonals *d) {
     int64_t list[2] = {0, 0}, count = 1;
     if (k && !fire_tf_list(b, k, 2, list, &count)) return false;
+    if (count < 2) list[1] = list[0];
+    if (list[0] < -INT32_MAX || list[1] > INT32_MAX || list[0] > INT32_MAX || list[1] < -INT32_MAX || list[1] - list[0] > r + c + 1) { fire_tf_fail(b, "diagonals %lld to %lld", (long long)list[0], (long long)list[1]); return false; }
     *d = (diagonals){list[0], count == 2 ? list[1] : list[0], 0, false, false};
     if (d->low > d->high || count < 1 || (r && c && (d->low <= -r || d->high >= c) && !(d->low == 0 && d->high == 0))) { fire_tf_fail(b, "diagonals %lld to %lld do not fit [%lld, %lld]", (long long)d->low, (long long)d->high, (long long)r, (long long)c); return false; }
     for (int64_t i = d->low; i <= d->high; i++)
@@ -98,6 +100,7 @@ void fire_tf_diag(fire_import *b, fire_lift *n) { /* MatrixDiag(diagonal[, k, ro
     if (n->n_in > 1 && !fire_tf_list(b, n->in[1], 2, list, &count)) return;
     if (n->n_in > 3 && (!fire_tf_whole(b, n->in[2], &r) || !fire_tf_whole(b, n->in[3], &c))) return;
     int64_t low = list[0], high = count == 2 ? list[1] : list[0];
+    if (low < -INT32_MAX || low > INT32_MAX || high < -INT32_MAX || high > INT32_MAX) { fire_tf_fail(b, "diagonals %lld to %lld", (long long)low, (long long)high); return; }
     int gone = high > low ? 2 : 1;
     if (s.rank < gone || s.rank - gone + 2 > FIRE_MAX_RANK) { fire_tf_fail(b, "%d dimensions", (int)s.rank); return; }
     int64_t most = s.dim[s.rank - 1], need_r = most - (high < 0 ? high : 0), need_c = most + (low > 0 ? low : 0);
@@ -140,7 +143,7 @@ void fire_tf_tensor_diag(fire_import *b, fire_lift *n) {
     int64_t size = 1;
     y.rank = s.rank / 2;
     for (int d = 0; d < y.rank; d++) size *= s.dim[d];
-    if (s.rank % 2 || size * size != fire_count(&s) || !fire_tf_new(b, FIRE_I64, (fire_shape){1, {size}}, &at)) { fire_tf_fail(b, "the dimensions do not come in pairs"); return; }
+    if (s.rank % 2 || size > INT32_MAX || size * size != fire_count(&s) || !fire_tf_new(b, FIRE_I64, (fire_shape){1, {size}}, &at)) { fire_tf_fail(b, "the dimensions do not come in pairs"); return; }
     for (int64_t i = 0; i < size; i++) ((int64_t *)at.data)[i] = i * size + i;
     n->out[0] = fire_import_reshape(b, pick(b, n->in[0], s.rank, &at, fire_import_like(b, n->in[0], 0)), y);
 }

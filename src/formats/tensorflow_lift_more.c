@@ -121,7 +121,8 @@ void fire_tf_ragged_range(fire_import *b, fire_lift *n) { /* starts, limits, del
         for (int64_t r = 0; r < rows; r++) {
             double v[3];
             for (int k = 0; k < 3; k++) v[k] = fire_get(&t[k], t[k].shape.rank ? r : 0);
-            double count = ceil((v[1] - v[0]) / v[2]);
+            double count = fmax(0, ceil((v[1] - v[0]) / v[2]));
+            if ((v[1] - v[0]) / v[2] != (v[1] - v[0]) / v[2]) count = NAN;
             if (v[2] == 0 || !(count < (double)b->bytes_left)) { fire_tf_fail(b, "a range of %g", count); return; }
             for (int64_t i = 0; pass && i < (int64_t)count; i++) fire_put(&y, total + i, v[0] + (double)i * v[2]);
             if (count > 0 && !fire_add(total, (int64_t)count, &total)) { fire_tf_fail(b, "the ranges are too long"); return; }
@@ -153,6 +154,7 @@ void fire_tf_volume_patches(fire_import *b, fire_lift *n) {
     }
     fire_tensor at;
     if (!fire_tf_new(b, FIRE_I64, (fire_shape){1, {all}}, &at)) return;
+    if (size->ints[1] * size->ints[2] * size->ints[3] > 1 << 16) { fire_tf_fail(b, "windows of too many numbers"); return; }
     int64_t cells = size->ints[1] * size->ints[2] * size->ints[3];
     for (int64_t p = 0; p < y[0] * y[1] * y[2]; p++)
         for (int64_t q = 0; q < cells; q++) {
@@ -173,8 +175,8 @@ void fire_tf_conv_weights(fire_import *b, fire_lift *n) { /* x, shape of the wei
     if (count != 4 || x.rank != 4 || dy.rank != 4 || !strides || strides->n_ints != 4 || fire_lift_text(n, "data_format", "NCHW") || k[2] != x.dim[3]) { fire_tf_fail(b, "the sizes do not fit"); return; }
     for (int d = 0; d < 2; d++) {
         st[d] = strides->ints[d + 1], di[d] = dilations && dilations->n_ints == 4 ? dilations->ints[d + 1] : 1;
+        if (st[d] < 1 || di[d] < 1 || k[d] < 1 || st[d] > 1 << 15 || di[d] > 1 << 15 || k[d] > 1 << 30) { fire_tf_fail(b, "the sizes do not fit"); return; }
         int64_t reach = (dy.dim[d + 1] - 1) * st[d] + (k[d] - 1) * di[d] + 1, need = reach - x.dim[d + 1];
-        if (st[d] < 1 || di[d] < 1 || k[d] < 1) { fire_tf_fail(b, "the sizes do not fit"); return; }
         if (fire_lift_text(n, "padding", "EXPLICIT") && explicit_pads && explicit_pads->n_ints == 8) low[d] = explicit_pads->ints[2 * d + 2];
         else low[d] = fire_lift_text(n, "padding", "SAME") && need > 0 ? need / 2 : 0;
         high[d] = need - low[d] > 0 ? need - low[d] : 0;

@@ -30,6 +30,7 @@ static bool read_window(fire_import *b, const fire_lift *n, const fire_shape *x,
     if (!same && !valid && (!pads || pads->n_ints != 2 * (w->m + 2))) { fire_tf_fail(b, "the padding is not understood"); return false; }
     for (int d = 0; d < w->m; d++) {
         int64_t have = size_at(w, x, d);
+        if (kernel[d] < 1 || kernel[d] > 1 << 30 || have > (int64_t)1 << 46) { fire_tf_fail(b, "a window of %lld over %lld", (long long)kernel[d], (long long)have); return false; }
         if (have < 0) { fire_tf_fail(b, "the size of the data is not known before it runs"); b->late = true; return false; }
         if (same) {
             int64_t need = ((have + w->stride[d] - 1) / w->stride[d] - 1) * w->stride[d] + (kernel[d] - 1) * w->dilation[d] + 1 - have;
@@ -102,6 +103,8 @@ void fire_tf_conv_back(fire_import *b, fire_lift *n) {
     fire_value k = n->op[0] == 'D' ? depthwise(b, n->in[1], &groups) : n->in[1];
     fire_shape s = fire_tf_shape(b, k), dy = fire_tf_shape(b, n->in[2]);
     if (b->g->first.status || s.rank != w.m + 2 || (count != w.m + 2 && count != w.m)) { fire_tf_fail(b, "the sizes do not fit"); return; }
+    for (int d = 0; d < w.m + 2; d++)
+        if (dy.dim[d] < 0 || dy.dim[d] > INT32_MAX || (d < count && (x.dim[d] < 0 || x.dim[d] > INT32_MAX))) { fire_tf_fail(b, "the sizes do not fit"); return; }
     if (count == w.m) /* the spatial sizes alone */
         for (int d = w.m - 1; d >= 0; d--) x.dim[d + (w.first ? 2 : 1)] = x.dim[d];
     x.rank = w.m + 2;
