@@ -594,11 +594,69 @@ static void memory_runs_out(void **state) {
     fire_buffer_free(&m.b);
 }
 
+/* A file large enough to be mapped, one of its weights in another file; both lie at odd addresses, so that they are copied when it runs. */
+enum { MANY = 80000 };
+static fire_status load_and_run_file(fire_context *c, void *user, fire_error *err) {
+    fire_network *net = NULL;
+    fire_named *out = NULL;
+    int32_t n_out = 0;
+    float x[2] = {1, 2}, s[1] = {3};
+    fire_status r = fire_load(c, user, &net, err);
+    const fire_named in[2] = {{"x", {FIRE_F32, {1, {2}}, x}}, {"s", {FIRE_F32, {1, {1}}, s}}};
+    if (!r) r = fire_run(net, 2, in, &out, &n_out, err);
+    if (!r) {
+        const float *y = out[0].tensor.data;
+        assert_int_equal(fire_count(&out[0].tensor.shape), MANY);
+        for (int i = 0; i < MANY; i += 1001) assert_float_equal((double)y[i], (double)(2 * i + 2 * (i + 1) + 3 + i), 0.5);
+    }
+    fire_release(c, out);
+    fire_network_free(net);
+    return r;
+}
+
+static void files_that_are_mapped(void **state) {
+    char folder[] = "/tmp/fire_onnx_XXXXXX", path[64], beside[64];
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/m.onnx", folder);
+    snprintf(beside, sizeof beside, "%s/w.bin", folder);
+    float *w = malloc(2 * MANY * sizeof *w), *v = malloc(MANY * sizeof *v);
+    assert_true(w && v);
+    for (int i = 0; i < MANY; i++) w[i] = (float)(2 * i), w[MANY + i] = (float)(i + 1), v[i] = (float)i;
+    FILE *f = fopen(beside, "wb");
+    assert_true(f && fwrite("odd", 3, 1, f) == 1 && fwrite(w, sizeof *w, 2 * MANY, f) == 2 * MANY && !fclose(f));
+    model m = begin(8, 18);
+    simple(&m, "MatMul", "x w", "h");
+    simple(&m, "Add", "h v", "z");
+    simple(&m, "Add", "z s", "y");
+    value(&m, 11, "x", 1, DIMS(2));
+    value(&m, 11, "s", 1, DIMS(1));
+    value(&m, 12, "y", 1, DIMS(MANY));
+    int64_t t = tensor(&m, 5, "w", 1, DIMS(2, MANY));
+    const char *const entry[2][2] = {{"location", "w.bin"}, {"offset", "3"}};
+    for (int i = 0; i < 2; i++) {
+        int64_t pair = fire_wire_open(&m.b, 13);
+        fire_wire_put_text(&m.b, 1, entry[i][0]);
+        fire_wire_put_text(&m.b, 2, entry[i][1]);
+        fire_wire_close(&m.b, pair);
+    }
+    fire_wire_put_int(&m.b, 14, 1);
+    fire_wire_close(&m.b, t);
+    weight(&m, "v", 1, DIMS(MANY), v, MANY * sizeof *v);
+    end(&m);
+    f = fopen(path, "wb");
+    assert_true(f && fwrite(m.b.data, (size_t)m.b.size, 1, f) == 1 && !fclose(f));
+    assert_true(harness_fail_each(load_and_run_file, path) > 20);
+    assert_true(!remove(path) && !remove(beside) && !remove(folder));
+    fire_buffer_free(&m.b);
+    free(w);
+    free(v);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_network), cmocka_unit_test(constants_and_attributes), cmocka_unit_test(metadata_stays), cmocka_unit_test(unsupported_nodes),
         cmocka_unit_test(bad_names), cmocka_unit_test(only_by_name), cmocka_unit_test(numbers_decide), cmocka_unit_test(hostile_nodes), cmocka_unit_test(endless_loops), cmocka_unit_test(bad_weights), cmocka_unit_test(typed_numbers),
-        cmocka_unit_test(hash_is_of_meaning), cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(hash_is_of_meaning), cmocka_unit_test(memory_runs_out), cmocka_unit_test(files_that_are_mapped),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
