@@ -154,7 +154,9 @@ def main(seconds=60.0, first=0):
         with tempfile.TemporaryDirectory() as folder:
             count = 100
             done = subprocess.run([sys.executable, __file__, "child", str(seed), str(count), folder], text=True, capture_output=True)
-            at = int((Path(folder) / "seed").read_text()) if (Path(folder) / "seed").exists() else seed
+            if not (Path(folder) / "seed").exists():
+                raise SystemExit(f"a child did not begin: {done.stderr[-2000:]}")
+            at = int((Path(folder) / "seed").read_text())
             if done.returncode:
                 kept.mkdir(parents=True, exist_ok=True)
                 (kept / f"keras-{at}.bin").write_bytes((Path(folder) / "now.bin").read_bytes())
