@@ -24,6 +24,8 @@ void fire_lift_constant(fire_import *b, fire_lift *n) {
     else if (fire_span_is(a->name, "value_float") && a->type == FIRE_IS_FLOAT) n->out[0] = fire_graph_const(g, FIRE_F32, (fire_shape){0}, &a->value);
     else if (fire_span_is(a->name, "value_ints") && a->type == FIRE_IS_INTS) n->out[0] = fire_import_ints(b, a->n_ints, a->ints);
     else if (fire_span_is(a->name, "value_floats") && a->type == FIRE_IS_FLOATS) n->out[0] = fire_graph_const(g, FIRE_F32, (fire_shape){1, {a->n_floats}}, a->floats);
+    else if (fire_span_is(a->name, "value_string") && a->type == FIRE_IS_TEXT) n->out[0] = fire_import_texts(b, (fire_shape){0}, &a->text);
+    else if (fire_span_is(a->name, "value_strings") && a->type == FIRE_IS_TEXTS) n->out[0] = fire_import_texts(b, (fire_shape){1, {a->n_texts}}, a->texts);
     else fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "this kind of constant is not supported");
 }
 

@@ -99,6 +99,14 @@ def test_texts():
         loaded([helper.make_node("Neg", ["x"], ["y"])], [tensor("x", text, [1])], [tensor("y", text, [1])]).run({"x": ["a"]})
 
 
+def test_constants_of_texts():
+    nodes = [helper.make_node("Constant", [], ["a"], value_string="x"), helper.make_node("Constant", [], ["b"], value_strings=["y", ""]), helper.make_node("StringConcat", ["a", "b"], ["c"]),
+             helper.make_node("Equal", ["c", "t"], ["same"])]
+    model = loaded(nodes, [tensor("t", TensorProto.STRING, [2])], [tensor("c", TensorProto.STRING, None), tensor("same", TensorProto.BOOL, None)])
+    found = model.run({"t": ["xy", "z"]})
+    assert found["c"].tolist() == ["xy", "x"] and found["same"].tolist() == [True, False]
+
+
 def test_numbers_and_texts():
     number = loaded([helper.make_node("Cast", ["x"], ["y"], to=TensorProto.STRING)], [tensor("x", TensorProto.FLOAT, ["n"])], [tensor("y", TensorProto.STRING, ["n"])])
     x = np.array([0.47892547, -3, 1e-5, 1e10, np.nan, np.inf, -np.inf, 1e16, 123456.79, 0.25, 1.5e-45, 3.4e38, 100], "f")
