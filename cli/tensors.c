@@ -40,6 +40,9 @@ fire_status cli_tensor_write(fire_context *ctx, const char *path, const char *na
     fire_buffer b = {.ctx = ctx};
     const size_t n = strlen(path);
     const bool pb = n > 3 && !strcmp(path + n - 3, ".pb");
+    char shown[200];
+    if (!fire_type_size(t->type) || t->type > FIRE_BF16)
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "'%s' is %s, which neither NPY nor .pb files are written with; Python gives it: fire.load(MODEL).run(...)", fire_escape(shown, sizeof shown, name, strlen(name)), fire_type_text(t->type));
     fire_piece piece[2] = {{NULL, 0}, {NULL, 0}};
     if (pb) fire_onnx_value_write(&b, name, t);
     else {
@@ -65,7 +68,7 @@ void cli_tensor_print(const char *name, const fire_tensor *t) {
     char shown[200], shape[FIRE_SHAPE_TEXT];
     const int64_t n = fire_count(&t->shape);
     printf("%-20s %-9s %-16s", fire_escape(shown, sizeof shown, name, strlen(name)), fire_type_text(t->type), fire_shape_text(&t->shape, shape));
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n && fire_type_size(t->type) && t->type <= FIRE_BF16; i++) { /* of texts, lists and small types the shape alone */
         if (i == AHEAD && n > AHEAD + BEHIND) {
             fputs(" ...", stdout);
             i = n - BEHIND;

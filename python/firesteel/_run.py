@@ -35,14 +35,15 @@ def _given(value: Any, kind: int) -> tuple[Any, int]:
     if array.dtype.name in NUMBER:  # a dtype of ml_dtypes, of which the buffer protocol knows nothing
         return np.require(array, requirements=["C", "A"]).view(np.uint16 if array.dtype.itemsize == 2 else np.uint8), NUMBER[array.dtype.name]
     if kind == BFLOAT16 and array.dtype.kind == "f":
-        bits = np.require(array, np.float32, ["C", "A"]).view(np.uint32)
-        bits = np.where(np.isnan(array), np.uint32(0x7FC00000), bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)))
-        return (bits >> np.uint32(16)).astype(np.uint16), BFLOAT16
+        single = np.require(array, np.float32, ["C", "A"]).view(np.uint32)
+        single = np.where(np.isnan(array), np.uint32(0x7FC00000), single + np.uint32(0x7FFF) + (single >> np.uint32(16) & np.uint32(1)))
+        return (single >> np.uint32(16)).astype(np.uint16), BFLOAT16
     if kind in ML_DTYPES and not hasattr(value, "dtype"):
         import ml_dtypes
         return array.astype(getattr(ml_dtypes, ML_DTYPES[kind])).view(np.uint16 if kind == BFLOAT16 else np.uint8), kind
-    if kind in ML_DTYPES and array.dtype == np.uint8 and kind != BFLOAT16:
-        return np.require(array, requirements=["C", "A"]), kind  # its bits
+    bits = np.uint16 if kind == BFLOAT16 else np.uint8
+    if kind in ML_DTYPES and (array.dtype == bits or (array.dtype.names and array.dtype.itemsize == np.dtype(bits).itemsize)):
+        return np.require(array, requirements=["C", "A"]).view(bits), kind  # bits, with or without a name, as onnx had them before ml_dtypes
     if kind in NUMPY and array.dtype != NUMPY[kind] and not hasattr(value, "dtype"):
         array = array.astype(NUMPY[kind])  # lists and plain numbers have no type of their own
     return np.require(array, requirements=["C", "A"]), 0
