@@ -319,12 +319,12 @@ static PyObject *network_info(PyObject *object, PyObject *unused) {
     fire_network_info_get(self->net, &n);
     PyObject *in = shape_tuple(&n.input), *out = in ? shape_tuple(&n.output) : NULL, *info = NULL;
     if (out)
-        info = Py_BuildValue("{s:i,s:O,s:O,s:O,s:O,s:N,s:N,s:L,s:L,s:L,s:L,s:L,s:L,s:O,s:s,s:s,s:s}", "type", (int)n.type, "built", n.built ? Py_True : Py_False, "chain", n.chain ? Py_True : Py_False,
+        info = Py_BuildValue("{s:i,s:O,s:O,s:O,s:O,s:N,s:N,s:L,s:L,s:L,s:L,s:L,s:L,s:O,s:s,s:s,s:s,s:s}", "type", (int)n.type, "built", n.built ? Py_True : Py_False, "chain", n.chain ? Py_True : Py_False,
                              "compiled", n.compiled ? Py_True : Py_False, "loaded_as_onnx", n.loaded_as_onnx ? Py_True : Py_False, "input", in, "output", out,
                              "params", (long long)n.params, "trainable_params", (long long)n.trainable_params, "flops", (long long)n.flops,
                              "block_rows", (long long)n.block_rows, "step", (long long)n.step, "epoch", (long long)n.epoch,
                              "has_logits", n.has_logits ? Py_True : Py_False, "loss", n.loss ? n.loss : "", "optimizer", n.optimizer ? n.optimizer : "",
-                             "metrics", n.metrics ? n.metrics : "");
+                             "metrics", n.metrics ? n.metrics : "", "no_layers", n.no_layers ? n.no_layers : "");
     else Py_XDECREF(in);
     leave(self);
     return info;

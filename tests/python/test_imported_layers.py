@@ -212,3 +212,15 @@ def test_single_rows_and_blocks_agree(tmp_path):
     found = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"]).run(None, {"x": x})
     for ours, others in zip((y, k, place), found):
         np.testing.assert_allclose(ours, others, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["convolutions", "tied"])
+def test_spark_builds_the_same_network(name):
+    """What tasks get of a network: a chain, and one in which tensors go several ways."""
+    nets = pytest.importorskip("firesteel.spark.nets")
+    model, numbers = case(name)
+    recipe = nets.recipe_of("net", model)
+    built = nets.network_of(type(recipe).parse(recipe.text, recipe.weights))
+    assert built._net.layers() == model._net.layers() and built._net.uses() == model._net.uses()
+    assert (built.predict(rows(numbers), verbose=0) == model.predict(rows(numbers), verbose=0)).all()
+    assert nets.last_layer(recipe)[1] == numbers["y"].shape[1]

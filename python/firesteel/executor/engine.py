@@ -119,15 +119,33 @@ def network(recipe: Recipe, job: Job) -> Any:
     return net
 
 
+def connect(net: Any, recipe: Recipe) -> None:
+    """The layers of a network that is no chain, called as they are there: so its tensors have the same numbers again."""
+    called: set[int] = set()
+    for layer, tensors in recipe.uses:
+        kind, attrs = recipe.layers[layer]
+        if not tensors:
+            net.input(attrs)
+        elif layer in called:
+            net.call(net.layers()[layer][1], None, list(tensors))
+        else:
+            net.call(kind, attrs, list(tensors))
+        called.add(layer)
+    net.outputs(list(recipe.outputs))
+
+
 def build(recipe: Recipe, threads: int = 1) -> Any:
     from .. import _core
 
     net = _core.Network(context(threads), TYPES[recipe.dtype])
-    for kind, attrs in recipe.layers:
-        net.add(kind, attrs or None)
+    if recipe.uses:
+        connect(net, recipe)
+    else:
+        for kind, attrs in recipe.layers:
+            net.add(kind, attrs or None)
     for layer in recipe.frozen:
         net.set_trainable(layer, False)
-    if recipe.input:
+    if recipe.input and not recipe.uses:
         net.build(list(recipe.input))
     if recipe.weights:
         for index, value in unpack_arrays(recipe.weights).items():

@@ -24,6 +24,8 @@ class Recipe:
     loss: str = ""
     optimizer: str = ""
     metrics: str = ""
+    uses: tuple[tuple[int, tuple[int, ...]], ...] = ()  # of a network that is no chain: (layer, tensors that go in), Inputs without; () of a chain
+    outputs: tuple[int, ...] = ()                       # its output tensors
     weights: Optional[bytes] = None
 
     @property
@@ -36,8 +38,9 @@ class Recipe:
     def parse(cls, text: str, weights: Optional[bytes] = None) -> "Recipe":
         fields = json.loads(text)
         fields["layers"] = tuple((str(kind), str(attrs)) for kind, attrs in fields["layers"])
-        for name in ("frozen", "input"):
-            fields[name] = tuple(int(i) for i in fields[name])
+        for name in ("frozen", "input", "outputs"):
+            fields[name] = tuple(int(i) for i in fields.get(name, ()))
+        fields["uses"] = tuple((int(layer), tuple(int(i) for i in tensors)) for layer, tensors in fields.get("uses", ()))
         return cls(weights=weights, **fields)
 
     def __repr__(self) -> str:

@@ -23,7 +23,7 @@ def recipe_of(name: str, net: Any) -> Recipe:
         raise bad(name, net, "a firesteel.Sequential")
     info = core.info()
     if info["loaded_as_onnx"]:
-        raise fail(1005, f"{name}: this network was read from a plain ONNX file and has no layers, so it cannot be trained")
+        raise fail(1005, f"{name}: this network was read from a plain ONNX file and has no layers, so it cannot be trained: {info['no_layers']}")
     layers = core.layers()
     dtype = numpy.float64 if info["type"] == 11 else numpy.float32
     values = {}
@@ -37,6 +37,8 @@ def recipe_of(name: str, net: Any) -> Recipe:
         frozen=tuple(i for i, layer in enumerate(layers) if not layer[6]),
         input=tuple(info["input"][1:]) if info["built"] else (),
         loss=info["loss"], optimizer=info["optimizer"], metrics=info["metrics"],
+        uses=() if info["chain"] else tuple((at, tuple(ins)) for at, ins, *_ in core.uses()),
+        outputs=() if info["chain"] else tuple(part[2] for part in core.parts(True)),
         weights=pack_arrays(values) if values else None)
 
 
@@ -79,6 +81,10 @@ class Head(NamedTuple):
 def last_layer(recipe: Recipe) -> tuple[str, Optional[int]]:
     """Activation of the output, and its units where the last Dense layer tells them."""
     activation = "linear"
+    if recipe.input and recipe.layers[-1][0] == "Operators":  # a graph of other software: its output says how many there are
+        from ..executor import engine
+        operator = str(_text.parse_attrs(recipe.layers[-1][1]).get("operator"))
+        return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(operator, "linear"), int(numpy.prod(engine.build(recipe).info()["output"][1:]))
     for kind, attrs in reversed(recipe.layers):
         found = _text.parse_attrs(attrs)
         if kind == "Activation" and activation == "linear":
