@@ -68,8 +68,8 @@ def layer_config(layer: layers.Layer, name: str, dtype: str, trainable: bool) ->
             value = value[0]
         elif key == "shared_axes" and not value:
             continue
-        elif key in ("strides", "kernel_size", "pool_size", "dilation_rate", "size") and isinstance(value, tuple) and kind[-2:] in ("1D", "2D", "3D"):
-            rank = int(kind[-2])
+        elif key in ("strides", "kernel_size", "pool_size", "dilation_rate", "size") and isinstance(value, tuple) and (sides := kind.removesuffix("Transpose"))[-2:] in ("1D", "2D", "3D"):
+            rank = int(sides[-2])
             value = None if not value else list(value) * rank if len(value) == 1 else list(value)
             if value is None:
                 continue
