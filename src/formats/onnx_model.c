@@ -305,7 +305,7 @@ static fire_status collect(fire_onnx_model *o, const ready *r, fire_named **out,
                 t = (fire_tensor){(fire_type)(FIRE_LIST | y->type), {1, {y->n}}, item};
             } else if (y->kind == TENSOR) copy_tensor(r, y->at, &b, &t);
             if (!pass) continue;
-            memcpy(own, m->output[k].name.bytes, name);
+            if (name) memcpy(own, m->output[k].name.bytes, name);
             own[name] = 0;
             named[(*n_out)++] = (fire_named){own, t};
         }
@@ -357,7 +357,7 @@ fire_status fire_onnx_model_port(const fire_onnx_model *o, bool output, int64_t 
     *shape = (fire_tensor){.type = (fire_type)(known | (v->is_list ? FIRE_LIST : 0) | (v->optional ? FIRE_OPTIONAL : 0)), .shape = {.rank = v->has_shape && v->rank <= FIRE_MAX_RANK ? v->rank : 0}};
     memcpy(shape->shape.dim, v->dim, sizeof v->dim);
     size_t n = v->name.size < capacity ? v->name.size : capacity - 1;
-    memcpy(name, v->name.bytes, n);
+    if (n) memcpy(name, v->name.bytes, n);
     name[n] = 0;
     return FIRE_OK;
 }
