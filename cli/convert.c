@@ -160,7 +160,7 @@ static fire_status tensor(fire_context *ctx, const char *from, const char *to, f
     fire_arena arena = {.ctx = ctx};
     fire_tensor t;
     fire_status s = cli_tensor_read(&arena, from, FIRE_NO_TYPE, &t, err);
-    if (!s) s = cli_tensor_write(ctx, to, "tensor", &t, err);
+    if (!s) s = cli_tensor_write(ctx, to, "tensor", FIRE_NO_TYPE, &t, err);
     fire_arena_free(&arena);
     return s;
 }

@@ -17,7 +17,7 @@ static const cli_option table[] = {
 };
 
 #define NAME 512
-typedef struct port { char name[NAME]; fire_tensor tensor; const char *path; } port; /* an input or output of the model */
+typedef struct port { char name[NAME]; fire_tensor tensor; fire_type declared; const char *path; } port; /* an input or output of the model */
 typedef struct ports { port *port; int64_t n, capacity; bool layers; } ports;
 
 /* What the model says of its inputs or outputs. */
@@ -38,6 +38,7 @@ static fire_status list_ports(fire_context *ctx, const fire_network *net, bool o
             if (!fire_network_part(net, output, i, &q->tensor.shape, &name)) return FIRE_OK;
             snprintf(q->name, sizeof q->name, "%s", name);
         } else if (fire_run_port(net, output, i, &q->tensor, q->name, sizeof q->name)) return FIRE_OK;
+        q->declared = q->tensor.type;
         p->n++;
     }
 }
@@ -173,10 +174,10 @@ static fire_status give_outputs(fire_context *ctx, const options *o, const ports
     for (int64_t i = 0; i < out->n && !s; i++) {
         const port *p = &out->port[i];
         char *path = NULL;
-        if (p->path) s = cli_tensor_write(ctx, p->path, p->name, &p->tensor, err);
+        if (p->path) s = cli_tensor_write(ctx, p->path, p->name, p->declared, &p->tensor, err);
         if (s || !o->out) continue;
         s = path_for(ctx, o, out, i, &path, err);
-        if (!s) s = cli_tensor_write(ctx, path, p->name, &p->tensor, err);
+        if (!s) s = cli_tensor_write(ctx, path, p->name, p->declared, &p->tensor, err);
         fire_free(ctx, path);
     }
     for (int64_t i = 0; i < out->n && !s && !o->out && !o->output.n; i++) cli_tensor_print(out->port[i].name, &out->port[i].tensor);

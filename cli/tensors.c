@@ -6,6 +6,7 @@
 #include "formats/onnx_value.h"
 #include "model.h"
 #include "op.h"
+#include "small.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -36,15 +37,15 @@ fire_status cli_tensor_read(fire_arena *arena, const char *path, fire_type want,
     return fire_error_prefix(err, path, s);
 }
 
-fire_status cli_tensor_write(fire_context *ctx, const char *path, const char *name, const fire_tensor *t, fire_error *err) {
+fire_status cli_tensor_write(fire_context *ctx, const char *path, const char *name, fire_type declared, const fire_tensor *t, fire_error *err) {
     fire_buffer b = {.ctx = ctx};
     const size_t n = strlen(path);
     const bool pb = n > 3 && !strcmp(path + n - 3, ".pb");
-    char shown[200];
-    if (!fire_type_size(t->type) || t->type > FIRE_BF16)
-        return fire_fail(err, FIRE_E_UNSUPPORTED, "'%s' is %s, which neither NPY nor .pb files are written with; Python gives it: fire.load(MODEL).run(...)", fire_escape(shown, sizeof shown, name, strlen(name)), fire_type_text(t->type));
     fire_piece piece[2] = {{NULL, 0}, {NULL, 0}};
-    if (pb) fire_onnx_value_write(&b, name, t);
+    char shown[200];
+    if (!pb && !fire_type_size(t->type))
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "'%s' is %s, which NPY files have no place for; write a .pb file", fire_escape(shown, sizeof shown, name, strlen(name)), fire_type_text(t->type));
+    if (pb) fire_onnx_value_write(&b, name, declared, t);
     else {
         fire_npy_write(&b, t->type, &t->shape);
         piece[1] = (fire_piece){t->data, (size_t)fire_count(&t->shape) * fire_type_size(t->type)};
@@ -57,7 +58,13 @@ fire_status cli_tensor_write(fire_context *ctx, const char *path, const char *na
 }
 
 static void print_number(const fire_tensor *t, int64_t i) {
-    if (t->type == FIRE_I64) printf(" %" PRId64, ((const int64_t *)t->data)[i]);
+    const fire_small *small = fire_small_find(t->type);
+    char text[60];
+    if (t->type == FIRE_TEXT) {
+        const char *p = ((const char *const *)t->data)[i];
+        printf(" '%s'", fire_escape(text, sizeof text, p, strlen(p)));
+    } else if (small) printf(" %.6g", fire_small_get(small, ((const uint8_t *)t->data)[i]));
+    else if (t->type == FIRE_I64) printf(" %" PRId64, ((const int64_t *)t->data)[i]);
     else if (t->type == FIRE_U64) printf(" %" PRIu64, ((const uint64_t *)t->data)[i]);
     else if (t->type == FIRE_BOOL) fputs(((const uint8_t *)t->data)[i] ? " true" : " false", stdout);
     else printf(" %.6g", fire_get(t, i));
@@ -66,9 +73,9 @@ static void print_number(const fire_tensor *t, int64_t i) {
 void cli_tensor_print(const char *name, const fire_tensor *t) {
     enum { AHEAD = 6, BEHIND = 2 };
     char shown[200], shape[FIRE_SHAPE_TEXT];
-    const int64_t n = fire_count(&t->shape);
+    const int64_t n = t->type == FIRE_NO_TYPE || (t->type & FIRE_LIST) ? 0 : fire_count(&t->shape);
     printf("%-20s %-9s %-16s", fire_escape(shown, sizeof shown, name, strlen(name)), fire_type_text(t->type), fire_shape_text(&t->shape, shape));
-    for (int64_t i = 0; i < n && fire_type_size(t->type) && t->type <= FIRE_BF16; i++) { /* of texts, lists and small types the shape alone */
+    for (int64_t i = 0; i < n; i++) {
         if (i == AHEAD && n > AHEAD + BEHIND) {
             fputs(" ...", stdout);
             i = n - BEHIND;
@@ -76,4 +83,5 @@ void cli_tensor_print(const char *name, const fire_tensor *t) {
         print_number(t, i);
     }
     putchar('\n');
+    for (int64_t i = 0; (t->type & FIRE_LIST) && i < t->shape.dim[0] && i < AHEAD; i++) cli_tensor_print("  ", &((const fire_tensor *)t->data)[i]);
 }
