@@ -83,7 +83,7 @@ static fire_status to_safetensors(fire_context *ctx, const char *from, bool fold
     if (!folder && !(s = fire_onnx_file_open(ctx, from, &file, err))) {
         const fire_contents *c = fire_onnx_file_bytes(file);
         const bool tf = fire_tensorflow_is(c->data, c->size);
-        s = tf ? fire_tensorflow_read(ctx, c->data, c->size, NULL, &m, err) : fire_onnx_read_file(file, &m, err);
+        s = tf ? fire_tensorflow_read(ctx, c->data, c->size, NULL, NULL, &m, err) : fire_onnx_read_file(file, &m, err);
         ours = !s && !tf && fire_onnx_text(&m, "firesteel.network");
         if (!s && !ours) s = weights_of_graph(ctx, &m, to, err);
         fire_onnx_clear(&m);

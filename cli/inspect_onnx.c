@@ -251,7 +251,7 @@ fire_status cli_inspect_onnx(const cli_inspect_how *o, const char *path, const v
     counts *c = calloc(1, sizeof *c);
     if (!c) return fire_fail(err, FIRE_E_NOMEM, "out of memory");
     const bool tf = fire_tensorflow_is(bytes, size);
-    fire_status s = tf ? fire_tensorflow_read(o->ctx, bytes, size, NULL, &m, err) : fire_onnx_read(o->ctx, bytes, size, &m, err);
+    fire_status s = tf ? fire_tensorflow_read(o->ctx, bytes, size, NULL, NULL, &m, err) : fire_onnx_read(o->ctx, bytes, size, &m, err);
     if (!s && !tf) s = read_about(bytes, size, &a, err);
     for (int64_t i = 0; i < m.n_nodes && !s; i++) {
         if (!tf) s = count_node(c, &m.node[i].body, false, err);

@@ -504,6 +504,11 @@ FIRE_API void fire_release(fire_context *ctx, void *bytes);
 ** tensors are read when they are first computed with: replace such a file by rename, for who cuts it short meanwhile ends the process with SIGBUS.
 ** Weights that it keeps in other files must lie in its folder or below, behind no link. From memory such files are found in `dir`. */
 FIRE_API fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err);
+
+/* fire_load_part - of a TensorFlow graph or SavedModel, a part: names of the tensors that are fed and of those that come back ("node" or "node:1";
+** none: the placeholders, and what nobody reads), or a signature of the SavedModel (NULL: serving_default). part NULL: all. */
+typedef struct fire_part { const char *signature; int32_t n_inputs, n_outputs; const char *const *inputs, *const *outputs; } fire_part;
+FIRE_API fire_status fire_load_part(fire_context *ctx, const char *path, const fire_part *part, fire_network **out, fire_error *err);
 FIRE_API fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err);
 FIRE_API fire_status fire_load_bytes_in(fire_context *ctx, const void *bytes, size_t size, const char *dir, fire_network **out, fire_error *err);
 

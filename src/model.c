@@ -213,7 +213,9 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
 static fire_status save_any(const fire_network *net, fire_buffer *b, fire_error *err) {
     if (!net->onnx || net->onnx_out) return save_to(net, b, err);
     const fire_onnx_file *file = fire_onnx_model_file(net->onnx_file);
-    if (fire_onnx_file_has_outside(file))
+    bool folder;
+    (void)fire_onnx_file_choice(file, &folder);
+    if (folder || fire_onnx_file_has_outside(file))
         return fire_fail(err, FIRE_E_UNSUPPORTED, "the weights of this model lie in other files, and it only runs by name: copy its files instead of saving it");
     const fire_contents *bytes = fire_onnx_file_bytes(file);
     fire_buffer_add(b, bytes->data, bytes->size);
@@ -429,7 +431,10 @@ static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, fire_onnx
 
 static fire_status load_file(fire_context *ctx, fire_onnx_file *file, fire_network **out, fire_error *err) {
     const fire_contents *b = fire_onnx_file_bytes(file);
-    if (fire_tensorflow_is(b->data, b->size)) return load_plain(ctx, file, out, err);
+    bool is_saved;
+    const fire_tf_want *want = fire_onnx_file_choice(file, &is_saved);
+    if (is_saved || fire_tensorflow_is(b->data, b->size)) return load_plain(ctx, file, out, err);
+    if (want) return fire_fail(err, FIRE_E_UNSUPPORTED, "inputs, outputs and signature are chosen of TensorFlow graphs, and this is another file");
     fire_onnx m;
     fire_status s = fire_onnx_read_file(file, &m, err);
     if (!s) s = load_indexed(ctx, &m, file, out, err);
@@ -459,20 +464,42 @@ fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_
     return net->onnx_file && (net->onnx || net->file_stamp == net->value_stamp) && i >= 0 && capacity ? fire_onnx_model_port(net->onnx_file, output, i, shape, to, capacity) : FIRE_USAGE;
 }
 
-fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err) {
+/* Whether there is a file of that name in a folder. */
+static fire_status find_file(fire_context *ctx, const char *dir, const char *name, bool *found, fire_error *err) {
     void *file;
-    fire_onnx_file *model;
-    if (!path) return fire_fail(err, FIRE_E_USAGE, "fire_load: the path is NULL");
-    char *manifest = fire_path_join(ctx, path, "manifest.json", err);
-    if (!manifest) return FIRE_NOMEM;
-    int r = ctx->io.open(ctx->io.user, manifest, false, &file);
+    char *path = fire_path_join(ctx, dir, name, err);
+    if (!path) return FIRE_NOMEM;
+    int r = ctx->io.open(ctx->io.user, path, false, &file);
     if (!r) ctx->io.close(ctx->io.user, file);
-    fire_status s = r && r != -ENOENT && r != -ENOTDIR ? fire_file_fail(err, FIRE_E_FILE_IO, "open", manifest, r) : FIRE_OK;
-    fire_free(ctx, manifest);
+    *found = !r;
+    fire_status s = r && r != -ENOENT && r != -ENOTDIR ? fire_file_fail(err, FIRE_E_FILE_IO, "open", path, r) : FIRE_OK;
+    fire_free(ctx, path);
+    return s;
+}
+
+fire_status fire_load_part(fire_context *ctx, const char *path, const fire_part *part, fire_network **out, fire_error *err) {
+    static const char saved_name[] = "saved_model.pb";
+    fire_onnx_file *model = NULL;
+    bool checkpoint, folder;
+    if (!path) return fire_fail(err, FIRE_E_USAGE, "fire_load: the path is NULL");
+    fire_tf_want want = {0};
+    if (part) want = (fire_tf_want){part->n_inputs, part->n_outputs, part->inputs, part->outputs, part->signature};
+    if (want.n_inputs < 0 || want.n_outputs < 0 || (want.n_inputs && !want.input) || (want.n_outputs && !want.output)) return fire_fail(err, FIRE_E_USAGE, "fire_load_part: a list of names is missing");
+    fire_status s = find_file(ctx, path, "manifest.json", &checkpoint, err);
+    if (!s && checkpoint) return part ? fire_fail(err, FIRE_E_UNSUPPORTED, "a checkpoint is loaded as a whole") : fire_checkpoint_load(ctx, path, out, err);
+    if (!s) s = find_file(ctx, path, saved_name, &folder, err);
     if (s) return s;
-    if (!r) return fire_checkpoint_load(ctx, path, out, err);
-    if ((s = fire_onnx_file_open(ctx, path, &model, err))) return s;
-    s = fire_error_prefix(err, path, load_file(ctx, model, out, err));
+    const size_t length = strlen(path), tail = sizeof saved_name - 1;
+    const bool is_saved = folder || (length >= tail && !strcmp(path + length - tail, saved_name) && (length == tail || path[length - tail - 1] == '/'));
+    char *inside = folder ? fire_path_join(ctx, path, saved_name, err) : NULL;
+    if (folder && !inside) return FIRE_NOMEM;
+    s = fire_onnx_file_open(ctx, folder ? inside : path, &model, err);
+    fire_free(ctx, inside);
+    if (s) return s;
+    if (part || is_saved) s = fire_onnx_file_choose(model, &want, is_saved, err);
+    if (!s) s = fire_error_prefix(err, path, load_file(ctx, model, out, err));
     fire_onnx_file_free(model); /* the network has its own share, if it needs one */
     return s;
 }
+
+fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err) { return fire_load_part(ctx, path, NULL, out, err); }

@@ -722,18 +722,43 @@ static PyObject *network_set_state(PyObject *object, PyObject *args) {
     return finish(self, status, &err);
 }
 
-/* Network.load(context, path) and Network.load_bytes(context, bytes). */
+/* A tuple of str as texts, which live as long as it; NULL with an exception. */
+static const char **texts_of(PyObject *tuple, int32_t *n) {
+    Py_ssize_t size = PyTuple_Size(tuple);
+    const char **list = size < 0 ? NULL : PyMem_Calloc((size_t)size + 1, sizeof *list);
+    if (size >= 0 && !list) PyErr_NoMemory();
+    for (Py_ssize_t i = 0; list && i < size; i++)
+        if (!(list[i] = PyUnicode_AsUTF8AndSize(PyTuple_GetItem(tuple, i), NULL))) {
+            PyMem_Free((void *)list);
+            return NULL;
+        }
+    *n = (int32_t)size;
+    return list;
+}
+
+/* Network.load(context, path, inputs=(), outputs=(), signature=None) and Network.load_bytes(context, bytes). */
 static PyObject *network_load(PyObject *type, PyObject *args) {
     module_state *m = PyType_GetModuleState((PyTypeObject *)type);
     Context *context;
-    PyObject *path;
+    PyObject *path, *inputs = NULL, *outputs = NULL;
     fire_network *net = NULL;
+    fire_part part = {0};
     fire_error err;
     fire_status status;
-    if (!PyArg_ParseTuple(args, "O!O&:load", m->context, &context, PyUnicode_FSConverter, &path)) return NULL;
+    if (!PyArg_ParseTuple(args, "O!O&|O!O!z:load", m->context, &context, PyUnicode_FSConverter, &path, &PyTuple_Type, &inputs, &PyTuple_Type, &outputs, &part.signature)) return NULL;
+    const char **in = inputs ? texts_of(inputs, &part.n_inputs) : NULL, **out = outputs && (in || !inputs) ? texts_of(outputs, &part.n_outputs) : NULL;
+    if ((inputs && !in) || (outputs && !out)) {
+        PyMem_Free((void *)in);
+        Py_DECREF(path);
+        return NULL;
+    }
+    part.inputs = in, part.outputs = out;
+    const bool whole = !part.n_inputs && !part.n_outputs && !part.signature;
     Py_BEGIN_ALLOW_THREADS
-    status = fire_load(context->ctx, PyBytes_AsString(path), &net, &err);
+    status = fire_load_part(context->ctx, PyBytes_AsString(path), whole ? NULL : &part, &net, &err);
     Py_END_ALLOW_THREADS
+    PyMem_Free((void *)in);
+    PyMem_Free((void *)out);
     Py_DECREF(path);
     return status ? raise_error(&err) : network_wrap((PyTypeObject *)type, context, net);
 }

@@ -954,11 +954,13 @@ def model_from_json(text: str, input_shape: Any = None) -> Model:
     return cast("Model", from_json(text, input_shape))
 
 
-def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = None) -> Model:
+def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = None, inputs: Sequence[str] = (), outputs: Sequence[str] = (),
+         signature: str | None = None) -> Model:
     """A model from an ONNX file, from Keras' .keras and .h5 files (they need h5py), or from a checkpoint folder with its optimizer state and
     position; what a file is, its content tells. An ONNX file of other software has a layer for each node, if it can be layers; one that other
     software has changed is such a file, and warns. Of Keras' files: compile=False leaves loss, metrics and optimizer alone; input_shape is that of a row, or a list for
-    several inputs, where the file leaves sizes open and the first data shall not decide."""
+    several inputs, where the file leaves sizes open and the first data shall not decide. Of TensorFlow's frozen graphs and SavedModels (docs/tensorflow.md),
+    `inputs` and `outputs` name the tensors between which the graph is run; else a SavedModel has those of `signature` (serving_default)."""
     from .formats import kind_of
     found = kind_of(fspath(path))
     if found == "keras":
@@ -970,7 +972,7 @@ def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = Non
     if found == "safetensors":
         raise errors.make(5002, f"{fspath(path)}: a safetensors file holds weights alone; build the model and call model.load_weights")
     try:
-        net = _core.Network.load(context(), fspath(path))
+        net = _core.Network.load(context(), fspath(path), tuple(inputs), tuple(outputs), signature)
         if warning := net.note("warning"):
             warnings.warn(f"{fspath(path)}: {warning}", stacklevel=2)
         return Model._wrap(net)

@@ -31,6 +31,7 @@ typedef struct fire_onnx_tensor {
 
 typedef struct fire_onnx_value {
     fire_span name;
+    fire_span label;      /* what users call it, where that is another name */
     bool is_tensor, has_shape;
     bool is_list, optional; /* a sequence of tensors; something that may be absent; is_tensor is false for both */
     uint64_t type;          /* of the tensors */
@@ -80,6 +81,7 @@ void fire_onnx_clear(fire_onnx *m);
 const char *fire_onnx_text(const fire_onnx *m, const char *key); /* of metadata_props, or NULL */
 fire_onnx_name *fire_onnx_find(const fire_onnx *m, fire_span name); /* or NULL */
 bool fire_span_is(fire_span s, const char *text);
+static inline fire_span fire_onnx_label(const fire_onnx_value *v) { return v->label.size ? v->label : v->name; }
 int fire_span_compare(fire_span a, fire_span b);
 
 /* fire_onnx_tensor_read - index the TensorProto in a field. */

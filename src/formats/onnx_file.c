@@ -5,6 +5,7 @@
 ** all graphs.
 */
 #include "formats/onnx_file.h"
+#include "formats/tensorflow.h"
 #include <sched.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct fire_onnx_file {
     int32_t refs, busy; /* changed atomically; busy: somebody is at what stands below */
     fire_contents bytes;
     char *dir;          /* NULL: there are no other files */
+    fire_tf_want *want; bool saved;
     outside *outside;
     int64_t n_outside, outside_capacity;
     copy *copy;         /* sorted by from */
@@ -73,6 +75,7 @@ void fire_onnx_file_free(fire_onnx_file *f) {
     fire_free(f->ctx, f->outside);
     fire_free(f->ctx, f->copy);
     fire_free(f->ctx, f->dir);
+    fire_free(f->ctx, f->want);
     fire_contents_free(f->ctx, &f->bytes);
     fire_free(f->ctx, f);
 }
@@ -85,6 +88,31 @@ int64_t fire_onnx_file_size(const fire_onnx_file *f) {
     for (int64_t i = 0; i < f->n_outside; i++)
         if (!fire_add(all, (int64_t)f->outside[i].bytes.size, &all)) return INT64_MAX / 128;
     return all < INT64_MAX / 128 ? all : INT64_MAX / 128; /* callers multiply it */
+}
+
+/* One block: the struct, the lists, the texts. */
+fire_status fire_onnx_file_choose(fire_onnx_file *f, const fire_tf_want *want, bool saved, fire_error *err) {
+    const int32_t n = want->n_inputs + want->n_outputs;
+    size_t size = sizeof *want + (size_t)n * sizeof(char *) + (want->signature ? strlen(want->signature) + 1 : 0);
+    for (int32_t i = 0; i < n; i++) size += strlen(i < want->n_inputs ? want->input[i] : want->output[i - want->n_inputs]) + 1;
+    fire_tf_want *own = fire_alloc(f->ctx, size, 1, err);
+    if (!own) return FIRE_NOMEM;
+    const char **list = (const char **)(own + 1);
+    char *at = (char *)(list + n);
+    *own = (fire_tf_want){want->n_inputs, want->n_outputs, list, list + want->n_inputs, NULL};
+    for (int32_t i = 0; i < n; i++) {
+        list[i] = strcpy(at, i < want->n_inputs ? want->input[i] : want->output[i - want->n_inputs]);
+        at += strlen(at) + 1;
+    }
+    if (want->signature) own->signature = strcpy(at, want->signature);
+    fire_free(f->ctx, f->want);
+    f->want = own;
+    f->saved = saved;
+    return FIRE_OK;
+}
+const fire_tf_want *fire_onnx_file_choice(const fire_onnx_file *f, bool *saved) {
+    *saved = f->saved;
+    return f->want;
 }
 
 /* ---- other files ---- */

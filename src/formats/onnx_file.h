@@ -4,6 +4,8 @@
 #include "file.h"
 #include "formats/onnx.h"
 
+struct fire_tf_want; /* tensorflow.h */
+
 /* fire_onnx_file_open - map the file at `path`; other files are looked for in its folder. fire_onnx_file_new - take *bytes over (they are emptied;
 ** on failure they stay); dir NULL: there are no other files. share gives one more reference, free takes one. */
 fire_status fire_onnx_file_open(fire_context *ctx, const char *path, fire_onnx_file **out, fire_error *err);
@@ -19,6 +21,11 @@ bool fire_onnx_file_has_outside(const fire_onnx_file *f);
 /* fire_onnx_file_outside - the bytes that external_data names; offset and length are decimal texts, empty: from 0, to the end. Messages begin
 ** behind the tensor's name. f may be NULL. */
 fire_status fire_onnx_file_outside(fire_onnx_file *f, fire_span location, fire_span offset, fire_span length, fire_span *out, fire_error *err);
+
+/* fire_onnx_file_choose - what of the model is wanted, of all its names copies are kept; saved: it is the saved_model.pb of a SavedModel.
+** fire_onnx_file_choice - NULL: nothing was chosen. */
+fire_status fire_onnx_file_choose(fire_onnx_file *f, const struct fire_tf_want *want, bool saved, fire_error *err);
+const struct fire_tf_want *fire_onnx_file_choice(const fire_onnx_file *f, bool *saved);
 
 /* fire_onnx_file_align - for fire_graph.align: make *data point at an aligned copy, which lives as long as the file. */
 fire_status fire_onnx_file_align(void *user, void **data, size_t bytes, fire_error *err);

@@ -316,6 +316,7 @@ fire_status fire_onnx_layers(fire_onnx *m, fire_network **out, fire_error *err) 
     fire_graph g;
     fire_graph_parts p = {0};
     fire_import_layers l = {0};
+    if (m->tf) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "nodes of TensorFlow graphs are not made layers");
     fire_status s = check_inputs(m, &l, err);
     if (!s) s = check_nodes(m, err);
     if (s) return s;

@@ -52,11 +52,24 @@ static void ready_clear(fire_context *ctx, ready *r) {
     *r = (ready){0};
 }
 
-fire_status fire_onnx_model_new(fire_context *ctx, fire_onnx_file *file, fire_onnx_model **out, fire_error *err) {
+static fire_status beside(void *user, const char *name, fire_span *out, fire_error *err) {
+    return fire_onnx_file_outside(user, (fire_span){(const uint8_t *)name, strlen(name)}, (fire_span){0}, (fire_span){0}, out, err);
+}
+
+static fire_status read_model(fire_context *ctx, fire_onnx_file *file, fire_onnx *m, fire_error *err) {
     const fire_contents *b = fire_onnx_file_bytes(file);
+    const fire_tf_files files = {file, beside};
+    bool saved;
+    const fire_tf_want *want = fire_onnx_file_choice(file, &saved);
+    if (saved) return fire_tensorflow_saved_read(ctx, b->data, b->size, &files, want, m, err);
+    if (fire_tensorflow_is(b->data, b->size)) return fire_tensorflow_read(ctx, b->data, b->size, NULL, want, m, err);
+    return fire_onnx_read_file(file, m, err);
+}
+
+fire_status fire_onnx_model_new(fire_context *ctx, fire_onnx_file *file, fire_onnx_model **out, fire_error *err) {
     fire_onnx_model *o = fire_alloc(ctx, 1, sizeof *o, err);
     if (!o) return FIRE_NOMEM;
-    fire_status s = fire_tensorflow_is(b->data, b->size) ? fire_tensorflow_read(ctx, b->data, b->size, NULL, &o->m, err) : fire_onnx_read_file(file, &o->m, err);
+    fire_status s = read_model(ctx, file, &o->m, err);
     if (!s) s = fire_onnx_check(&o->m, err);
     if (s) {
         fire_onnx_clear(&o->m);
@@ -89,7 +102,7 @@ static fire_status check_shape(const fire_onnx_value *v, const fire_tensor *t, f
     if (fits) return FIRE_OK;
     fire_shape want = {.rank = v->rank <= FIRE_MAX_RANK ? v->rank : FIRE_MAX_RANK};
     memcpy(want.dim, v->dim, sizeof want.dim);
-    return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s, expected %s", show(v->name, a, sizeof a), fire_shape_text(&t->shape, b), fire_shape_text(&want, c));
+    return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s, expected %s", show(fire_onnx_label(v), a, sizeof a), fire_shape_text(&t->shape, b), fire_shape_text(&want, c));
 }
 
 /* What is fed, in the order of the model's inputs. */
@@ -98,20 +111,20 @@ static fire_status sort_feeds(const fire_onnx *m, int32_t n, const fire_named *i
     for (int64_t i = 0; i < m->n_inputs; i++) {
         const fire_onnx_value *v = &m->input[i];
         int32_t k = 0;
-        while (k < n && !fire_span_is(v->name, in[k].name)) k++;
-        if (k == n) return fire_fail(err, FIRE_E_USAGE, "no tensor is given for the input '%s'", show(v->name, a, sizeof a));
+        while (k < n && !fire_span_is(fire_onnx_label(v), in[k].name)) k++;
+        if (k == n) return fire_fail(err, FIRE_E_USAGE, "no tensor is given for the input '%s'", show(fire_onnx_label(v), a, sizeof a));
         const fire_tensor *t = &in[k].tensor;
-        if (!v->is_tensor && !v->is_list && !v->optional) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the input '%s' is no tensor", show(v->name, a, sizeof a));
+        if (!v->is_tensor && !v->is_list && !v->optional) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the input '%s' is no tensor", show(fire_onnx_label(v), a, sizeof a));
         const fire_type want = (fire_type)(v->type < FIRE_LIST ? v->type : 0);
         const bool absent = v->optional && t->type == FIRE_NO_TYPE, list = v->is_list && t->type == (fire_type)(FIRE_LIST | want);
         if (!absent && (v->is_list ? !list : t->type != want || !fire_import_storage(want)))
-            return fire_fail(err, FIRE_E_SHAPE, "the input '%s' is %s, expected %s%s", show(v->name, a, sizeof a), fire_type_text(t->type), v->is_list ? "a list of " : "", fire_type_text(want));
+            return fire_fail(err, FIRE_E_SHAPE, "the input '%s' is %s, expected %s%s", show(fire_onnx_label(v), a, sizeof a), fire_type_text(t->type), v->is_list ? "a list of " : "", fire_type_text(want));
         fire_status s = FIRE_OK;
         if (list) {
-            if (t->shape.rank != 1 || t->shape.dim[0] < 0 || t->shape.dim[0] > INT32_MAX) return fire_fail(err, FIRE_E_SHAPE, "the list for the input '%s' has no length", show(v->name, a, sizeof a));
+            if (t->shape.rank != 1 || t->shape.dim[0] < 0 || t->shape.dim[0] > INT32_MAX) return fire_fail(err, FIRE_E_SHAPE, "the list for the input '%s' has no length", show(fire_onnx_label(v), a, sizeof a));
             const fire_tensor *item = t->data;
             for (int64_t e = 0; e < t->shape.dim[0] && !s; e++) {
-                if (item[e].type != want) return fire_fail(err, FIRE_E_SHAPE, "element %lld of the input '%s' is %s, expected %s", (long long)e, show(v->name, a, sizeof a), fire_type_text(item[e].type), fire_type_text(want));
+                if (item[e].type != want) return fire_fail(err, FIRE_E_SHAPE, "element %lld of the input '%s' is %s, expected %s", (long long)e, show(fire_onnx_label(v), a, sizeof a), fire_type_text(item[e].type), fire_type_text(want));
                 s = check_shape(v, &item[e], err);
             }
         } else if (!absent) s = check_shape(v, t, err);
@@ -121,7 +134,7 @@ static fire_status sort_feeds(const fire_onnx *m, int32_t n, const fire_named *i
     for (int32_t k = 0; k < n; k++)
         for (int64_t i = 0; i <= m->n_inputs; i++) {
             if (i == m->n_inputs) return fire_fail(err, FIRE_E_UNKNOWN_NAME, "the model has no input '%s'", fire_escape(a, sizeof a, in[k].name, strlen(in[k].name)));
-            if (fire_span_is(m->input[i].name, in[k].name)) break;
+            if (fire_span_is(fire_onnx_label(&m->input[i]), in[k].name)) break;
         }
     return FIRE_OK;
 }
@@ -296,7 +309,7 @@ static fire_status collect(fire_onnx_model *o, const ready *r, fire_named **out,
         for (int64_t k = 0; k < m->n_outputs; k++) {
             const result *y = &r->output[k];
             if (y->kind == NOT_GIVEN) continue;
-            const size_t name = m->output[k].name.size;
+            const size_t name = fire_onnx_label(&m->output[k]).size;
             char *own = room(&b, (int64_t)name + 1);
             fire_tensor t = {0};
             if (y->kind == LIST) {
@@ -305,7 +318,7 @@ static fire_status collect(fire_onnx_model *o, const ready *r, fire_named **out,
                 t = (fire_tensor){(fire_type)(FIRE_LIST | y->type), {1, {y->n}}, item};
             } else if (y->kind == TENSOR) copy_tensor(r, y->at, &b, &t);
             if (!pass) continue;
-            if (name) memcpy(own, m->output[k].name.bytes, name);
+            if (name) memcpy(own, fire_onnx_label(&m->output[k]).bytes, name);
             own[name] = 0;
             named[(*n_out)++] = (fire_named){own, t};
         }
@@ -356,8 +369,9 @@ fire_status fire_onnx_model_port(const fire_onnx_model *o, bool output, int64_t 
     const uint64_t known = v->type < FIRE_LIST ? v->type : 0;
     *shape = (fire_tensor){.type = (fire_type)(known | (v->is_list ? FIRE_LIST : 0) | (v->optional ? FIRE_OPTIONAL : 0)), .shape = {.rank = v->has_shape && v->rank <= FIRE_MAX_RANK ? v->rank : 0}};
     memcpy(shape->shape.dim, v->dim, sizeof v->dim);
-    size_t n = v->name.size < capacity ? v->name.size : capacity - 1;
-    if (n) memcpy(name, v->name.bytes, n);
+    const fire_span label = fire_onnx_label(v);
+    size_t n = label.size < capacity ? label.size : capacity - 1;
+    if (n) memcpy(name, label.bytes, n);
     name[n] = 0;
     return FIRE_OK;
 }

@@ -45,17 +45,28 @@ typedef struct fire_tf {
     fire_tf_node *node;
     fire_tf_frame *frame; int32_t n_frames;
     fire_tf_library *library; /* of the whole file */
+    struct fire_tf_saved *saved; /* of a SavedModel; or NULL */
     bool guessed;             /* nobody named the outputs */
     bool function;            /* a function of it: names of tensors are "node:output:i" */
 } fire_tf;
 
 /* What of a graph is wanted; names as "node" or "node:1". No outputs: those that nobody reads. */
-typedef struct fire_tf_want { int32_t n_inputs, n_outputs; const char *const *input, *const *output; } fire_tf_want;
+typedef struct fire_tf_want { int32_t n_inputs, n_outputs; const char *const *input, *const *output; const char *signature; } fire_tf_want;
+
+/* Files beside a SavedModel: *out lives as long as `user`. */
+typedef struct fire_tf_files { void *user; fire_status (*get)(void *user, const char *name, fire_span *out, fire_error *err); } fire_tf_files;
+
+/* fire_tensorflow_saved_read - index a SavedModel: the graph tagged "serve", or the first, with the inputs and outputs of a signature (NULL:
+** serving_default, or the only one) unless `want` names others. */
+fire_status fire_tensorflow_saved_read(fire_context *ctx, const void *bytes, size_t size, const fire_tf_files *files, const fire_tf_want *want, fire_onnx *m, fire_error *err);
+void fire_tensorflow_saved_clear(fire_onnx *m);
+/* fire_tensorflow_variable - the value of a variable as a constant, by the value that stands for its handle; false: it stands for none. */
+bool fire_tensorflow_variable(fire_import *b, fire_value handle, fire_value *out);
 
 /* fire_tensorflow_is - whether bytes begin like a GraphDef. */
 bool fire_tensorflow_is(const void *bytes, size_t size);
-/* fire_tensorflow_read - index a GraphDef. Call fire_onnx_clear whether it succeeds or fails. */
-fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t size, const fire_tf_want *want, fire_onnx *m, fire_error *err);
+/* fire_tensorflow_read - index a GraphDef; body: it is the message inside `bytes`, NULL: all of them. Call fire_onnx_clear whether it succeeds or fails. */
+fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t size, const fire_wire *body, const fire_tf_want *want, fire_onnx *m, fire_error *err);
 /* fire_tensorflow_library - index the functions of a FunctionDefLibrary. fire_tensorflow_function - find one by name and index its body; NULL: failed, or
 ** there is none. */
 fire_status fire_tensorflow_library(fire_onnx *m, const fire_wire *w, const fire_wire_field *at, fire_error *err);
@@ -65,6 +76,9 @@ void fire_tensorflow_clear(fire_onnx *m); /* for fire_onnx_clear */
 /* fire_tensorflow_call - lift the body of a function, with values for its arguments; out[n_out]. */
 void fire_tensorflow_call(fire_import *b, fire_span name, int64_t n_in, const fire_value *in, int64_t n_out, fire_value *out);
 fire_lift_function fire_tf_call;
+/* fire_tensorflow_name - a value that stands for variable i, from 0. */
+fire_value fire_tensorflow_name(fire_import *b, int64_t i);
+int64_t fire_tensorflow_named(const fire_import *b, fire_value v); /* which variable; -1: none */
 void fire_tensorflow_lists_free(fire_import *b);
 /* fire_tensorflow_order - find the nodes that m's outputs need, and their order. */
 fire_status fire_tensorflow_order(fire_onnx *m, fire_error *err);

@@ -20,7 +20,7 @@ typedef struct list { store *s; int64_t n, version; } list;
 typedef struct fire_tf_lists {
     store **store; int64_t n_stores, store_capacity;
     list *list; int64_t n_lists, list_capacity;
-    int32_t *of; int64_t of_capacity;       /* by value: which list, from 1 */
+    int32_t *of; int64_t of_capacity;       /* by value: which list, from 1; -1 and below: which variable */
 } fire_tf_lists;
 
 void fire_tensorflow_lists_free(fire_import *b) {
@@ -41,12 +41,24 @@ void fire_tensorflow_lists_free(fire_import *b) {
 /* The list of a value; NULL: it stands for none. */
 static list *look(const fire_import *b, fire_value v) {
     const fire_tf_lists *l = b->lists;
-    return l && v > 0 && v < l->of_capacity && l->of[v] ? &l->list[l->of[v] - 1] : NULL;
+    return l && v > 0 && v < l->of_capacity && l->of[v] > 0 ? &l->list[l->of[v] - 1] : NULL;
 }
 static list *list_of(fire_import *b, fire_value v) {
     list *l = b->g->first.status ? NULL : look(b, v);
     if (!l && !b->g->first.status) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "its input is no list of tensors that this run knows");
     return l;
+}
+
+fire_value fire_tensorflow_name(fire_import *b, int64_t i) {
+    fire_value v = fire_graph_const(b->g, FIRE_I32, (fire_shape){0}, &(int32_t){0});
+    if (!v || (!b->lists && !(b->lists = fire_alloc(b->ctx, 1, sizeof *b->lists, &b->g->first)))) return 0;
+    if (fire_grow(b->ctx, &b->lists->of, &b->lists->of_capacity, (int64_t)v + 1, sizeof *b->lists->of, &b->g->first)) return 0;
+    b->lists->of[v] = -1 - (int32_t)i;
+    return v;
+}
+int64_t fire_tensorflow_named(const fire_import *b, fire_value v) {
+    const fire_tf_lists *l = b->lists;
+    return l && v > 0 && v < l->of_capacity && l->of[v] < 0 ? -1 - (int64_t)l->of[v] : -1;
 }
 
 /* A value that stands for a list. */

@@ -521,6 +521,7 @@ fire_status fire_tensorflow_open(const fire_onnx *around, fire_tf_function *f, f
         return s;
     }
     m->tf->library = around->tf->library;
+    m->tf->saved = around->tf->saved;
     f->m = m;
     return FIRE_OK;
 }
@@ -532,6 +533,7 @@ void fire_tensorflow_clear(fire_onnx *m) {
         fire_onnx_clear(l->function[i].m);
         fire_free(m->ctx, l->function[i].m);
     }
+    if (!m->tf->function) fire_tensorflow_saved_clear(m);
 }
 
 bool fire_tensorflow_is(const void *bytes, size_t size) {
@@ -542,10 +544,10 @@ bool fire_tensorflow_is(const void *bytes, size_t size) {
     return !fire_wire_next(&in, &f, &more, NULL) && more && f.number >= 1 && f.number <= 7 && f.kind == 2;
 }
 
-fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t size, const fire_tf_want *want, fire_onnx *m, fire_error *err) {
+fire_status fire_tensorflow_read(fire_context *ctx, const void *bytes, size_t size, const fire_wire *inner, const fire_tf_want *want, fire_onnx *m, fire_error *err) {
     *m = (fire_onnx){.ctx = ctx, .arena = {.ctx = ctx}, .bytes = bytes, .size = size};
-    if (!fire_tensorflow_is(bytes, size)) return fire_fail(err, FIRE_E_NOT_A_MODEL, "this is no TensorFlow graph");
-    fire_wire body = {bytes, bytes, (const uint8_t *)bytes + size, 0};
+    if (!inner && !fire_tensorflow_is(bytes, size)) return fire_fail(err, FIRE_E_NOT_A_MODEL, "this is no TensorFlow graph");
+    const fire_wire body = inner ? *inner : (fire_wire){bytes, bytes, (const uint8_t *)bytes + size, 0};
     named *list = NULL;
     if (!(m->tf = fire_arena_alloc(&m->arena, 1, sizeof *m->tf, err))) return FIRE_NOMEM;
     fire_wire library = body;
