@@ -502,7 +502,11 @@ static void print_tensor(const fire_tensor *t) {
     printf("{\"type\": %d, \"shape\": [", t->type);
     for (int d = 0; d < t->shape.rank; d++) printf("%s%lld", d ? ", " : "", (long long)t->shape.dim[d]);
     printf("], \"data\": [");
-    for (int64_t k = 0, n = fire_count(&t->shape); k < n; k++) printf("%s%.17g", k ? ", " : "", fire_get(t, k));
+    for (int64_t k = 0, n = fire_count(&t->shape); k < n; k++) {
+        const double x = fire_get(t, k);
+        if (isfinite(x)) printf("%s%.17g", k ? ", " : "", x);
+        else printf("%s%s", k ? ", " : "", isnan(x) ? "NaN" : x < 0 ? "-Infinity" : "Infinity"); /* as Python's JSON has them */
+    }
     printf("]}");
 }
 

@@ -16,9 +16,10 @@ from onnx.reference import ReferenceEvaluator
 
 # onnx.reference does not know these, or not all of what they can do, and computes in the type itself; onnxruntime judges them, in float32.
 BY_RUNTIME = {"AveragePool", "Conv", "ConvTranspose", "GatherElements", "GlobalAveragePool", "GlobalMaxPool", "LRN", "LpPool", "MaxPool", "OneHot", "Pad", "ReduceLogSumExp", "Resize", "ScatterElements"}
-OPSET = {"AveragePool": 19, "Gelu": 20, "Swish": 24}  # newer than what files are written in; the last two are lowered there
+OPSET = {"AveragePool": 19, "BitCast": 26, "CumProd": 26, "DFT": 20, "DeformConv": 19, "Gelu": 20, "Swish": 24}  # newer than what files are written in
 # onnx.reference computes these in float32, also on float64; attributes that are floats are float32 in every file.
-SINGLE = {"Erf", "Gelu", "HardSwish", "LayerNormalization"}
+SINGLE = {"DeformConv", "Erf", "Gelu", "HardSwish", "LayerNormalization"}
+ELSEWHERE = {"GridSample"}  # of places far outside onnx.reference makes whole numbers; onnxruntime judges it in test_onnx_operators.py
 RECURRENT = {"GRU", "LSTM", "RNN"}
 BY_RUNTIME |= RECURRENT
 PROGRAM = ROOT / "build/tests/test_ops"
@@ -55,7 +56,7 @@ def test_against_onnx():
     found = cases()
     assert len({case["op"] for case in found}) > 35
     judged = set()
-    for case in found:
+    for case in (c for c in found if c["op"] not in ELSEWHERE):
         inputs = {f"x{i}": array(tensor) for i, tensor in enumerate(case["inputs"]) if tensor}
         names = [f"x{i}" if tensor else "" for i, tensor in enumerate(case["inputs"])]
         outputs = [f"y{j}" for j in range(len(case["outputs"]))]
@@ -73,7 +74,7 @@ def test_against_onnx():
             [helper.make_node(case["op"], names, outputs, **attrs)], "one",
             [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(x.dtype), x.shape) for name, x in inputs.items()],
             [helper.make_tensor_value_info(name, tensor["type"], None) for name, tensor in zip(outputs, case["outputs"])])
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET.get(case["op"], 18))], ir_version=8 if OPSET.get(case["op"], 18) < 21 else 11)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET.get(case["op"], 18))], ir_version=8 if OPSET.get(case["op"], 18) < 21 else 13)
         if case["op"] in BY_RUNTIME:
             if any(x.dtype == np.float64 for x in inputs.values()):
                 continue
@@ -92,6 +93,6 @@ def test_against_onnx():
             assert got.dtype == wanted.dtype, where
             # onnx.reference computes in the type itself, we in double: float32 may differ by its rounding.
             single = case["op"] in SINGLE or any(isinstance(value, float) for value in attrs.values())
-            tolerance = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 2e-7 if single else 1e-14}.get(got.dtype, 0)
+            tolerance = {np.dtype(np.float32): 2e-6, np.dtype(np.float64): 1e-6 if single else 1e-14}.get(got.dtype, 0)
             np.testing.assert_allclose(got, wanted, rtol=tolerance, atol=tolerance, err_msg=where)
     assert judged == BY_RUNTIME
