@@ -42,7 +42,7 @@ static fire_status window_of(const fire_shape *x, int n_in, const fire_tensor *i
         int64_t span = step > 0 ? to - from : from - to, by = step > 0 ? step : -step;
         w->start[d] = from;
         w->step[d] = step;
-        w->size[d] = span > 0 ? (span - 1) / by + 1 : 0;
+        w->size[d] = size && span > 0 ? (span - 1) / by + 1 : 0; /* backwards through nothing, span is 1 */
     }
     return FIRE_OK;
 }
@@ -92,7 +92,7 @@ const fire_op fire_op_slice = {
     .name = "Slice", .values = 0x1e, .help = "parts of a tensor along some axes",
     .min_in = 3, .max_in = 5, .n_out = 1, .infer = slice_infer, .run = slice_run, .grad = slice_grad,
     .examples = {"[4,6] i64[1]{1} i64[1]{4} i64[1]{1}", "[4,6] i64[2]{0,-2} i64[2]{4,6}", "[3,5] i64[1]{-1} i64[1]{-99} i64[1]{1} i64[1]{-2}", "[2,7] i64[1]{0} i64[1]{9} i64[1]{1} i64[1]{3}",
-                 "i32[5] i64[1]{1} i64[1]{3}", "[2,3] i64[1]{2} i64[1]{1} i64[1]{1}"},
+                 "i32[5] i64[1]{1} i64[1]{3}", "[2,3] i64[1]{2} i64[1]{1} i64[1]{1}", "[0,3] i64[1]{-1} i64[1]{-99} i64[1]{0} i64[1]{-1}"},
 };
 
 /* The gradient: dy where the slice was, 0 elsewhere. in: dy, x (its shape), starts, ends, axes, steps. */
