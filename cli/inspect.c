@@ -65,13 +65,51 @@ static fire_status inspect_bytes(const cli_inspect_how *o, const char *path, con
     return s || !plain ? s : cli_inspect_onnx(o, path, p, size, err);
 }
 
+/* Inputs or outputs of a model that is run by name. */
+static void show_ports(const cli_inspect_how *o, const fire_network *net, bool output) {
+    char name[200], shown[300], shape[FIRE_SHAPE_TEXT];
+    fire_tensor t;
+    printf(!o->json ? "%s\n" : output ? ", \"%s\": [" : "\"%s\": [", output ? "outputs" : "inputs");
+    for (int32_t i = 0; fire_run_port(net, output, i, &t, name, sizeof name) == FIRE_OK; i++) {
+        if (o->json) {
+            printf(i ? ", {\"name\": " : "{\"name\": ");
+            cli_json_span(name, strlen(name));
+            if (t.type) {
+                cli_json_pair("type", fire_type_text(t.type));
+                cli_json_shape("shape", &t.shape);
+            }
+            putchar('}');
+        } else {
+            cli_shown(shown, sizeof shown, name);
+            if (t.type) printf("  %-30s %s %s\n", shown, fire_type_text(t.type), fire_shape_text(&t.shape, shape));
+            else printf("  %s\n", shown); /* only a run tells what it is */
+        }
+    }
+    if (o->json) putchar(']');
+}
+
+/* A folder that holds no layers: TensorFlow's SavedModel, as its default signature has it. */
+static fire_status inspect_saved_model(const cli_inspect_how *o, const char *path, fire_error *err) {
+    fire_network *net;
+    fire_status s = fire_load(o->ctx, path, &net, err);
+    if (s) return s;
+    char shown[300];
+    cli_shown(shown, sizeof shown, path);
+    printf(o->json ? "{\"format\": \"saved_model\", " : "%s: a SavedModel of TensorFlow\n\n", shown);
+    show_ports(o, net, false);
+    show_ports(o, net, true);
+    if (o->json) puts("}");
+    fire_network_free(net);
+    return FIRE_OK;
+}
+
 static fire_status inspect(const cli_inspect_how *o, const char *path, fire_error *err) {
     fire_contents file;
     struct stat st;
     bool plain;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         fire_status s = cli_inspect_network(o, path, &plain, err);
-        return !s && plain ? fire_fail(err, FIRE_E_NOT_A_MODEL, "the folder holds a model without layers; inspect its file") : s;
+        return !s && plain ? inspect_saved_model(o, path, err) : s;
     }
     fire_status s = fire_file_map(o->ctx, path, &file, err);
     if (s) return s;
@@ -96,6 +134,6 @@ static fire_status run(const void *user, int n, char *const *args, fire_error *e
 const cli_command cli_inspect = {
     .name = "inspect", .usage = "inspect FILE [--weights] [--json]", .summary = "Say what a file is and what is in it: models, weights, arrays, records",
     .options = table, .size = sizeof(options), .least = 1, .most = 1, .run = run,
-    .details = "FILE is an ONNX file, of firesteel or of others, a TensorFlow graph, the folder of a checkpoint, safetensors, NPY, TFRecord (of examples or of TensorBoard's events); of\n"
+    .details = "FILE is an ONNX file, of firesteel or of others, a graph or SavedModel of TensorFlow, the folder of a checkpoint, safetensors, NPY, TFRecord (of examples or of TensorBoard's events); of\n"
                "what only Python reads (Keras' files) it says so. The content decides, not the name.",
 };

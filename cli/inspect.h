@@ -1,4 +1,5 @@
-/* inspect.h - what the parts of `firesteel inspect` share. Nothing here takes memory for the numbers of a file. */
+/* inspect.h - what the parts of `firesteel inspect` share. But for networks with layers and SavedModels, which are
+** loaded, nothing here takes memory for the numbers of a file. */
 #ifndef FIRE_CLI_INSPECT_H
 #define FIRE_CLI_INSPECT_H
 #include "cli.h"

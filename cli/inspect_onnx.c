@@ -67,7 +67,7 @@ static int by_count(const void *a, const void *b) {
 }
 
 static const char *type_of(uint64_t type, char buf[32]) {
-    static const char *const rest[] = {[8] = "string", [14] = "complex64", [15] = "complex128", [17] = "float8e4m3fn", [18] = "float8e4m3fnuz", [19] = "float8e5m2", [20] = "float8e5m2fnuz", [21] = "uint4",
+    static const char *const rest[] = {[0] = "unknown type", [8] = "string", [14] = "complex64", [15] = "complex128", [17] = "float8e4m3fn", [18] = "float8e4m3fnuz", [19] = "float8e5m2", [20] = "float8e5m2fnuz", [21] = "uint4",
                                        [22] = "int4", [23] = "float4e2m1", [24] = "float8e8m0", [25] = "uint2", [26] = "int2"};
     if (type < 1000 && fire_type_size((fire_type)type)) return fire_type_text((fire_type)type);
     if (type < sizeof rest / sizeof *rest && rest[type]) return rest[type];

@@ -37,6 +37,20 @@ def test_checkpoint(folder):
     assert bad(5, "inspect", folder / "broken").startswith("FS5")
 
 
+def test_tensorflow(tmp_path):
+    """A SavedModel and a graph are shown, and run by name to TensorFlow's own numbers."""
+    files = ROOT / "tests/tensorflow_files"
+    text = good("inspect", files / "sm_lstm")
+    assert "a SavedModel of TensorFlow" in text and re.search(r"keras_tensor_11 +float32 \[n, 6, 3\]", text) and "output_0" in text
+    shown = json.loads(good("inspect", files / "sm_lstm", "--json"))
+    assert shown["inputs"] == [{"name": "keras_tensor_11", "type": "float32", "shape": [None, 6, 3]}] and [o["name"] for o in shown["outputs"]] == ["output_0"]
+    assert "a TensorFlow graph" in good("inspect", files / "v1_scan.pb")
+    expected = numpy.load(files / "sm_lstm.npz")
+    numpy.save(tmp_path / "x.npy", expected["x"])
+    good("run", files / "sm_lstm", "--input", tmp_path / "x.npy", "--out", tmp_path / "out")
+    assert numpy.abs(numpy.load(tmp_path / "out/output_0.npy") - expected["y"]).max() < 1e-5
+
+
 def test_foreign_onnx(tmp_path):
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper
