@@ -243,6 +243,8 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
         else { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "needs more than 64 values at once"); return false; }
     }
     if (!n_want) return true;
+    /* A plan looks at all nodes: without a price for it, a loop that asks in each trip would take the square of its trips. */
+    if ((b->work_left -= 50 * (int64_t)g->n_nodes) < 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "asks too often for numbers that are known only when it runs"); return false; }
     fire_plan *plan;
     if (fire_plan_new(g, 1, n_want, want, &plan, &g->first)) return false;
     if (fire_plan_allowed(plan, &b->run_left, &g->first)) { fire_plan_free(plan); return false; }
