@@ -698,67 +698,35 @@ class GRU(Recurrent):
                          zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
 
 
-class ConvLSTM1D(Recurrent):
+class _ConvLSTM(Recurrent):
+    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str = "channels_last",
+                 dilation_rate: int | Sequence[int] = 1, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
+                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
+                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
+                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
+                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
+                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
+                 stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
+                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
+                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
+                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
+                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
+                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
+                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
+                         go_backwards=go_backwards, stateful=stateful)
+
+
+class ConvLSTM1D(_ConvLSTM):
     """Long short-term memory whose products are convolutions, over sequences of rows [n, t, steps, channels]."""
 
-    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str = "channels_last",
-                 dilation_rate: int | Sequence[int] = 1, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
-                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
-                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
-                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
-                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
-                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
-                 stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
-                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
-                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
-                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
-                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
-                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
-                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful)
 
-
-class ConvLSTM2D(Recurrent):
+class ConvLSTM2D(_ConvLSTM):
     """Long short-term memory whose products are convolutions, over sequences of pictures [n, t, rows, columns, channels]."""
 
-    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str = "channels_last",
-                 dilation_rate: int | Sequence[int] = 1, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
-                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
-                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
-                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
-                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
-                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
-                 stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
-                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
-                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
-                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
-                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
-                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
-                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful)
 
-
-class ConvLSTM3D(Recurrent):
+class ConvLSTM3D(_ConvLSTM):
     """Long short-term memory whose products are convolutions, over sequences of volumes [n, t, planes, rows, columns, channels]."""
-
-    def __init__(self, filters: int, kernel_size: int | Sequence[int], strides: int | Sequence[int] = 1, padding: str = "valid", data_format: str = "channels_last",
-                 dilation_rate: int | Sequence[int] = 1, activation: str = "tanh", recurrent_activation: str = "sigmoid", use_bias: bool = True,
-                 kernel_initializer: str | Initializer = "glorot_uniform", recurrent_initializer: str | Initializer = "orthogonal",
-                 bias_initializer: str | Initializer = "zeros", unit_forget_bias: bool = True, kernel_regularizer: str | Named | None = None,
-                 recurrent_regularizer: str | Named | None = None, bias_regularizer: str | Named | None = None, kernel_constraint: str | Named | None = None,
-                 recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
-                 recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
-                 stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
-                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
-                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
-                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
-                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
-                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
-                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful)
 
 
 class Bidirectional(Recurrent):

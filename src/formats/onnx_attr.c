@@ -51,6 +51,13 @@ static fire_status read_field(const fire_wire *in, const fire_wire_field *f, boo
     return FIRE_OK;
 }
 
+fire_status fire_onnx_attr_room(fire_arena *arena, fire_onnx_attr *a, fire_error *err) {
+    a->ints = fire_arena_alloc(arena, (size_t)a->n_ints, sizeof *a->ints, err);
+    a->floats = a->ints ? fire_arena_alloc(arena, (size_t)a->n_floats, sizeof *a->floats, err) : NULL;
+    a->texts = a->floats ? fire_arena_alloc(arena, (size_t)a->n_texts, sizeof *a->texts, err) : NULL;
+    return a->texts ? FIRE_OK : FIRE_NOMEM;
+}
+
 fire_status fire_onnx_attr_read(const fire_wire *w, const fire_wire_field *at, fire_arena *arena, fire_onnx_attr *a, fire_error *err) {
     fire_wire in;
     fire_wire_field f;
@@ -59,10 +66,7 @@ fire_status fire_onnx_attr_read(const fire_wire *w, const fire_wire_field *at, f
     fire_status s = FIRE_OK;
     for (int pass = 0; pass < 2 && !s; pass++) {
         if (pass) {
-            a->ints = fire_arena_alloc(arena, (size_t)a->n_ints, sizeof *a->ints, err);
-            a->floats = a->ints ? fire_arena_alloc(arena, (size_t)a->n_floats, sizeof *a->floats, err) : NULL;
-            a->texts = a->floats ? fire_arena_alloc(arena, (size_t)a->n_texts, sizeof *a->texts, err) : NULL;
-            if (!a->texts) return FIRE_NOMEM;
+            if ((s = fire_onnx_attr_room(arena, a, err))) return s;
             a->n_ints = a->n_floats = a->n_texts = 0;
         }
         s = fire_wire_enter(w, at, &in, err);

@@ -26,6 +26,8 @@ typedef struct fire_onnx_attr {
     bool reference; fire_span refers_to; /* to an attribute of the function around it */
 } fire_onnx_attr;
 
+/* fire_onnx_attr_room - places for as many numbers and texts as were counted. */
+fire_status fire_onnx_attr_room(fire_arena *arena, fire_onnx_attr *a, fire_error *err);
 /* fire_onnx_attr_read - the AttributeProto in a field. */
 fire_status fire_onnx_attr_read(const fire_wire *w, const fire_wire_field *at, fire_arena *arena, fire_onnx_attr *a, fire_error *err);
 

@@ -53,17 +53,23 @@ static fire_status read_dims(const fire_wire *w, const fire_wire_field *f, fire_
     return s;
 }
 
-/* One of a tensor's external_data, StringStringEntryProto. Its checksum is not compared: that would read all of it. */
-static fire_status read_entry(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err) {
+/* StringStringEntryProto */
+static fire_status spans_of_pair(const fire_wire *w, const fire_wire_field *at, fire_span *key, fire_span *text, fire_error *err) {
     fire_wire in;
     fire_wire_field f;
     bool more;
-    fire_span key = {0}, text = {0};
     fire_status s = fire_wire_enter(w, at, &in, err);
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
-        if (f.number == 1) s = span_of(&in, &f, &key, err);
-        else if (f.number == 2) s = span_of(&in, &f, &text, err);
+        if (f.number == 1) s = span_of(&in, &f, key, err);
+        else if (f.number == 2) s = span_of(&in, &f, text, err);
     }
+    return s;
+}
+
+/* One of a tensor's external_data. Its checksum is not compared: that would read all of it. */
+static fire_status read_entry(const fire_wire *w, const fire_wire_field *at, fire_onnx_tensor *t, fire_error *err) {
+    fire_span key = {0}, text = {0};
+    fire_status s = spans_of_pair(w, at, &key, &text, err);
     if (fire_span_is(key, "location")) t->location = text;
     else if (fire_span_is(key, "offset")) t->offset = text;
     else if (fire_span_is(key, "length")) t->length = text;
@@ -355,17 +361,9 @@ static fire_status copy_span(fire_onnx *m, fire_span s, char **out, fire_error *
     return FIRE_OK;
 }
 
-/* StringStringEntryProto */
 static fire_status read_pair(fire_onnx *m, const fire_wire *w, const fire_wire_field *at, fire_onnx_pair *p, fire_error *err) {
-    fire_wire in;
-    fire_wire_field f;
-    bool more;
     fire_span key = {0}, text = {0};
-    fire_status s = fire_wire_enter(w, at, &in, err);
-    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
-        if (f.number == 1) s = span_of(&in, &f, &key, err);
-        else if (f.number == 2) s = span_of(&in, &f, &text, err);
-    }
+    fire_status s = spans_of_pair(w, at, &key, &text, err);
     if (!s) s = copy_span(m, key, &p->key, err);
     return s ? s : copy_span(m, text, &p->text, err);
 }

@@ -175,12 +175,7 @@ static fire_status read_list(const fire_wire *w, const fire_wire_field *at, fire
     fire_status s = FIRE_OK;
     a->type = FIRE_IS_INTS; /* an empty list does not say of what it is */
     for (int pass = 0; pass < 2 && !s; pass++) {
-        if (pass) {
-            a->ints = fire_arena_alloc(arena, (size_t)a->n_ints, sizeof *a->ints, err);
-            a->floats = a->ints ? fire_arena_alloc(arena, (size_t)a->n_floats, sizeof *a->floats, err) : NULL;
-            a->texts = a->floats ? fire_arena_alloc(arena, (size_t)a->n_texts, sizeof *a->texts, err) : NULL;
-            if (!a->texts) return FIRE_NOMEM;
-        }
+        if (pass && (s = fire_onnx_attr_room(arena, a, err))) return s;
         a->n_ints = a->n_floats = a->n_texts = 0;
         s = fire_wire_enter(w, at, &in, err);
         while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) s = list_field(&in, &f, pass == 1, a, err);
