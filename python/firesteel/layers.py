@@ -131,7 +131,8 @@ class Layer(Named):
         if self._attrs.get("return_attention_scores"):
             return 2
         if self.kind == "Operators":
-            return len(str(self._attrs["body"]).rsplit(";out ", 1)[-1].split(","))
+            said = str(self._attrs["body"]).rsplit(";out ", 1)[1:]  # without it the program's last value is its only output
+            return len(said[0].split(",")) if said else 1
         if not self._attrs.get("return_state"):
             return 1
         return 3 if "LSTM" in self.kind else 2
