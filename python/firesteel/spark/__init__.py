@@ -6,8 +6,9 @@
 
 Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
 """
-from .estimators import NNClassifier, NNClassifierModel, NNRegressor, NNRegressorModel
+from .estimators import NNClassifier, NNRegressor
 from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
+from .models import NNClassifierModel, NNRegressorModel
 from .session import addWheel
 from .summary import TrainingSummary
 

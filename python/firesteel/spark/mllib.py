@@ -22,7 +22,7 @@ from ..executor.job import Recipe, pack_arrays
 from . import fit as fitting
 from . import nets, persist, schema, session
 from .errors import fail
-from .estimators import NNClassifierModel
+from .models import NNClassifierModel
 from .params import bad
 
 SPARK = "org.apache.spark.ml.classification."
