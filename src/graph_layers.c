@@ -385,10 +385,8 @@ static fire_status add_outputs(cutter *c, fire_error *err) {
 static fire_status take_weights(cutter *c, fire_error *err) {
     if (c->net->n_weights != c->n_own) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%lld weights became %lld", (long long)c->n_own, (long long)c->net->n_weights);
     for (int64_t i = 0; i < c->n_own; i++) {
-        const fire_tensor *from = &c->own[i], to = {c->net->type, c->net->weight[i].shape, fire_weight_data(c->net, i)};
-        const int64_t n = fire_count(&from->shape);
-        if (from->type == to.type && n) memcpy(to.data, from->data, (size_t)n * fire_type_size(to.type));
-        else for (int64_t k = 0; k < n; k++) fire_put(&to, k, fire_get(from, k));
+        fire_status s = fire_weight_place(c->net, i, &c->own[i], err);
+        if (s) return s;
         c->net->weight[i].ready = true;
     }
     c->net->value_stamp++;
@@ -401,6 +399,7 @@ fire_status fire_network_from_graph(fire_context *ctx, const fire_graph_parts *p
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%d inputs and %d outputs, expected 1 to %d of each", (int)p->n_in, (int)p->n_out, FIRE_MAX_PARTS);
     if (p->n_parts > FIRE_PARTS) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%lld nodes, expected at most %d", (long long)p->n_parts, FIRE_PARTS);
     fire_status s = fire_network_new(ctx, p->type, &c.net, err);
+    if (!s) fire_network_set_apart(c.net, p->home);
     if (!s) s = look(&c, err);
     if (!s) s = check_rows(&c, err);
     if (!s) s = add_inputs(&c, err);

@@ -24,8 +24,10 @@ typedef struct fire_graph_part {
 typedef struct fire_graph_weight { fire_value value; const char *name; fire_tensor data; bool trainable; } fire_graph_weight;
 typedef struct fire_graph_port { fire_value value; const char *name; } fire_graph_port;
 
+struct fire_onnx_file;
 typedef struct fire_graph_parts {
     const fire_graph *g;
+    struct fire_onnx_file *home; /* of the weights' data; NULL: they are copied */
     fire_type type;      /* of the network: that of its inputs, which have the batch, -1, first */
     int64_t n_parts, n_weights;
     int32_t n_in, n_out;

@@ -182,6 +182,7 @@ static fire_status save_to(const fire_network *net, fire_buffer *b, fire_error *
         for (int64_t i = 0; i < s.graph.n_nodes && !r; i++) own |= s.graph.node[i].op->lower != NULL;
         if (own) r = lower(net, &s, &made, err);
         if (!r) r = name_ports(net, &s, &made, in, out, err);
+        if (!r) r = fire_network_weights_ready(net, err);
         for (int64_t i = 0; i < net->n_weights && !r; i++) place_weight(net, &s, i);
     }
     if (!r && !(s.meta = fire_alloc(net->ctx, (size_t)net->n_notes + 8, sizeof *s.meta, err))) r = FIRE_NOMEM;
@@ -252,13 +253,14 @@ static const char *state_line(const char *state, const char *name) {
 static fire_status load_weight(const fire_onnx *m, fire_network *net, int64_t i, fire_error *err) {
     fire_weight_slot *w = &net->weight[i];
     const int64_t count = fire_count(&w->shape);
-    fire_tensor to = {net->type, w->shape, fire_weight_data(net, i)}, as;
+    fire_tensor to = {net->type, w->shape, NULL}, as;
     char shown[100], what[120], a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
     snprintf(what, sizeof what, "weight '%s'", fire_escape(shown, sizeof shown, w->name, strlen(w->name)));
     const fire_onnx_name *d = fire_onnx_find(m, (fire_span){(const uint8_t *)w->name, strlen(w->name)});
     if (!d || d->from != FIRE_ONNX_INITIALIZER) {
         const char *text = count <= STATE_NUMBERS ? state_line(fire_onnx_text(m, "firesteel.state"), w->name) : NULL;
         if (!text) return fire_fail(err, FIRE_E_CORRUPT, "%s is not in the file", what);
+        if (!(to.data = fire_weight_room(net, i, err))) return FIRE_NOMEM;
         for (int64_t k = 0; k < count; k++) {
             char *end;
             const bool more = text[0] == ' ' && text[1] > ' ';
@@ -276,7 +278,11 @@ static fire_status load_weight(const fire_onnx *m, fire_network *net, int64_t i,
     if (as.type != net->type || !fire_same_shape(&as.shape, &w->shape))
         return fire_fail(err, FIRE_E_CORRUPT, "%s is %s %s, expected %s %s", what, fire_type_text(as.type), fire_shape_text(&as.shape, a),
                          fire_type_text(net->type), fire_shape_text(&w->shape, b));
-    s = fire_onnx_tensor_copy(m, &m->initializer[d->index], what, &as, to.data, (size_t)count * fire_type_size(net->type), err);
+    const fire_onnx_tensor *t = &m->initializer[d->index];
+    as.data = (void *)t->raw.bytes; /* only read as long as it lies there */
+    if (t->has_raw) s = fire_weight_place(net, i, &as, err);
+    else if (!(to.data = fire_weight_room(net, i, err))) s = FIRE_NOMEM;
+    else s = fire_onnx_tensor_copy(m, t, what, &as, to.data, (size_t)count * fire_type_size(net->type), err);
     w->ready = !s;
     return s;
 }
@@ -310,7 +316,7 @@ static fire_status load_layers(fire_context *ctx, const fire_onnx *m, const char
     if (m->n_inputs < 1 || (m->input->type != FIRE_F32 && m->input->type != FIRE_F64)) return fire_fail(err, FIRE_E_CORRUPT, "the input is no tensor of float32 or float64");
     /* The weights lie in this file, the small ones as text of at least two bytes a number: a description that asks for more memory is
     ** not believed. */
-    if ((s = fire_network_restore(ctx, (fire_type)m->input->type, description, (int64_t)m->size * 4, &net, err))) return s;
+    if ((s = fire_network_restore(ctx, (fire_type)m->input->type, description, m->file, (int64_t)m->size * 4, &net, err))) return s;
     if (!net->built) s = fire_fail(err, FIRE_E_CORRUPT, "firesteel.network lacks the shape of the input");
     for (int64_t i = 0; i < net->n_weights && !s; i++) s = load_weight(m, net, i, err);
     if (!s) s = load_unset(net, unset, err);

@@ -90,6 +90,7 @@ void fire_network_free(fire_network *net) {
     fire_free(ctx, net->note);
     fire_free(ctx, net->params);
     fire_free(ctx, net->fixed);
+    fire_network_release(net);
     fire_states_free(net);
     fire_free(ctx, net);
 }
@@ -128,9 +129,9 @@ fire_status fire_network_place(fire_network *net, fire_error *err) {
             return fire_fail(err, FIRE_E_CORRUPT, "the layers need more weights than the file holds, at %s", w->name);
         }
     }
-    void *fixed = fire_alloc(net->ctx, (size_t)total[0], (size_t)size, err);
+    void *fixed = net->apart ? NULL : fire_alloc(net->ctx, (size_t)total[0], (size_t)size, err);
     void *params = fixed ? fire_alloc(net->ctx, (size_t)total[1], (size_t)size, err) : NULL;
-    if (!params) {
+    if (!params && !net->apart) {
         fire_free(net->ctx, fixed);
         fire_free(net->ctx, offset);
         return FIRE_NOMEM;
@@ -139,7 +140,7 @@ fire_status fire_network_place(fire_network *net, fire_error *err) {
         fire_weight_slot *w = &net->weight[i];
         const char *from = w->trainable ? net->params : net->fixed;
         char *to = w->trainable ? params : fixed;
-        if (w->ready) memcpy(to + offset[i] * size, from + w->offset * size, (size_t)(fire_count(&w->shape) * size));
+        if (w->ready && !net->apart) memcpy(to + offset[i] * size, from + w->offset * size, (size_t)(fire_count(&w->shape) * size));
         w->offset = offset[i];
     }
     fire_free(net->ctx, offset);
@@ -152,11 +153,6 @@ fire_status fire_network_place(fire_network *net, fire_error *err) {
     net->n_fixed = total[0];
     fire_network_changed(net);
     return FIRE_OK;
-}
-
-void *fire_weight_data(const fire_network *net, int64_t i) {
-    const fire_weight_slot *w = &net->weight[i];
-    return (char *)(w->trainable ? net->params : net->fixed) + w->offset * (int64_t)fire_type_size(net->type);
 }
 
 /* ---- build ---- */
@@ -464,6 +460,7 @@ static fire_status check_weight(const fire_network *net, int i, fire_error *err)
 
 fire_status fire_network_weight(const fire_network *net, int i, fire_weight_info *info, fire_error *err) {
     fire_status s = check_weight(net, i, err);
+    if (!s) s = fire_weight_ready(net, i, err);
     if (s) return s;
     const fire_weight_slot *w = &net->weight[i];
     *info = (fire_weight_info){.name = w->name, .layer = w->layer, .trainable = w->trainable && net->layer[w->layer].trainable, .ready = w->ready,
@@ -480,6 +477,7 @@ fire_status fire_network_set_weight(fire_network *net, int i, const fire_tensor 
         return fire_fail(err, FIRE_E_SHAPE, "weight %s: a value of shape %s, expected %s", w->name, fire_shape_text(&value->shape, a), fire_shape_text(&w->shape, c));
     if (value->type != FIRE_F32 && value->type != FIRE_F64)
         return fire_fail(err, FIRE_E_USAGE, "weight %s: a value of type %d, expected float32 or float64", w->name, (int)value->type);
+    if ((s = fire_network_own(net, err))) return s;
     fire_tensor to = {net->type, w->shape, fire_weight_data(net, i)};
     int64_t n = fire_count(&w->shape);
     if (value->type == net->type) memmove(to.data, value->data, (size_t)n * fire_type_size(net->type));
@@ -492,6 +490,8 @@ fire_status fire_network_set_weight(fire_network *net, int i, const fire_tensor 
 fire_status fire_network_init(fire_network *net, uint64_t seed, fire_error *err) {
     if (net->onnx) return FIRE_OK;
     if (!net->built) return fire_fail(err, FIRE_E_NOT_BUILT, "the network has no weights before it knows its input; add an Input layer or build it");
+    fire_status own = fire_network_own(net, err);
+    if (own) return own;
     net->value_stamp++;
     for (int64_t i = 0; i < net->n_weights; i++) {
         fire_weight_slot *w = &net->weight[i];

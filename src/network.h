@@ -1,7 +1,8 @@
 /* network.h - inside a network: layers, weights in one flat buffer, compile settings, optimizer state.
 **
 ** Weights of a network lie in two flat buffers, the trainable ones (which is also the shape of the gradient, the optimizer slots
-** and the all-reduce buffer) and the others; each weight starts at a multiple of 64 bytes, the padding stays zero.
+** and the all-reduce buffer) and the others; each weight starts at a multiple of 64 bytes, the padding stays zero. Until somebody writes to them,
+** those of a network that was loaded lie in its file (weights.c).
 */
 #ifndef FIRE_NETWORK_H
 #define FIRE_NETWORK_H
@@ -26,6 +27,7 @@ typedef struct fire_weight_slot {
                           ** initial value and stay unready until fire_adapt or fire_network_set_weight. */
     fire_shape shape;
     int64_t offset;       /* elements from the start of its flat buffer */
+    void *lies;           /* net->apart: where its numbers are; NULL: nowhere, it is still to be drawn */
 } fire_weight_slot;
 
 typedef struct fire_layer_node {
@@ -65,7 +67,8 @@ struct fire_network {
     fire_weight_slot *weight; int64_t n_weights, weight_capacity;
     bool built;
     fire_shape input, output;   /* batch as -1; several parts: [-1, numbers of all], one after the other */
-    void *params, *fixed;       /* flat buffers of `type`: trainable, others */
+    void *params, *fixed;       /* flat buffers of `type`: trainable, others; NULL while the weights lie apart */
+    bool apart; struct fire_onnx_file *home; fire_arena kept; /* apart: each lies in its file `home`, or in `kept` (weights.c) */
     int64_t n_params, n_fixed;  /* elements, padding included */
     int64_t n_dense;            /* of params before the first weight that is sparse */
     int64_t weight_limit;       /* while it is read from a file: bytes that its weights may take; 0: any */
@@ -169,14 +172,27 @@ bool fire_scorer_logits(const fire_network *net, bool *has_logits);
 /* fire_graph_flops - floating point operations of all nodes for one row, multiply and add counted apart; 0 without memory (err may be NULL). */
 int64_t fire_graph_flops(const fire_graph *g, fire_error *err);
 
-/* fire_weight_data - where weight i lies now. */
+/* Weights (weights.c). fire_weight_data - where weight i lies now: to be read behind fire_weight_ready (at a multiple of 16 bytes then), to be written
+** behind fire_network_own. weights_ready: all of them. own: in the flat buffers. release: what they lay in before goes. */
 void *fire_weight_data(const fire_network *net, int64_t i);
+fire_status fire_weight_ready(const fire_network *net, int64_t i, fire_error *err);
+fire_status fire_network_weights_ready(const fire_network *net, fire_error *err);
+fire_status fire_network_own(fire_network *net, fire_error *err);
+void fire_network_release(fire_network *net);
+/* For those who make a network from a file. set_apart: a network that has no weights yet will have them apart; it takes a share of home (may be
+** NULL). fire_weight_place - weight i is `from`: where it lies, if that is in home and of the network's type, else as a copy. fire_weight_room - memory
+** to write its numbers into. share_weights: those of `from`, which is apart, for a network apart of the same home and the same layers. */
+void fire_network_set_apart(fire_network *net, struct fire_onnx_file *home);
+fire_status fire_weight_place(fire_network *net, int64_t i, const fire_tensor *from, fire_error *err);
+void *fire_weight_room(fire_network *net, int64_t i, fire_error *err);
+fire_status fire_network_share_weights(const fire_network *from, fire_network *to, fire_error *err);
 /* fire_block_rows - rows per scoring block: 256, fewer as FLOPs per row grow, 1 for large networks. */
 int64_t fire_block_rows(const fire_network *net);
 
 /* fire_network_describe - layers as text, one "Kind name=... attr=..." line each, for the model file; fire_network_restore builds
 ** the same network again from it. A network that was built without an Input layer has a last line "built input=[784]". Lines
-** end with \n; memory of the context. weight_limit: bytes of weights that a text of unknown origin may ask for; 0: any. */
+** end with \n; memory of the context. home: NULL, or the file that the
+** weights lie in: then they are apart. weight_limit: bytes of weights that a text of unknown origin may ask for; 0: any. */
 fire_status fire_network_describe(const fire_network *net, char **text, fire_error *err);
-fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, int64_t weight_limit, fire_network **out, fire_error *err);
+fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, struct fire_onnx_file *home, int64_t weight_limit, fire_network **out, fire_error *err);
 #endif

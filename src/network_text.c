@@ -154,11 +154,12 @@ static fire_status read_outputs(fire_network *net, const char *attrs, fire_error
     return FIRE_OK;
 }
 
-fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, int64_t weight_limit, fire_network **out, fire_error *err) {
+fire_status fire_network_restore(fire_context *ctx, fire_type type, const char *text, struct fire_onnx_file *home, int64_t weight_limit, fire_network **out, fire_error *err) {
     fire_network *net = NULL;
     fire_shape input = {.rank = -1};
     fire_status s = fire_network_new(ctx, type, &net, err);
     if (s) return s;
+    if (home) fire_network_set_apart(net, home);
     net->weight_limit = weight_limit;
     fire_error why = {0};
     for (int64_t row = 1; *text && !s; row++) {
@@ -221,6 +222,7 @@ fire_status fire_network_clone(const fire_network *net, fire_network **out, fire
     fire_network *copy = NULL;
     fire_status s = fire_network_new(net->ctx, net->type, &copy, err);
     if (s) return s;
+    if (net->apart) fire_network_set_apart(copy, net->home);
     if (!net->onnx) s = copy_layers(net, copy, err);
     if (!s && net->onnx) {
         s = fire_onnx_model_new(net->ctx, fire_onnx_model_file(net->onnx_file), &copy->onnx_file, err);
@@ -233,8 +235,11 @@ fire_status fire_network_clone(const fire_network *net, fire_network **out, fire
     if (!s && net->built) {
         assert(copy->n_weights == net->n_weights && copy->n_params == net->n_params && copy->n_fixed == net->n_fixed);
         size_t size = fire_type_size(net->type);
-        memcpy(copy->params, net->params, (size_t)net->n_params * size);
-        memcpy(copy->fixed, net->fixed, (size_t)net->n_fixed * size);
+        if (net->apart) s = fire_network_share_weights(net, copy, err);
+        else {
+            memcpy(copy->params, net->params, (size_t)net->n_params * size);
+            memcpy(copy->fixed, net->fixed, (size_t)net->n_fixed * size);
+        }
         for (int64_t i = 0; i < net->n_weights; i++) copy->weight[i].ready = net->weight[i].ready;
     }
     if (!s && (net->loss || net->optim)) s = fire_network_compile(copy, net->optim_text, net->loss_text, net->metrics_text, err);

@@ -97,7 +97,7 @@ static fire_status ready(fire_network *net, fire_error *err) {
     if (!net->built && !net->onnx) return fire_fail(err, FIRE_E_NOT_BUILT, "the network does not know the shape of its input; add an Input layer, build it or give it data");
     for (int64_t i = 0; i < net->n_weights; i++)
         if (!net->weight[i].ready) return fire_network_init(net, net->last_seed, err);
-    return FIRE_OK;
+    return fire_network_weights_ready(net, err);
 }
 
 /* Numbers in one row of a shape whose first dimension is the batch. */

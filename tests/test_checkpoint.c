@@ -84,6 +84,7 @@ static int64_t load_mark(void) {
     assert_string_equal(net->optim_text, "Adam learning_rate=0.25");
     assert_int_equal(net->n_params, expected->n_params);
     assert_non_null(net->slots);
+    OK(fire_network_own(net, err_));
     assert_memory_equal(net->params, expected->params, (size_t)net->n_params * 4);
     assert_memory_equal(net->slots, expected->slots, (size_t)net->n_params * 2 * 4);
     fire_network_free(net);

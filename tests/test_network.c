@@ -202,17 +202,17 @@ static void describes(void **state) {
     char built[400];
     snprintf(built, sizeof built, "%sbuilt input=[28,28]\n", open);
     same_text(net, built);
-    OK(fire_network_restore(ctx, FIRE_F32, built, 0, &back, &err));
+    OK(fire_network_restore(ctx, FIRE_F32, built, NULL, 0, &back, &err));
     same_text(back, built);
     assert_int_equal(fire_network_weights(back), 5);
     fire_network_free(back);
-    OK(fire_network_restore(ctx, FIRE_F64, open, 0, &back, &err));
+    OK(fire_network_restore(ctx, FIRE_F64, open, NULL, 0, &back, &err));
     assert_int_equal(fire_network_weights(back), 0);
     fire_network_free(back);
 
-    FAILS(fire_network_restore(ctx, FIRE_F32, "Flatten name=flatten\nDens units=3\n", 0, &back, &err), FIRE_E_CORRUPT,
+    FAILS(fire_network_restore(ctx, FIRE_F32, "Flatten name=flatten\nDens units=3\n", NULL, 0, &back, &err), FIRE_E_CORRUPT,
           "line 2 of the network's description: no layer named 'Dens'; did you mean 'Dense'?");
-    FAILS(fire_network_restore(ctx, FIRE_F32, "built input=[3]\nFlatten\n", 0, &back, &err), FIRE_E_CORRUPT,
+    FAILS(fire_network_restore(ctx, FIRE_F32, "built input=[3]\nFlatten\n", NULL, 0, &back, &err), FIRE_E_CORRUPT,
           "line 2 of the network's description: nothing may follow the line of the input shape or of the outputs");
     fire_network_free(net);
 }
@@ -338,7 +338,7 @@ static void examples(void **state) {
                 OK(fire_network_build(net, &x, &err));
                 OK(fire_network_init(net, 1, &err));
                 OK(fire_network_describe(net, &text, &err));
-                OK(fire_network_restore(ctx, net->type, text, 0, &back, &err));
+                OK(fire_network_restore(ctx, net->type, text, NULL, 0, &back, &err));
                 assert_int_equal(fire_network_weights(net), fire_network_weights(back));
                 assert_true(fire_same_shape(&net->output, &back->output));
                 fire_release(ctx, text);
@@ -425,7 +425,7 @@ static void damaged_descriptions(void **state) {
         }
         fire_network *net;
         memset(&err, 0, sizeof err);
-        fire_status s = fire_network_restore(ctx, FIRE_F32, text, 100000, &net, &err);
+        fire_status s = fire_network_restore(ctx, FIRE_F32, text, NULL, 100000, &net, &err);
         if (s == FIRE_OK) fire_network_free(net), read++;
         else assert_true(err.status == s && err.message[0]);
     }
@@ -448,7 +448,7 @@ static fire_status whole_life(fire_context *c, void *user, fire_error *e) {
     if (!s) s = fire_network_clone(net, &copy, e);
     if (!s) s = fire_network_pop(copy, e);
     if (!s) s = fire_network_describe(net, &text, e);
-    if (!s) s = fire_network_restore(c, FIRE_F32, text, 0, &back, e);
+    if (!s) s = fire_network_restore(c, FIRE_F32, text, NULL, 0, &back, e);
     if (!s) s = fire_network_compile(net, "adam", "sparse_categorical_crossentropy", "acc", e);
     fire_free(c, text);
     fire_network_free(net);
@@ -485,7 +485,7 @@ static void connects(void **state) {
                        "Dense name=kind units=2 activation=softmax\nuse layer=0 in=[-1]\nuse layer=1 in=[-2]\nuse layer=2 in=[0]\nuse layer=2 in=[8]\nuse layer=3 in=[16,24]\n"
                        "use layer=4 in=[32]\nuse layer=5 in=[32]\noutputs in=[40,48]\n";
     same_text(net, text);
-    OK(fire_network_restore(ctx, FIRE_F64, text, 0, &back, &err));
+    OK(fire_network_restore(ctx, FIRE_F64, text, NULL, 0, &back, &err));
     same_text(back, text);
     fire_network_free(back);
     fire_network_info info;
@@ -511,9 +511,9 @@ static void connects(void **state) {
     OK(fire_network_pop(net, &err));
     fire_network_info_get(net, &info);
     assert_true(info.output.dim[1] == 4);
-    FAILS(fire_network_restore(ctx, FIRE_F32, "Dense name=d units=1\nuse layer=0 in=[0]\noutputs in=[0]\n", 0, &back, &err), FIRE_E_CORRUPT,
+    FAILS(fire_network_restore(ctx, FIRE_F32, "Dense name=d units=1\nuse layer=0 in=[0]\noutputs in=[0]\n", NULL, 0, &back, &err), FIRE_E_CORRUPT,
           "line 2 of the network's description: a tensor is used before it is made");
-    FAILS(fire_network_restore(ctx, FIRE_F32, "Input name=i shape=[2]\nuse layer=0 in=[-1]\n", 0, &back, &err), FIRE_E_CORRUPT, "the network's description names no outputs");
+    FAILS(fire_network_restore(ctx, FIRE_F32, "Input name=i shape=[2]\nuse layer=0 in=[-1]\n", NULL, 0, &back, &err), FIRE_E_CORRUPT, "the network's description names no outputs");
     fire_network_free(net);
 }
 

@@ -170,6 +170,21 @@ fire_status fire_onnx_file_outside(fire_onnx_file *f, fire_span location, fire_s
     return FIRE_OK;
 }
 
+static bool within(const void *data, size_t bytes, const void *of, size_t size) {
+    const uintptr_t a = (uintptr_t)data, z = (uintptr_t)of;
+    return of && a >= z && a - z <= size && bytes <= size - (a - z);
+}
+
+bool fire_onnx_file_holds(fire_onnx_file *f, const void *data, size_t bytes) {
+    if (within(data, bytes, f->bytes.data, f->bytes.size)) return true;
+    bool found = false;
+    lock(f);
+    for (int64_t i = 0; i < f->n_outside && !found; i++) found = within(data, bytes, f->outside[i].bytes.data, f->outside[i].bytes.size);
+    for (int64_t i = 0; i < f->n_copies && !found; i++) found = within(data, bytes, f->copy[i].to, f->copy[i].bytes);
+    unlock(f);
+    return found;
+}
+
 /* ---- aligned copies ---- */
 
 fire_status fire_onnx_file_align(void *user, void **data, size_t bytes, fire_error *err) {

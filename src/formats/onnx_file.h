@@ -27,6 +27,9 @@ fire_status fire_onnx_file_outside(fire_onnx_file *f, fire_span location, fire_s
 fire_status fire_onnx_file_choose(fire_onnx_file *f, const struct fire_tf_want *want, bool saved, fire_error *err);
 const struct fire_tf_want *fire_onnx_file_choice(const fire_onnx_file *f, bool *saved);
 
+/* fire_onnx_file_holds - whether these bytes live as long as the file: they are its own, of a file beside it, or an aligned copy. */
+bool fire_onnx_file_holds(fire_onnx_file *f, const void *data, size_t bytes);
+
 /* fire_onnx_file_align - for fire_graph.align: make *data point at an aligned copy, which lives as long as the file. */
 fire_status fire_onnx_file_align(void *user, void **data, size_t bytes, fire_error *err);
 #endif

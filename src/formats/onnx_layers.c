@@ -44,8 +44,39 @@ fire_value fire_import_weight(fire_import *b, const char *name, fire_value v) {
     fire_value w = fire_graph_param(g, name, t.type, t.shape);
     if (!w || fire_grow(b->ctx, &b->known, &b->known_capacity, g->n_values, sizeof *b->known, &g->first)) return 0;
     b->known[w] = v;
-    l->weight[l->n_weights++] = (fire_graph_weight){w, g->value[w].name, t, all_finite(&t)};
+    l->weight[l->n_weights++] = (fire_graph_weight){w, g->value[w].name, t, true};
     return w;
+}
+
+/* What something is multiplied with, moved about before perhaps. A mask of infinities is no such thing, so nobody need look at it, and a file is
+** opened without reading what most of it is. */
+static bool is_factor(const fire_node *n, int k) {
+    static const char *const products[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Gather"};
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        if (!strcmp(n->op->name, products[i])) return k < (products[i][0] == 'G' && products[i][1] == 'a' ? 1 : 2);
+    return false;
+}
+static bool moves(const fire_node *n) {
+    static const char *const movers[] = {"Transpose", "Reshape", "Slice", "Squeeze", "Unsqueeze"};
+    for (size_t i = 0; i < sizeof movers / sizeof *movers; i++)
+        if (!strcmp(n->op->name, movers[i])) return true;
+    return false;
+}
+
+/* Weights that hold infinity or NaN, as masks do, are not trained. */
+static fire_status fix_masks(const fire_graph *g, const fire_graph_parts *p, fire_graph_weight *weight, fire_error *err) {
+    bool *seen = fire_alloc(g->ctx, (size_t)g->n_values, sizeof *seen, err); /* its numbers count for themselves */
+    if (!seen) return FIRE_NOMEM;
+    for (int32_t k = 0; k < p->n_out; k++) seen[p->out[k].value] = true;
+    for (int64_t i = g->n_nodes; i-- > 0;) {
+        const fire_node *n = &g->node[i];
+        for (int k = 0; k < n->n_in; k++)
+            if (n->in[k] > 0) seen[n->in[k]] |= moves(n) ? seen[n->out[0]] : !is_factor(n, k);
+    }
+    for (int64_t i = 0; i < p->n_weights; i++)
+        if (seen[weight[i].value] && weight[i].trainable) weight[i].trainable = all_finite(&weight[i].data);
+    fire_free(g->ctx, seen);
+    return FIRE_OK;
 }
 
 void fire_import_fix(fire_import *b, fire_value v) {
@@ -333,7 +364,9 @@ fire_status fire_onnx_layers(fire_onnx *m, fire_network **out, fire_error *err) 
         fire_import_end(&b);
         p.weight = l.weight;
         p.n_weights = l.n_weights;
+        p.home = m->file;
         s = fire_graph_check(&g, err);
+        if (!s) s = fix_masks(&g, &p, l.weight, err);
     }
     if (!s) s = fire_network_from_graph(m->ctx, &p, out, err);
     fire_free(m->ctx, l.weight);
