@@ -397,7 +397,7 @@ FIRE_API fire_status fire_dataset_deal(fire_dataset *data, fire_comm *comm, int3
 
 /* ---- training ---------------------------------------------------------------- */
 
-typedef enum fire_event { FIRE_BATCH_END, FIRE_EPOCH_END } fire_event;
+typedef enum fire_event { FIRE_BATCH_END, FIRE_EPOCH_END, FIRE_CHECKPOINT } fire_event; /* FIRE_CHECKPOINT: one is due, and who listens writes it */
 
 #define FIRE_MAX_RESULTS 256
 
@@ -430,14 +430,16 @@ typedef struct fire_fit_options {
         double min_delta;
         bool maximize, restore_best;
     } stop;
-    const char *checkpoint_dir;  /* write checkpoints there; NULL: none */
+    const char *checkpoint_dir;  /* write checkpoints there; NULL: none, or those that progress writes at FIRE_CHECKPOINT */
     fire_comm *comm;             /* NULL: this process alone */
     /* Called at the end of each epoch and at most ten times a second between; another
     ** value than 0 ends the fit after this step with FIRE_CANCELLED, weights kept (with restore_best: those
     ** of the best epoch). The network may be read, and its learning rate set, from inside at the end of an epoch. */
     int (*progress)(void *user, const fire_progress *p);
     void *user;
-    int32_t checkpoint_epochs;   /* write one after every so many epochs; 0: 1 */
+    int32_t checkpoint_epochs;   /* write one after every so many epochs; 0: 1, and without checkpoint_dir never */
+    int32_t checkpoint_steps;    /* and one in the middle of an epoch after every so many steps of the training; 0: none. Not where layers keep states */
+    int64_t initial_step;        /* steps of the initial epoch that the loaded checkpoint has behind it ("epoch_step" in its manifest) */
 } fire_fit_options;
 
 typedef struct fire_fit_report {

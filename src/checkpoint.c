@@ -49,8 +49,10 @@ static fire_status exists(fire_context *ctx, const char *path, bool *is, fire_er
 
 /* ---- manifest ---- */
 
-static fire_status put_manifest(fire_buffer *b, const entry *e, int64_t step, int64_t epoch, fire_error *err) {
-    fire_buffer_text(b, "{\n  \"format\": \"firesteel.checkpoint\",\n  \"version\": %d,\n  \"step\": %lld,\n  \"epoch\": %lld,\n  \"files\": [\n", FORMAT, (long long)step, (long long)epoch);
+static fire_status put_manifest(fire_buffer *b, const entry *e, const fire_network *net, fire_error *err) {
+    fire_buffer_text(b, "{\n  \"format\": \"firesteel.checkpoint\",\n  \"version\": %d,\n  \"step\": %lld,\n  \"epoch\": %lld,\n", FORMAT, (long long)net->step, (long long)net->epoch);
+    if (net->epoch_step) fire_buffer_text(b, "  \"epoch_step\": %lld,\n", (long long)net->epoch_step);
+    fire_buffer_text(b, "  \"files\": [\n");
     for (int i = 0; i < FILES; i++)
         fire_buffer_text(b, "    {\"name\": \"%s\", \"bytes\": %lld, \"sha256\": \"%s\"}%s\n", names[i], (long long)e[i].bytes, e[i].hash, i < FILES - 1 ? "," : "");
     fire_buffer_text(b, "  ]\n}\n");
@@ -197,6 +199,37 @@ static fire_status finish_last_save(fire_context *ctx, const char *dir, fire_err
     return s ? s : sync_dir(ctx, dir, err);
 }
 
+/* Numbers as text, 16 hexadecimal digits each: their bits. */
+static char *hex_of(fire_context *ctx, const double *x, int64_t n, fire_error *err) {
+    char *text = fire_alloc(ctx, (size_t)n + 1, 16, err);
+    for (int64_t i = 0; text && i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        snprintf(text + 16 * i, 17, "%016llx", (unsigned long long)bits);
+    }
+    return text;
+}
+
+/* NULL without an error: there are none, or the text is none of ours. */
+static double *numbers_of(fire_context *ctx, const char *text, int64_t *n, fire_error *err, fire_status *s) {
+    size_t length = text ? strlen(text) : 0;
+    *n = 0;
+    *s = FIRE_OK;
+    if (!length || length % 16 || strspn(text, "0123456789abcdef") != length) return NULL;
+    double *x = fire_alloc(ctx, length / 16, sizeof *x, err);
+    if (!x) { *s = FIRE_NOMEM; return NULL; }
+    for (size_t i = 0; i < length / 16; i++) {
+        uint64_t bits = 0;
+        for (int k = 0; k < 16; k++) {
+            char c = text[16 * i + (size_t)k];
+            bits = bits << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+        }
+        memcpy(&x[i], &bits, sizeof bits);
+    }
+    *n = (int64_t)(length / 16);
+    return x;
+}
+
 /* The optimizer's slots by weight, and where training stands. */
 static fire_status put_state(const fire_network *net, fire_buffer *b, fire_error *err) {
     fire_context *ctx = net->ctx;
@@ -205,8 +238,9 @@ static fire_status put_state(const fire_network *net, fire_buffer *b, fire_error
     const size_t size = fire_type_size(net->type);
     int64_t n = 0;
     fire_status s = FIRE_NOMEM;
+    char *sums = NULL;
     fire_safetensor *t = fire_alloc(ctx, (size_t)n_slots * (size_t)net->n_weights, sizeof *t, err);
-    if (!t) goto done;
+    if (!t || (net->epoch_step && !(sums = hex_of(ctx, net->epoch_sums, net->n_epoch_sums, err)))) goto done;
     for (int64_t i = 0; i < net->n_weights; i++) {
         const fire_weight_slot *w = &net->weight[i];
         for (int32_t k = 0; k < n_slots && w->trainable; k++) {
@@ -217,14 +251,19 @@ static fire_status put_state(const fire_network *net, fire_buffer *b, fire_error
             t[n++] = (fire_safetensor){name, net->type, w->shape, (const char *)net->slots + (size_t)(k * net->n_params + w->offset) * size, (size_t)fire_count(&w->shape) * size, NULL};
         }
     }
-    char step[24], epoch[24], seed[24];
+    char step[24], epoch[24], seed[24], epoch_step[24];
     snprintf(step, sizeof step, "%lld", (long long)net->step);
     snprintf(epoch, sizeof epoch, "%lld", (long long)net->epoch);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)net->last_seed);
-    const fire_pair pairs[] = {{"firesteel.version", "1"}, {"optimizer", net->optim_text ? net->optim_text : ""}, {"step", step}, {"epoch", epoch}, {"seed", seed}, {"averaged", "1"}};
-    fire_safetensors_write(b, n, t, (int)(sizeof pairs / sizeof *pairs) - !net->averaged, pairs);
+    snprintf(epoch_step, sizeof epoch_step, "%lld", (long long)net->epoch_step);
+    fire_pair pairs[8] = {{"firesteel.version", "1"}, {"optimizer", net->optim_text ? net->optim_text : ""}, {"step", step}, {"epoch", epoch}, {"seed", seed}};
+    int n_pairs = 5;
+    if (net->averaged) pairs[n_pairs++] = (fire_pair){"averaged", "1"};
+    if (net->epoch_step) pairs[n_pairs++] = (fire_pair){"epoch_step", epoch_step}, pairs[n_pairs++] = (fire_pair){"epoch_sums", sums};
+    fire_safetensors_write(b, n, t, n_pairs, pairs);
     s = b->first.status ? fire_fail(err, b->first.code, "%s", b->first.message) : FIRE_OK;
 done:
+    fire_free(ctx, sums);
     fire_free(ctx, t);
     fire_arena_free(&arena);
     return s;
@@ -245,7 +284,7 @@ fire_status fire_save_checkpoint(const fire_network *net, const char *dir, fire_
     s = put_state(net, &part[STATE], err);
     if (!s) {
         for (int i = 0; i < FILES; i++) e[i].bytes = part[i].size, hash_text(part[i].data, (size_t)part[i].size, e[i].hash);
-        s = put_manifest(&part[FILES], e, net->step, net->epoch, err);
+        s = put_manifest(&part[FILES], e, net, err);
     }
     if (!s) s = fire_dir_make(ctx, dir, err);
     if (!s) s = finish_last_save(ctx, dir, err);
@@ -278,7 +317,9 @@ static bool read_count(const fire_safetensors *t, const char *key, uint64_t most
 static fire_status restore_state(fire_network *net, const void *bytes, size_t size, fire_error *err) {
     fire_context *ctx = net->ctx;
     fire_safetensors t;
-    uint64_t step, epoch, seed;
+    uint64_t step, epoch, seed, epoch_step = 0;
+    int64_t n_sums = 0;
+    double *sums = NULL;
     fire_status s = fire_safetensors_read(ctx, bytes, size, &t, err);
     if (s) goto done;
     if (!read_count(&t, "step", INT64_MAX / 2, &step) || !read_count(&t, "epoch", INT32_MAX / 2, &epoch) || !read_count(&t, "seed", UINT64_MAX, &seed)) {
@@ -306,7 +347,15 @@ static fire_status restore_state(fire_network *net, const void *bytes, size_t si
         if (!s && expected != t.n_tensors) s = fire_fail(err, FIRE_E_CORRUPT, "%lld tensors, expected %lld for this optimizer", (long long)t.n_tensors, (long long)expected);
     }
     const char *averaged = fire_safetensors_text(&t, "averaged"); /* not there before 0.2 */
-    if (!s) net->step = (int64_t)step, net->epoch = (int64_t)epoch, net->last_seed = seed, net->averaged = averaged && !strcmp(averaged, "1");
+    if (s) goto done;
+    if (fire_safetensors_text(&t, "epoch_step")) { /* only in the middle of an epoch */
+        if (!read_count(&t, "epoch_step", INT64_MAX / 2, &epoch_step)) s = fire_fail(err, FIRE_E_CORRUPT, "epoch_step is no whole number");
+        else sums = numbers_of(ctx, fire_safetensors_text(&t, "epoch_sums"), &n_sums, err, &s);
+        if (s) goto done;
+    }
+    net->step = (int64_t)step, net->epoch = (int64_t)epoch, net->last_seed = seed, net->averaged = averaged && !strcmp(averaged, "1");
+    fire_free(ctx, net->epoch_sums);
+    net->epoch_step = (int64_t)epoch_step, net->epoch_sums = sums, net->n_epoch_sums = n_sums;
 done:
     fire_safetensors_clear(&t);
     return s;

@@ -91,6 +91,7 @@ void fire_network_free(fire_network *net) {
     fire_free(ctx, net->params);
     fire_free(ctx, net->fixed);
     fire_network_release(net);
+    fire_free(ctx, net->epoch_sums);
     fire_states_free(net);
     fire_free(ctx, net);
 }

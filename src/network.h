@@ -85,6 +85,9 @@ struct fire_network {
     bool averaged;              /* use_ema: fit has ended, params are the average and what training made of them is in its slot */
     int64_t step, epoch;        /* step counts batches, of which several make an update where gradients are accumulated */
     uint64_t last_seed;
+    /* While a checkpoint in the middle of an epoch is written, and after one was read: steps of the epoch that are done, and the sums that its
+    ** results will be made of (train.c). */
+    int64_t epoch_step; double *epoch_sums; int64_t n_epoch_sums;
 
     /* a model that came as plain ONNX: its file, and its graph in place of layers; onnx_out 0: it has no rows to score, and only runs by name */
     struct fire_graph *onnx; fire_value onnx_in, onnx_out;

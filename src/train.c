@@ -78,8 +78,8 @@ static void running(fire_training *f, double *result) {
     if (f->rows_done) result[0] += f->penalty_sum / (double)f->rows_done;
 }
 
-/* The epoch's exact results: each slot (a rank, or in reproducible mode a shard) is filled by one rank. */
-static fire_status epoch_results(fire_training *f, double *result, fire_error *err) {
+/* The sums of all ranks in f->sums: each slot (a rank, or in reproducible mode a shard) is filled by one rank. */
+static fire_status gather_sums(fire_training *f, fire_error *err) {
     fire_step *s = &f->step;
     int64_t n = s->n_sums, slots = f->o.reproducible ? REPRODUCIBLE : f->ranks;
     memset(f->sums, 0, (size_t)(slots * n) * sizeof *f->sums);
@@ -87,11 +87,67 @@ static fire_status epoch_results(fire_training *f, double *result, fire_error *e
         double *to = f->sums + n * (f->o.reproducible ? f->shards.first + i : f->rank);
         for (int64_t k = 0; k < n; k++) to[k] += s->slice[i].sums[k];
     }
-    fire_status st = fire_add_slots(f->comm, f->sums, slots, n, err);
+    return fire_add_slots(f->comm, f->sums, slots, n, err);
+}
+
+/* The epoch's exact results. */
+static fire_status epoch_results(fire_training *f, double *result, fire_error *err) {
+    fire_status st = gather_sums(f, err);
     if (st) return st;
-    fire_step_results(s, f->sums, result);
+    fire_step_results(&f->step, f->sums, result);
     result[0] += f->penalty_sum / (double)f->shards.total;
     return FIRE_OK;
+}
+
+/* ---- in the middle of an epoch ---- */
+
+/* Whether a checkpoint is to be written after the step just made, of `done` in this epoch. All ranks say the same. */
+static bool checkpoint_due(const fire_training *f, int64_t done) {
+    return f->o.checkpoint_steps && f->net->step % f->o.checkpoint_steps == 0 && done < f->steps;
+}
+
+/* Rank 0 writes one, or has it written by who listens. */
+static fire_status checkpoint(fire_training *f, int32_t epoch, int64_t done, double began, fire_progress *p, fire_error *err) {
+    if (f->o.checkpoint_dir) return f->rank ? FIRE_OK : fire_save_checkpoint(f->net, f->o.checkpoint_dir, err);
+    if (f->o.progress) tell(f, FIRE_CHECKPOINT, epoch, done, began, p);
+    return FIRE_OK;
+}
+
+/* The sums that the results of this epoch will be made of: three of the losses, then those of the metrics, of every slot (epoch_results). */
+static fire_status checkpoint_inside(fire_training *f, int32_t epoch, int64_t done, double began, fire_progress *p, fire_error *err) {
+    fire_network *net = f->net;
+    int64_t slots = f->o.reproducible ? REPRODUCIBLE : f->ranks, n = slots * f->step.n_sums;
+    fire_status st = gather_sums(f, err);
+    if (st) return st;
+    if (net->n_epoch_sums != n + 3) {
+        fire_free(f->ctx, net->epoch_sums);
+        net->n_epoch_sums = 0;
+        if (!(net->epoch_sums = fire_alloc(f->ctx, (size_t)n + 3, sizeof *net->epoch_sums, err))) return FIRE_NOMEM;
+        net->n_epoch_sums = n + 3;
+    }
+    net->epoch_sums[0] = f->loss_sum, net->epoch_sums[1] = f->values_sum, net->epoch_sums[2] = f->penalty_sum;
+    memcpy(net->epoch_sums + 3, f->sums, (size_t)n * sizeof *f->sums);
+    net->epoch_step = done;
+    st = checkpoint(f, epoch, done, began, p, err);
+    net->epoch_step = 0;
+    return st;
+}
+
+/* Go on after `done` steps of an epoch. Sums of as many slots as there are now go back to where they were; of others, all go to the first. */
+static void go_on(fire_training *f, int64_t done) {
+    fire_network *net = f->net;
+    fire_step *s = &f->step;
+    int64_t slots = f->o.reproducible ? REPRODUCIBLE : f->ranks, n = s->n_sums, merged = done * f->o.batch_size;
+    for (int32_t k = 0; k < f->shards.own; k++) f->at[k] = fire_shards_upto(&f->shards, k, merged);
+    f->rows_done = merged;
+    if (net->epoch_step != done || net->n_epoch_sums < 3 || (net->n_epoch_sums - 3) % n) return;
+    const double *sums = net->epoch_sums;
+    f->loss_sum = sums[0], f->values_sum = sums[1], f->penalty_sum = sums[2];
+    bool same = net->n_epoch_sums - 3 == slots * n;
+    for (int32_t i = 0; same && i < (f->o.reproducible ? s->n_slices : 1); i++)
+        if (!f->o.reproducible || i < f->shards.own) memcpy(s->slice[i].sums, sums + 3 + n * (f->o.reproducible ? f->shards.first + i : f->rank), (size_t)n * sizeof *sums);
+    if (!same && f->rank == 0)
+        for (int64_t k = 3; k < net->n_epoch_sums; k++) s->slice[0].sums[(k - 3) % n] += sums[k];
 }
 
 static fire_status one_epoch(fire_training *f, int32_t epoch, fire_progress *p, bool *enough, fire_error *err) {
@@ -108,9 +164,13 @@ static fire_status one_epoch(fire_training *f, int32_t epoch, fire_progress *p, 
     f->rows_done = 0;
     if (!full) f->loss_sum = f->values_sum = f->penalty_sum = 0;
     *p = (fire_progress){.n_results = (int32_t)net->n_results};
-    for (int64_t t = 0; t < f->steps; t++) {
+    int64_t first = epoch == f->o.initial_epoch ? f->o.initial_step : 0;
+    if (first) go_on(f, first);
+    net->epoch_step = 0;
+    for (int64_t t = first; t < f->steps; t++) {
         fire_status st = full ? fire_train_iteration(f, epoch, enough, err) : fire_train_step(f, epoch, t, err);
         if (st) return st;
+        if (!full && checkpoint_due(f, t + 1) && (st = checkpoint_inside(f, epoch, t + 1, began, p, err))) return st;
         if (!told || t + 1 == f->steps) continue;
         double now = fire_seconds();
         if (now - f->called >= 0.1) {
@@ -212,8 +272,8 @@ static fire_status run(fire_training *f, fire_fit_report *report, fire_error *er
         f->good_epoch = epoch;
         if ((st = early(f, epoch, &p, &enough, err))) return st;
         enough |= converged;
-        bool due = (epoch + 1) % f->o.checkpoint_epochs == 0 || epoch + 1 == f->o.epochs || enough;
-        if (f->o.checkpoint_dir && due && f->rank == 0 && (st = fire_save_checkpoint(net, f->o.checkpoint_dir, err))) return st;
+        bool due = f->o.checkpoint_epochs && ((epoch + 1) % f->o.checkpoint_epochs == 0 || epoch + 1 == f->o.epochs || enough);
+        if (due && (st = checkpoint(f, epoch, f->steps, f->called, &p, err))) return st;
         if ((st = same_mind(f, err))) return st;
         if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped after epoch %d", (int)epoch + 1);
     }

@@ -12,7 +12,9 @@ fire_status fire_train_check(fire_training *f, const fire_fit_options *o, fire_e
         memcpy(&f->o, o, o->size);
     }
     if (!f->o.epochs) f->o.epochs = 1;
-    if (!f->o.checkpoint_epochs) f->o.checkpoint_epochs = 1;
+    if (!f->o.checkpoint_epochs && f->o.checkpoint_dir) f->o.checkpoint_epochs = 1;
+    if (f->o.checkpoint_steps < 0) return fire_fail(err, FIRE_E_USAGE, "checkpoint_steps is %d, expected a positive number", (int)f->o.checkpoint_steps);
+    if (f->o.initial_step < 0) return fire_fail(err, FIRE_E_USAGE, "initial_step is %lld, expected a positive number", (long long)f->o.initial_step);
     if (f->o.checkpoint_epochs < 0) return fire_fail(err, FIRE_E_USAGE, "checkpoint_epochs is %d, expected a positive number", (int)f->o.checkpoint_epochs);
     if (!f->o.batch_size) f->o.batch_size = 32;
     if (f->o.epochs < 0 || f->o.initial_epoch < 0) return fire_fail(err, FIRE_E_USAGE, "epochs is %d from epoch %d, expected positive numbers", (int)f->o.epochs, (int)f->o.initial_epoch);
@@ -35,7 +37,8 @@ static fire_status same_start(fire_training *f, fire_error *err) {
     if (f->ranks == 1) return FIRE_OK;
     size_t number = fire_type_size(net->type);
     int32_t slots = fire_network_slot_count(net);
-    struct { int64_t params, fixed, weights, step, epoch, averaged; double rate; } head = {net->n_params, net->n_fixed, net->n_weights, net->step, net->epoch, net->averaged, fire_network_learning_rate(net)};
+    struct { int64_t params, fixed, weights, step, epoch, averaged, epoch_step, sums; double rate; } head = {net->n_params, net->n_fixed, net->n_weights, net->step, net->epoch, net->averaged,
+        net->epoch_step, net->n_epoch_sums, fire_network_learning_rate(net)};
     fire_status st = fire_comm_broadcast(f->comm, 0, &head, sizeof head, err);
     if (!st && (head.params != net->n_params || head.fixed != net->n_fixed || head.weights != net->n_weights))
         st = fire_fail(err, FIRE_E_USAGE, "the network of rank %d has other weights than that of rank 0; all workers must be given the same network", (int)f->rank);
@@ -46,6 +49,14 @@ static fire_status same_start(fire_training *f, fire_error *err) {
     net->step = head.step;
     net->epoch = head.epoch;
     net->averaged = head.averaged;
+    net->epoch_step = head.epoch_step;
+    if (head.epoch_step && f->rank) {
+        fire_free(f->ctx, net->epoch_sums);
+        net->n_epoch_sums = 0;
+        if (!(net->epoch_sums = fire_alloc(f->ctx, (size_t)head.sums, sizeof *net->epoch_sums, err))) return FIRE_NOMEM;
+        net->n_epoch_sums = head.sums;
+    }
+    if (head.epoch_step && head.sums && (st = fire_comm_broadcast(f->comm, 0, net->epoch_sums, (size_t)head.sums * sizeof *net->epoch_sums, err))) return st;
     /* Layers that adapt are ready where rank 0's are. */
     uint8_t *ready = fire_alloc(f->ctx, (size_t)net->n_weights, 1, err);
     if (!ready) return FIRE_NOMEM;
@@ -116,8 +127,8 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     fire_status st;
     if (net->onnx) return fire_network_no_layers(net, "fit", err);
     if (!net->loss || !net->optim) return fire_fail(err, FIRE_E_NOT_COMPILED, "the network is not compiled; call compile with an optimizer and a loss first");
-    static const char *const same_name[] = {"epochs", "initial epoch", "batch size", "seed", "no_shuffle", "reproducible", "number type", "layer count"};
-    int64_t same[] = {f->o.epochs, f->o.initial_epoch, f->o.batch_size, (int64_t)f->o.seed, f->o.no_shuffle, f->o.reproducible, net->type, net->n_layers};
+    static const char *const same_name[] = {"epochs", "initial epoch", "initial step", "batch size", "seed", "no_shuffle", "reproducible", "number type", "layer count", "checkpoint_steps"};
+    int64_t same[] = {f->o.epochs, f->o.initial_epoch, f->o.initial_step, f->o.batch_size, (int64_t)f->o.seed, f->o.no_shuffle, f->o.reproducible, net->type, net->n_layers, f->o.checkpoint_steps};
     if ((st = fire_meet(f->ctx, f->data, f->comm, same, (int32_t)(sizeof same / sizeof *same), same_name, &f->facts, err))) return st;
     if (!f->facts.rows) return fire_fail(err, FIRE_E_NO_ROWS, "there are no rows to train on, only %lld validation rows", (long long)f->facts.validation_rows);
     if (!net->built && (st = fire_network_build(net, &f->facts.x, err))) return st;
@@ -135,8 +146,12 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     bool full = net->optim->full_batch;
     if (full) f->o.batch_size = f->shards.total;
     f->steps = (f->shards.total - 1) / f->o.batch_size + 1;
+    if (f->o.initial_step >= f->steps && f->o.initial_step)
+        return fire_fail(err, FIRE_E_USAGE, "training goes on after step %lld of an epoch, and these rows make %lld steps; go on with the rows and the batch size of before",
+                         (long long)f->o.initial_step, (long long)f->steps);
     f->threads = f->ctx->threads;
     bool stateful = fire_network_stateful(net);
+    if (stateful) f->o.checkpoint_steps = 0; /* the states between batches are in no checkpoint */
     if (stateful) { /* batches one after the other, whole, in order: shards and slices have nothing to share */
         if ((st = stateful_fits(f, err))) return st;
         f->threads = 1;

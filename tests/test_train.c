@@ -652,6 +652,62 @@ static void goes_on(const char *optimizer, fire_type type, const char *const *la
     assert_int_equal(system(command), 0);
 }
 
+/* In the middle of an epoch too: who is told that a checkpoint is due writes the `take`-th, and that training goes on to the same bits and results. */
+typedef struct taken { fire_network *net; const char *dir; int at, take; int32_t epoch; int64_t step; double loss, accuracy; fire_status st; } taken;
+static int take(void *user, const fire_progress *p) {
+    taken *t = user;
+    if (p->event == FIRE_EPOCH_END) t->loss = p->result[0], t->accuracy = p->result[1];
+    if (p->event != FIRE_CHECKPOINT || t->at++ != t->take) return 0;
+    t->epoch = p->epoch, t->step = p->step;
+    t->st = fire_save_checkpoint(t->net, t->dir, NULL);
+    return 0;
+}
+
+static void goes_on_inside(const char *optimizer, fire_type type, const char *const *layers, int which, bool reproducible) {
+    static weights whole, parts;
+    char dir[] = "/tmp/fire-train-XXXXXX", command[64];
+    assert_non_null(mkdtemp(dir));
+    fixture f;
+    begin_with(&f, type, layers, optimizer, SCCE, NULL);
+    taken t = {.net = f.net, .dir = dir, .take = which};
+    fire_fit_options o = options(3, 50);
+    o.checkpoint_steps = 3, o.progress = take, o.user = &t, o.reproducible = reproducible;
+    OK(fire_fit(f.net, f.data, &o, NULL, err_));
+    assert_int_equal(t.st, FIRE_OK);
+    assert_true(t.at > which && t.step > 0);
+    read_weights(f.net, &whole);
+    end(&f);
+    begin_with(&f, type, layers, optimizer, SCCE, NULL);
+    fire_network *again = NULL;
+    OK(fire_load(f.ctx, dir, &again, err_));
+    taken u = {.take = -1};
+    o.initial_epoch = t.epoch, o.initial_step = t.step, o.user = &u;
+    OK(fire_fit(again, f.data, &o, NULL, err_));
+    read_weights(again, &parts);
+    fire_network_free(again);
+    if (memcmp(&whole, &parts, sizeof whole) || t.loss != u.loss || t.accuracy != u.accuracy)
+        fail_msg("%s: it does not go on after epoch %d, step %d: loss %.17g, then %.17g", optimizer, (int)t.epoch, (int)t.step, t.loss, u.loss);
+    OK(fire_load(f.ctx, dir, &again, err_));
+    o.batch_size = 500, o.initial_step = 9;
+    fire_error why = {0};
+    assert_int_equal(fire_fit(again, f.data, &o, NULL, &why), FIRE_USAGE);
+    assert_non_null(strstr(why.message, "of before"));
+    fire_network_free(again);
+    end(&f);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+static void goes_on_in_the_middle_of_an_epoch(void **state) {
+    for (int which = 0; which < 4; which++) {
+        goes_on_inside("Adam learning_rate=0.01", FIRE_F32, held, which, which % 2);
+        goes_on_inside("SGD momentum=0.9", FIRE_F64, normed, which, which == 2);
+    }
+    goes_on_inside("Nadam gradient_accumulation_steps=4 clipvalue=0.01", FIRE_F32, held, 1, false);
+    goes_on_inside("Adam use_ema=1 ema_momentum=0.5", FIRE_F64, held, 2, false);
+    (void)state;
+}
+
 static void goes_on_from_a_checkpoint(void **state) {
     static const char *const settings[] = {"SGD momentum=0.9 nesterov=1", "RMSprop centered=1 momentum=0.5", "Adam amsgrad=1 use_ema=1 ema_overwrite_frequency=5", "Adam use_ema=1 ema_momentum=0.5",
         "Nadam gradient_accumulation_steps=4 clipvalue=0.01", "SGD global_clipnorm=0.1 weight_decay=0.1 exclude_from_weight_decay=bias|gamma",
@@ -770,7 +826,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(learns), cmocka_unit_test(loss_is_the_mean_over_rows), cmocka_unit_test(threads_and_kernels_agree), cmocka_unit_test(reproducible_threads), cmocka_unit_test(batch_moments), cmocka_unit_test(workers_share_moments), cmocka_unit_test(lbfgs_workers),
         cmocka_unit_test(weighted), cmocka_unit_test(gradients_are_differences), cmocka_unit_test(stops_early), cmocka_unit_test(can_be_cancelled), cmocka_unit_test(divergence),
-        cmocka_unit_test(bad_input), cmocka_unit_test(workers_equal_one), cmocka_unit_test(other_shards), cmocka_unit_test(goes_on_from_a_checkpoint), cmocka_unit_test(same_bits_twice), cmocka_unit_test(reproducible_workers),
+        cmocka_unit_test(bad_input), cmocka_unit_test(workers_equal_one), cmocka_unit_test(other_shards), cmocka_unit_test(goes_on_from_a_checkpoint), cmocka_unit_test(goes_on_in_the_middle_of_an_epoch), cmocka_unit_test(same_bits_twice), cmocka_unit_test(reproducible_workers),
         cmocka_unit_test(all_stop_together), cmocka_unit_test(allocation_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,7 +390,7 @@ static int report(void *user, const fire_progress *p) {
         PyObject *results = double_list(p->result, p->n_results), *validation = Py_None;
         if (p->has_validation) validation = double_list(p->validation, p->n_results);
         else Py_INCREF(validation);
-        PyObject *answer = results && validation ? PyObject_CallFunction(r->call, "OiiLLLdNNd", p->event == FIRE_EPOCH_END ? Py_True : Py_False,
+        PyObject *answer = results && validation ? PyObject_CallFunction(r->call, "iiiLLLdNNd", (int)p->event,
             (int)p->epoch, (int)p->epochs, (long long)p->step, (long long)p->steps, (long long)p->rows, p->seconds, results, validation, p->learning_rate) : NULL;
         stop = answer ? PyObject_IsTrue(answer) != 0 : 1;
         Py_XDECREF(answer);
@@ -403,19 +403,19 @@ static int report(void *user, const fire_progress *p) {
 /* network_fit - (epochs run, best epoch, stopped early, steps, rows, seconds, stopped by the callback). */
 static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"data", "epochs", "initial_epoch", "batch_size", "seed", "shuffle", "reproducible", "class_weight", "monitor", "patience",
-                            "start_from_epoch", "min_delta", "maximize", "restore_best", "checkpoint_dir", "comm", "progress", "checkpoint_epochs", NULL};
+                            "start_from_epoch", "min_delta", "maximize", "restore_best", "checkpoint_dir", "comm", "progress", "checkpoint_epochs", "checkpoint_steps", "initial_step", NULL};
     module_state *m = state_of(object);
     Dataset *data;
     PyObject *class_weight = Py_None, *comm = Py_None, *checkpoint = NULL;
-    int epochs = 1, initial_epoch = 0, shuffle = 1, reproducible = 0, maximize = 0, restore_best = 0, patience = 0, start_from = 0, checkpoint_epochs = 0;
-    long long batch_size = 0;
+    int epochs = 1, initial_epoch = 0, shuffle = 1, reproducible = 0, maximize = 0, restore_best = 0, patience = 0, start_from = 0, checkpoint_epochs = 0, checkpoint_steps = 0;
+    long long batch_size = 0, initial_step = 0;
     unsigned long long seed = 0;
     const char *monitor = NULL;
     double min_delta = 0;
     reporter r = {.call = Py_None};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OOi:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OOiiL:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
                                      &shuffle, &reproducible, &class_weight, &monitor, &patience, &start_from, &min_delta, &maximize, &restore_best,
-                                     PyUnicode_FSConverter, &checkpoint, &comm, &r.call, &checkpoint_epochs)) return NULL;
+                                     PyUnicode_FSConverter, &checkpoint, &comm, &r.call, &checkpoint_epochs, &checkpoint_steps, &initial_step)) return NULL;
     Py_buffer view = {0};
     fire_tensor weights = {0};
     Network *self = NULL;
@@ -429,7 +429,8 @@ static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs)
         fire_fit_options o = {.size = sizeof o, .epochs = epochs, .initial_epoch = initial_epoch, .batch_size = batch_size, .seed = seed,
             .no_shuffle = !shuffle, .reproducible = reproducible, .class_weight = weights.data, .n_class_weight = weights.type ? (int32_t)weights.shape.dim[0] : 0,
             .stop = {monitor, patience, start_from, min_delta, maximize, restore_best}, .checkpoint_dir = checkpoint ? PyBytes_AsString(checkpoint) : NULL,
-            .comm = comm == Py_None ? NULL : ((Comm *)comm)->comm, .progress = report, .user = &r, .checkpoint_epochs = checkpoint_epochs};
+            .comm = comm == Py_None ? NULL : ((Comm *)comm)->comm, .progress = report, .user = &r, .checkpoint_epochs = checkpoint_epochs,
+            .checkpoint_steps = checkpoint_steps, .initial_step = initial_step};
         fire_fit_report out = {.best_epoch = -1};
         fire_error err;
         fire_status status;
