@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from pyspark.ml.base import Estimator
 from pyspark.ml.util import MLWritable
@@ -15,6 +15,16 @@ from .errors import fail
 from .models import NNClassifierModel, NNRegressorModel, Readable
 from .params import CLASSIFIER, REGRESSOR, TableParams, bad, checked_class_weights, with_params
 from .summary import TrainingSummary
+
+
+class Plan(NamedTuple):
+    """What a fit has settled before its job: which columns go to the workers, how the network's output is read, and the fields of the Job."""
+
+    features: list[Any]
+    label: schema.Label
+    others: list[str]       # weight and validation columns
+    head: nets.Head
+    fields: dict[str, Any]
 
 
 class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ignore[type-arg]
@@ -35,6 +45,11 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         raise NotImplementedError
 
     def _fit(self, dataset: Any) -> Any:
+        plan = self._plan(dataset, self.value("numWorkers"))
+        return self._finish(plan, fitting.run(dataset, plan.features, plan.label.name, plan.others, self.value("verbose"), self.value("maxRestarts"), **plan.fields))
+
+    def _plan(self, dataset: Any, workers: int) -> Plan:
+        """All that a fit by so many workers settles before its job. What can be judged without looking at rows is judged before the first Spark job."""
         table = dataset.schema
         features = schema.features(table, self.value("featuresCol"))
         label = schema.label(table, self.value("labelCol"))
@@ -44,28 +59,29 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         schema.roles_apart([*[("featuresCol", n) for n in names], ("labelCol", label.name), ("weightCol", weight), ("validationIndicatorCol", validation)])
         if validation is not None and self.value("validationFraction"):
             raise fail(1001, "validationIndicatorCol and validationFraction are both set; choose one way to pick validation rows")
-        # Everything that can be judged without looking at rows is judged before the first Spark job.
         net: Optional[Recipe] = self.value("net")
         loss = self.value("loss") or (net.loss if net is not None else "")
         optimizer = self.value("optimizer") or (net.optimizer if net is not None else "") or "adam"
         if net is not None:
             head = self._judge(net, label, loss)
             self._check(net, head, optimizer, loss, features)
-        session.check_slots(dataset.sparkSession, self.value("numWorkers"))
+        session.check_slots(dataset.sparkSession, workers)
         if net is None:
             nets.check(nets.short_recipe(self.value("hiddenLayers"), self.value("activation"), 1, "linear"), optimizer, loss or "mean_squared_error", "", None)
             net, head = self._short(dataset, label, loss)
             self._check(net, head, optimizer, loss, features)
-        trained = fitting.run(
-            dataset, features, label.name, [c for c in (weight, validation) if c is not None], self.value("verbose"),
+        return Plan(features, label, [c for c in (weight, validation) if c is not None], nets.Head(head.head, head.units, loss or head.loss), dict(
             version=engine.version(), recipe=net.text, recipe_weights=net.weights,
-            workers=self.value("numWorkers"), weight=weight, validation=validation, invalid=self.value("handleInvalid"),
+            workers=workers, weight=weight, validation=validation, invalid=self.value("handleInvalid"),
             loss=loss or head.loss, optimizer=optimizer, metrics=self._metrics(net, head), learning_rate=self.value("learningRate"),
             epochs=self.value("epochs"), batch_size=self.value("batchSize"), seed=self.value("seed"),
             validation_fraction=self.value("validationFraction"), classes=self._classes(head, label), class_weight=self._class_weight(head),
             patience=self.value("patience"), checkpoint_dir=self._checkpoint_dir(), checkpoint_epochs=self.value("checkpointEpochs"), resume=self.value("resume"),
-            restarts=self.value("maxRestarts"), notes=self._notes(names, label))
-        model = self._model_class._made(trained.model, nets.Head(head.head, head.units, loss or head.loss))
+            notes=self._notes(names, label)))
+
+    def _finish(self, plan: Plan, trained: fitting.Trained) -> Any:
+        """The model of what a job sent back."""
+        model = self._model_class._made(trained.model, plan.head)
         model._summary = TrainingSummary(trained.result, trained.seconds)
         model._resetUid(self.uid)
         self._copyValues(model)

@@ -150,23 +150,28 @@ def worker_lost(error: ClusterError) -> bool:
     return error.code in ("FS4003", "FS4004") or error.code == "FS4006" and ("FS4003" in error.message or "FS4004" in error.message)
 
 
-def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, restarts: int = 0, **job_fields: Any) -> Trained:
-    """Train on the columns of df, and return the model file with what rank 0 reports. With a checkpoint_dir a job whose workers are lost is
-    started again, so many times."""
-    spark, workers = df.sparkSession, job_fields["workers"]
+def prepare(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], job_fields: dict[str, Any]) -> tuple[Any, Job]:
+    """The columns of df as they travel to the tasks, and the job over them, which has no secret yet."""
     names = [*(f.name for f in features), label, *others]
     plain = dict(zip(names, plain_names(names)))
     columns, vectors = features_sent(features, plain, Recipe.parse(job_fields["recipe"]).dtype)
     columns += [column(c).alias(plain[c]) for c in (label, *others)]
-    for part in ("weight", "validation"):
-        job_fields[part] = plain.get(job_fields.get(part, ""))
-    job = Job(secret=b"", features=tuple(plain[f.name] for f in features), vectors=tuple(vectors), labels=(plain[label],), threads=session.task_cpus(spark),
-              run=secrets.token_hex(8), **job_fields)
+    job = Job(**{**job_fields, "weight": plain.get(job_fields.get("weight", "")), "validation": plain.get(job_fields.get("validation", ""))},
+              secret=b"", features=tuple(plain[f.name] for f in features), vectors=tuple(vectors), labels=(plain[label],),
+              threads=session.task_cpus(df.sparkSession), run=secrets.token_hex(8))
+    return df.select(*columns), job
+
+
+def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, restarts: int = 0, **job_fields: Any) -> Trained:
+    """Train on the columns of df, and return the model file with what rank 0 reports. With a checkpoint_dir a job whose workers are lost is
+    started again, so many times."""
+    frame, job = prepare(df, features, label, others, job_fields)
+    spark, workers = df.sparkSession, job.workers
     began = time.monotonic()
     for attempt in range(restarts + 1):
         try:
             # A secret of its own for each attempt: tasks that outlive an older one cannot meet those of this.
-            return _attempt(df.select(*columns), dataclasses.replace(job, secret=secrets.token_bytes(16)), verbose, began)
+            return _attempt(frame, dataclasses.replace(job, secret=secrets.token_bytes(16)), verbose, began)
         except ClusterError as error:
             if job.checkpoint_dir is None or attempt == restarts or not worker_lost(error):
                 raise
