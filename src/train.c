@@ -78,8 +78,8 @@ static void running(fire_training *f, double *result) {
     if (f->rows_done) result[0] += f->penalty_sum / (double)f->rows_done;
 }
 
-/* The sums of all ranks in f->sums: each slot (a rank, or in reproducible mode a shard) is filled by one rank. */
-static fire_status gather_sums(fire_training *f, fire_error *err) {
+/* This rank's sums into its slots of f->sums: each slot (a rank, or in reproducible mode a shard) is filled by one rank. How many slots there are. */
+static int64_t fill_slots(fire_training *f) {
     fire_step *s = &f->step;
     int64_t n = s->n_sums, slots = f->o.reproducible ? REPRODUCIBLE : f->ranks;
     memset(f->sums, 0, (size_t)(slots * n) * sizeof *f->sums);
@@ -87,12 +87,12 @@ static fire_status gather_sums(fire_training *f, fire_error *err) {
         double *to = f->sums + n * (f->o.reproducible ? f->shards.first + i : f->rank);
         for (int64_t k = 0; k < n; k++) to[k] += s->slice[i].sums[k];
     }
-    return fire_add_slots(f->comm, f->sums, slots, n, err);
+    return slots;
 }
 
 /* The epoch's exact results. */
 static fire_status epoch_results(fire_training *f, double *result, fire_error *err) {
-    fire_status st = gather_sums(f, err);
+    fire_status st = fire_add_slots(f->comm, f->sums, fill_slots(f), f->step.n_sums, err);
     if (st) return st;
     fire_step_results(&f->step, f->sums, result);
     result[0] += f->penalty_sum / (double)f->shards.total;
@@ -116,8 +116,8 @@ static fire_status checkpoint(fire_training *f, int32_t epoch, int64_t done, dou
 /* The sums that the results of this epoch will be made of: three of the losses, then those of the metrics, of every slot (epoch_results). */
 static fire_status checkpoint_inside(fire_training *f, int32_t epoch, int64_t done, double began, fire_progress *p, fire_error *err) {
     fire_network *net = f->net;
-    int64_t slots = f->o.reproducible ? REPRODUCIBLE : f->ranks, n = slots * f->step.n_sums;
-    fire_status st = gather_sums(f, err);
+    int64_t n = fill_slots(f) * f->step.n_sums;
+    fire_status st = f->ranks > 1 ? fire_comm_sum(f->comm, FIRE_F64, f->sums, n, err) : FIRE_OK;
     if (st) return st;
     if (net->n_epoch_sums != n + 3) {
         fire_free(f->ctx, net->epoch_sums);

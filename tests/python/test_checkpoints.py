@@ -1,10 +1,14 @@
 """checkpoints - a training of several ranks goes on where an attempt before it broke off, to the bit; without Spark, ranks are threads."""
+import dataclasses
 import json
+import sys
+import threading
 
 import pytest
 from test_executor import job, parts_of, recipe, run_ranks, table, weights
 
-from firesteel.executor import failure
+import firesteel as fire
+from firesteel.executor import checkpoints, failure
 from firesteel.executor.checkpoints import Checkpoints
 
 NET = recipe("float32")
@@ -19,23 +23,33 @@ def train(folder, workers=2, how="even", **more):
     return run_ranks(parts_of(x, y, workers, how), job(workers, **{**settings(folder), **more}))
 
 
-def broken_off(folder, monkeypatch, epochs=3, **more):
-    """An attempt in which rank 0 fails as epoch `epochs` ends."""
-    kept = Checkpoints.epoch_ended
+def broken_off(folder, monkeypatch, epochs=3, steps=0, **more):
+    """An attempt in which rank 0 fails once it has written the checkpoint after `epochs` epochs and `steps` steps."""
+    save = Checkpoints.save
 
-    def fails(self, history):
-        kept(self, history)
-        if len(history["loss"]) == epochs:
+    def fails(self, net, epoch, step, history):
+        save(self, net, epoch, step, history)
+        if (epoch, step) == (epochs, steps):
+            if self._sender is not None:
+                self._sender.end()
             raise OSError("the disk is on fire")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "epoch_ended", fails)
+        patch.setattr(Checkpoints, "save", fails)
         with pytest.raises(failure.TaskError, match="on fire"):
             train(folder, **more)
 
 
-def manifest(folder):
-    return json.loads((folder / "manifest.json").read_text())
+def kept(attempt):
+    return sorted(p.name for p in attempt.glob("checkpoint-*"))
+
+
+def manifest(attempt):
+    return json.loads((attempt / kept(attempt)[-1] / "manifest.json").read_text())
+
+
+def names(folder):
+    return sorted(p.name for p in folder.glob("attempt-*"))
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +59,83 @@ def whole():
     return result["history"], [w.tobytes() for w in weights(model)]
 
 
-@pytest.mark.parametrize("how, more", [("even", {}), ("skew", {}), ("even", {"run": "b"}), ("even", {"checkpoint_epochs": 2})])
-def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch, whole, how, more):
-    broken_off(tmp_path, monkeypatch, **more)
+@pytest.mark.parametrize("how, at, more", [("even", (3, 0), {}), ("skew", (3, 0), {}), ("even", (3, 0), {"run": "b"}), ("even", (2, 0), {"checkpoint_epochs": 2}),
+                                           ("even", (0, 4), {"checkpoint_steps": 4}), ("skew", (2, 6), {"checkpoint_steps": 4, "checkpoint_epochs": 9, "run": "b"})])
+def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch, whole, how, at, more):
+    broken_off(tmp_path, monkeypatch, *at, **more)
     result, model = train(tmp_path, how=how, **{**more, "run": "a"})
-    assert result["first_epoch"] == (2 if "checkpoint_epochs" in more else 3)
+    assert (result["first_epoch"], result["first_step"]) == at
     assert result["report"]["epochs_run"] == 6
     assert result["history"] == whole[0] and [w.tobytes() for w in weights(model)] == whole[1]
-    attempts = sorted(tmp_path.iterdir())
-    assert [a.name for a in attempts] == ["attempt-000001", "attempt-000002"] and (attempts[1] / "finished").exists()
-    assert manifest(attempts[1])["epoch"] == 6
+    assert names(tmp_path) == ["attempt-000001", "attempt-000002"] and (tmp_path / "attempt-000002/finished").exists()
+    assert manifest(tmp_path / "attempt-000002")["epoch"] == 6
     again, _ = train(tmp_path)  # that training is over: this is a new one
-    assert again["first_epoch"] == 0
+    assert (again["first_epoch"], again["first_step"]) == (0, 0)
+
+
+def test_the_last_few_are_kept(tmp_path):
+    train(tmp_path, checkpoint_steps=4, checkpoint_keep=3)
+    assert kept(tmp_path / "attempt-000001") == ["checkpoint-000005-00000001", "checkpoint-000005-00000005", "checkpoint-000006-00000000"]
+    train(tmp_path, checkpoint_epochs=4)
+    assert kept(tmp_path / "attempt-000002") == ["checkpoint-000006-00000000"]
+    assert fire.load(tmp_path / "attempt-000001/checkpoint-000005-00000005").get_weights()
+
+
+def test_in_a_store(monkeypatch, whole):
+    """Anything that fsspec opens; here its file system in memory, which ranks that are threads share."""
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    broken_off("memory://some/where", monkeypatch, 1, 5, checkpoint_steps=4)
+    first = [p for p in memory.find("/some/where") if "attempt-000001/checkpoint" in p]
+    assert {p.rsplit("/", 1)[1] for p in first} == {"history.json", "model.onnx", "state.safetensors", "manifest.json"}
+    result, model = train("memory://some/where", checkpoint_steps=4, checkpoint_keep=2)
+    assert (result["first_epoch"], result["first_step"]) == (1, 5)
+    assert result["history"] == whole[0] and [w.tobytes() for w in weights(model)] == whole[1]
+    files = memory.find("/some/where/attempt-000002")
+    assert any(p.endswith("/finished") for p in files) and sum(p.endswith("checkpoint-000006-00000000/manifest.json") for p in files) == 1
+    assert checkpoints.last_model("memory://some/where", job(2, net=NET, run="a"))[2:] == (6, 0)
+    memory.rm("/some", recursive=True)
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(failure.TaskError, match="FS1005.*needs the Python package fsspec"):
+        train("memory://some/where")
+
+
+def test_a_slow_store_does_not_hold_up_training(monkeypatch):
+    """While one is copied, those in between are left out; the last arrives before the training says that it has finished."""
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    write, gate = checkpoints.Store.write, threading.Event()
+
+    def slow(self, content, *parts):
+        if parts[-1] == "model.onnx":
+            gate.wait(20)
+        write(self, content, *parts)
+
+    monkeypatch.setattr(checkpoints.Store, "write", slow)
+    end = Checkpoints.finish
+    monkeypatch.setattr(Checkpoints, "finish", lambda self: (gate.set(), end(self)))
+    result, _ = train("memory://slow", checkpoint_keep=9)
+    files = [p for p in memory.find("/slow") if p.endswith("manifest.json")]
+    assert result["report"]["epochs_run"] == 6 and len(files) <= 3 and "checkpoint-000006-00000000" in files[-1]
+    memory.rm("/slow", recursive=True)
+
+
+def test_an_older_attempt_writes_no_more(tmp_path, monkeypatch):
+    """While attempt 1 trains, attempt 2 takes the folder over: 1 fails at its next checkpoint, and leaves everything as it is."""
+    save, seen = Checkpoints.save, {}
+
+    def taken_over(self, net, epoch, step, history):
+        if self.job.attempt == 1 and epoch == 2:
+            seen["second"] = Checkpoints(dataclasses.replace(self.job, attempt=2))
+            seen["before"] = sorted(str(p) for p in tmp_path.rglob("*"))
+        save(self, net, epoch, step, history)
+
+    monkeypatch.setattr(Checkpoints, "save", taken_over)
+    with pytest.raises(failure.TaskError, match="has taken this folder over"):
+        train(tmp_path)
+    assert sorted(str(p) for p in tmp_path.rglob("*")) == seen["before"]
+    assert seen["second"].epoch == 1
+    with pytest.raises(failure.TaskError, match="has taken this folder over"):  # nor may it begin late
+        Checkpoints(job(2, net=NET, checkpoint_dir=str(tmp_path), run="a", attempt=1))
+    assert train(tmp_path, attempt=3)[0]["first_epoch"] == 1
 
 
 def test_several_attempts_and_workers(tmp_path, monkeypatch):
@@ -64,13 +143,13 @@ def test_several_attempts_and_workers(tmp_path, monkeypatch):
         broken_off(tmp_path, monkeypatch, epochs=epochs)
     result, _ = train(tmp_path, workers=3)
     assert result["first_epoch"] == 5 and len(result["history"]["loss"]) == 6
-    assert [a.name for a in sorted(tmp_path.iterdir())] == [f"attempt-00000{k}" for k in (4, 5, 6)]
+    assert names(tmp_path) == [f"attempt-00000{k}" for k in (4, 5, 6)]
 
 
 def test_a_broken_checkpoint_is_passed_over(tmp_path, monkeypatch):
     broken_off(tmp_path, monkeypatch, epochs=2)
     broken_off(tmp_path, monkeypatch, epochs=4)
-    (tmp_path / "attempt-000002" / "state.safetensors").write_bytes(b"rubbish")
+    (tmp_path / "attempt-000002/checkpoint-000004-00000000/state.safetensors").write_bytes(b"rubbish")
     result, _ = train(tmp_path)
     assert result["first_epoch"] == 2 and len(result["history"]["loss"]) == 6
 

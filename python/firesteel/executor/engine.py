@@ -14,6 +14,7 @@ from .job import Job, Recipe, unpack_arrays
 
 TYPES = {"float32": 1, "float64": 11}
 INVALID = {"error": 0, "skip": 1, "keep": 2}
+EVENTS = ("step", "epoch", "checkpoint")
 
 
 def version() -> str:
@@ -114,6 +115,8 @@ def network(recipe: Recipe, job: Job) -> Any:
     """The network of a job, compiled; weights that the recipe does not hold are drawn by fit from the seed."""
     net = build(recipe, job.threads)
     net.compile(job.optimizer, job.loss, job.metrics or None)
+    if job.state is not None:
+        net.set_state(job.state)
     if job.learning_rate is not None:
         net.set_learning_rate(job.learning_rate)
     return net
@@ -153,9 +156,10 @@ def build(recipe: Recipe, threads: int = 1) -> Any:
     return net
 
 
-def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[dict[str, Any]], None]], validates: bool, first: int = 0,
-        folder: Optional[str] = None) -> tuple[dict[str, Any], Optional[dict[str, str]]]:
-    """Train from epoch `first`, with checkpoints in `folder`; the report, and the error of a training that diverged, which leaves the last good weights in the network."""
+def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[dict[str, Any]], bool]], validates: bool, first: int = 0,
+        first_step: int = 0) -> tuple[dict[str, Any], Optional[dict[str, str]]]:
+    """Train from step `first_step` of epoch `first`; the report, and the error of a training that diverged, which leaves the last good weights in the network.
+    `progress` hears of steps, ended epochs, and checkpoints that are due; true ends the training after the step under way."""
     from ..errors import DivergedError
 
     if job.validation_fraction > 0:
@@ -163,34 +167,34 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
     names: list[str] = []
     last = {"epoch": first - 1}
 
-    def tell(ended: bool, epoch: int, epochs: int, step: int, steps: int, rows: int, seconds: float,
+    def tell(event: int, epoch: int, epochs: int, step: int, steps: int, rows: int, seconds: float,
              results: Sequence[float], validation: Optional[Sequence[float]], learning_rate: float) -> bool:
         if not names:
             names.extend(net.metrics())
         said = dict(zip(names, results))
         if validation is not None:
             said.update((f"val_{name}", value) for name, value in zip(names, validation))
-        if ended:
+        if event == 1:
             last["epoch"] = epoch
         assert progress is not None
-        progress({"event": "epoch" if ended else "step", "epoch": epoch, "epochs": epochs, "step": step, "steps": steps, "rows": rows,
+        return progress({"event": EVENTS[event], "epoch": epoch, "epochs": epochs, "step": step, "steps": steps, "rows": rows,
                   "seconds": seconds, "results": {n: v if math.isfinite(v) else None for n, v in said.items()}, "learning_rate": learning_rate})
-        return False
 
     more: dict[str, Any] = {}
     if job.patience > 0:
         more = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "min_delta": job.min_delta, "restore_best": True}
-    if folder is not None:
-        more.update(checkpoint_dir=folder, checkpoint_epochs=job.checkpoint_epochs)
+    if job.checkpoint_dir is not None:
+        more.update(checkpoint_epochs=job.checkpoint_epochs, checkpoint_steps=job.checkpoint_steps)
     weights = None if job.class_weight is None else numpy.asarray(job.class_weight, numpy.float64)
     try:
-        epochs_run, best, stopped, steps, rows, seconds, _ = net.fit(
-            data, epochs=job.epochs, initial_epoch=first, batch_size=job.batch_size, seed=job.seed % 2**64, class_weight=weights, comm=comm,
+        epochs_run, best, stopped, steps, rows, seconds, cancelled = net.fit(
+            data, epochs=job.epochs, initial_epoch=first, initial_step=first_step, batch_size=job.batch_size, seed=job.seed % 2**64, class_weight=weights, comm=comm,
             progress=None if progress is None else tell, **more)
     except DivergedError as error:
         return {"epochs_run": last["epoch"] + 1, "best_epoch": -1, "stopped_early": False, "steps": 0, "rows": 0, "seconds": 0.0}, \
             {"code": error.code, "message": error.message}
-    return {"epochs_run": first + epochs_run, "best_epoch": best, "stopped_early": bool(stopped), "steps": steps, "rows": rows, "seconds": seconds}, None
+    return {"epochs_run": first + epochs_run, "best_epoch": best, "stopped_early": bool(stopped), "steps": steps, "rows": rows, "seconds": seconds,
+            "cancelled": bool(cancelled)}, None
 
 
 def save(net: Any, job: Job) -> bytes:

@@ -78,8 +78,12 @@ class Job:
     min_delta: float = 0.0            # how much lower than the best a loss must be to count as progress
     checkpoint_dir: Optional[str] = None  # a folder that all workers see; see executor/checkpoints.py
     checkpoint_epochs: int = 1        # a checkpoint after every so many
+    checkpoint_steps: int = 0         # and within epochs after every so many steps; 0: none
+    checkpoint_keep: int = 1          # the last few are kept
+    state: Optional[bytes] = None     # of the optimizer, to begin with: what a network's state() gave
     resume: str = "auto"              # auto: go on with what checkpoint_dir holds; never: only with what this run has left there
     run: str = ""                     # of all attempts of one fit
+    attempt: int = 1                  # of the run; an older one writes no more checkpoints
     deadline: float = 60.0            # seconds of silence from a peer before giving up
     threads: int = 1
     heartbeat: float = 10.0           # seconds between signs of life towards Spark
@@ -94,7 +98,8 @@ class Job:
     def fingerprint(self) -> str:
         """The same for trainings of which one may go on where the other stopped: more epochs and other workers are no other training."""
         parts = [self.recipe, hashlib.sha256(self.recipe_weights or b"").hexdigest(), self.features, self.labels, self.weight, self.validation, self.invalid, self.loss,
-                 self.optimizer, self.metrics, self.learning_rate, self.batch_size, self.seed, self.validation_fraction, self.classes, self.class_weight]
+                 self.optimizer, self.metrics, self.learning_rate, self.batch_size, self.seed, self.validation_fraction, self.classes, self.class_weight,
+                 hashlib.sha256(self.state or b"").hexdigest()]
         return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 
 

@@ -5,6 +5,7 @@ The driver makes a random key for each fit and gives it to the tasks inside the 
     task   -> driver 48  nonce t, HMAC-SHA256(key, "task" d t)
     driver -> task   32  HMAC-SHA256(key, "driver" t d)
 Then frames from the task: length (4, big endian, at most LIMIT), JSON text, HMAC-SHA256(key, "frame" d t number text)[:16].
+From the driver at most one thing: HMAC-SHA256(key, "stop" d t), training shall end after the step under way.
 Progress is a convenience: a task that cannot reach the driver trains on in silence.
 """
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import hmac
 import json
 import os
+import select
 import socket
 import struct
 from typing import Any, Optional
@@ -39,6 +41,7 @@ class Reporter:
 
     def __init__(self, host: str, port: int, key: bytes, timeout: float = 3.0):
         self._key, self._number = key, 0
+        self._heard = b""
         self._socket: Optional[socket.socket] = None
         try:
             s = socket.create_connection((host, port), timeout)
@@ -66,6 +69,18 @@ class Reporter:
             self._number += 1
         except OSError:
             self.close()
+
+    def stop_asked(self) -> bool:
+        """Whether the driver has asked to stop. Does not wait."""
+        if self._socket is None:
+            return False
+        try:
+            ready = select.select([self._socket], [], [], 0)[0]
+            part = self._socket.recv(32 - len(self._heard)) if ready and len(self._heard) < 32 else b""
+        except (OSError, ValueError):
+            return False
+        self._heard += part
+        return len(self._heard) == 32 and hmac.compare_digest(self._heard, sign(self._key, b"stop", self._session))
 
     def close(self) -> None:
         if self._socket is not None:

@@ -22,6 +22,7 @@ from .report import Reporter
 SCHEMA = pyarrow.schema([("kind", pyarrow.string()), ("part", pyarrow.int32()), ("data", pyarrow.binary())])
 PIECE = 8 << 20  # bytes of the model file in one row
 LENGTH = struct.Struct("=q")
+POSITION = struct.Struct("=qq")  # epochs, steps of the next
 TELLING = 2.0    # seconds that a rank that cannot read its rows takes to tell its peers so
 PEER_FAILED = "FS4006"
 AFTER_YOU = 1.0  # seconds that a rank holds back such an error, so that Spark hears the peer's own first
@@ -154,29 +155,34 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
     dealt = time.monotonic()
     checkpoints = Checkpoints(job) if rank == 0 and job.checkpoint_dir is not None else None
     history: dict[str, list[float]] = checkpoints.history if checkpoints is not None else {}
-    first = LENGTH.unpack(comm.gather(LENGTH.pack(checkpoints.epoch if checkpoints is not None else 0))[0])[0]
-    told = 0.0
+    mine = (checkpoints.epoch, checkpoints.step) if checkpoints is not None else (0, 0)
+    first, first_step = POSITION.unpack(comm.gather(POSITION.pack(*mine))[0])
+    told, stop = 0.0, False
 
-    def progress(event: dict[str, Any]) -> None:
-        nonlocal told
+    def progress(event: dict[str, Any]) -> bool:
+        nonlocal told, stop
+        if event["event"] == "checkpoint":
+            if checkpoints is not None:
+                ended = event["step"] == event["steps"]
+                checkpoints.save(net, event["epoch"] + ended, 0 if ended else event["step"], history)
+            return stop
         if event["event"] == "epoch":
             for name, value in event["results"].items():
                 history.setdefault(name, []).append(value)
-            if checkpoints is not None:
-                checkpoints.epoch_ended(history)
         now = time.monotonic()
         if reporter is not None and (now - told > 0.05 or event["epoch"] + 1 == event["epochs"]):  # epochs may be far shorter than that
             told = now
             reporter.send(event)
+            stop = stop or reporter.stop_asked()
+        return stop
 
     try:
         net = checkpoints.network if checkpoints is not None else None
         if net is None:
             net = engine.network(Recipe.parse(job.recipe, job.recipe_weights), job)
         validates = job.validation_fraction > 0 or any(p["validation_rows"] for p in peers)
-        report, error = engine.fit(net, data, comm, job, progress if rank == 0 else None, validates, first,
-                                   checkpoints.folder if checkpoints is not None else None)
-        if checkpoints is not None and error is None:
+        report, error = engine.fit(net, data, comm, job, progress if rank == 0 else None, validates, first, first_step)
+        if checkpoints is not None and error is None and not report["cancelled"]:
             checkpoints.finish()
     finally:
         if reporter is not None:
@@ -185,7 +191,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         return {}, b""
     ended = time.monotonic()
     result = {
-        "history": history, "first_epoch": first, "report": report, "error": error,
+        "history": history, "first_epoch": first, "first_step": first_step, "report": report, "error": error,
         "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers],
         "validation_rows": sum(p["validation_rows"] for p in peers), "skipped": sum(p["skipped"] for p in peers),
         "seconds": {"read": round(max(p["read_seconds"] for p in peers), 3), "meet": round(met - began - peers[rank]["read_seconds"], 3),
