@@ -546,8 +546,12 @@ FIRE_API fire_status fire_function_shapes(fire_context *ctx, fire_type type, con
 ** offset (in the unpacked bytes). */
 typedef struct fire_records fire_records;
 FIRE_API fire_status fire_records_open(fire_context *ctx, const char *path, fire_records **out, fire_error *err);
-/* fire_records_next - the next record, borrowed until the next call; *bytes NULL after the last one. */
+/* fire_records_next - the next record, borrowed until the next call; *bytes NULL after the last one. After a failure the next call goes on behind the record, if only the CRC
+** of its bytes is wrong (*bytes are those that are there); else no next record can be found, and the file counts as read. */
 FIRE_API fire_status fire_records_next(fire_records *r, const void **bytes, size_t *size, fire_error *err);
+/* fire_records_range - before the first record of a plain file: give only records that begin at bytes [from, to). The way there is walked by the records' lengths, so that no
+** bytes are taken for a record that are none. */
+FIRE_API fire_status fire_records_range(fire_records *r, int64_t from, int64_t to, fire_error *err);
 FIRE_API void fire_records_close(fire_records *r);
 
 /* fire_record_writer_open - a TFRecord file. It appears under its name, replacing what was there, when it is closed with `keep`; with `live` it is written in place, and
@@ -575,6 +579,42 @@ FIRE_API fire_status fire_example_read(fire_context *ctx, const void *bytes, siz
 FIRE_API void fire_example_free(fire_context *ctx, fire_example *example);
 /* fire_example_write - encode one, its features in the order given; free with fire_release. */
 FIRE_API fire_status fire_example_write(fire_context *ctx, const fire_example *example, void **bytes, size_t *size, fire_error *err);
+
+/* Examples as columns, many records at a time, as Arrow lays them out. A column takes the feature of its name: `lists` 0: one value a record; 1: a list of values;
+** 2: a list of lists, from the feature_lists of a SequenceExample. `type` is Arrow's letter: l i s c (whole numbers of 64 to 8 bits), b (0 is false), f, g, u (UTF-8) or z
+** (bytes). A feature that a record lacks is null; numbers are taken as whole numbers if they fit, as floats always. A record is malformed when a CRC is wrong, when it
+** is no example, or when a feature does not fit its column. */
+typedef struct fire_examples fire_examples;
+typedef struct fire_example_column { const char *name; char type; int32_t lists; } fire_example_column;
+typedef enum fire_malformed { FIRE_MALFORMED_FAIL, FIRE_MALFORMED_NULL, FIRE_MALFORMED_DROP } fire_malformed; /* stop; a row of nulls; left out */
+/* fire_examples_new - `blame` is the number of a column of u or z, or -1: of rows of nulls it gets the reason, or the record's bytes. */
+FIRE_API fire_status fire_examples_new(fire_context *ctx, int32_t n, const fire_example_column *column, fire_malformed malformed, int32_t blame, fire_examples **out, fire_error *err);
+FIRE_API void fire_examples_free(fire_examples *e);
+/* fire_examples_read - replace the rows by the next ones of a file: at most `rows`, and no more once they have `bytes` bytes. *n 0: the file is at its end. */
+FIRE_API fire_status fire_examples_read(fire_examples *e, fire_records *r, int64_t rows, int64_t bytes, int64_t *n, fire_error *err);
+/* fire_examples_column - buffers of column i, borrowed until the next read: a bitmap of rows that are not null; for each list the [n + 1] offsets into what is inside;
+** n_values values (b: bits), or for texts [n_values + 1] offsets into data. */
+typedef struct fire_example_buffers {
+    int64_t nulls; const uint8_t *valid;
+    int64_t n_lists[2]; const int32_t *offsets[2];
+    int64_t n_values, data_bytes; const int32_t *texts; const void *data;
+} fire_example_buffers;
+FIRE_API void fire_examples_column(const fire_examples *e, int32_t i, fire_example_buffers *out);
+
+/* What features the examples of files have: to make columns of. `kinds` has bit 1 << kind for each kind met in a record; `most` is the largest number of values (of steps in a list), `least` the
+** smallest in a record that has the feature; texts: all are UTF-8. */
+typedef struct fire_feature_survey fire_feature_survey;
+typedef struct fire_feature_summary { const char *name; bool list; uint32_t kinds; int64_t least, most, records; bool texts; } fire_feature_summary;
+FIRE_API fire_status fire_feature_survey_new(fire_context *ctx, fire_feature_survey **out, fire_error *err);
+FIRE_API void fire_feature_survey_free(fire_feature_survey *s);
+/* fire_feature_survey_add - look at up to `limit` records; malformed ones fail, or with `malformed` given are counted there. *seen: how many were looked at. */
+FIRE_API fire_status fire_feature_survey_add(fire_feature_survey *s, fire_records *r, int64_t limit, int64_t *malformed, int64_t *seen, fire_error *err);
+/* fire_feature_survey_get - feature i in the order of names, borrowed; false behind the last. */
+FIRE_API bool fire_feature_survey_get(const fire_feature_survey *s, int64_t i, fire_feature_summary *out);
+
+/* fire_record_writer_add_arrow - each row of a record batch (a struct array, borrowed) as an example, with its columns in the order of their names. Whole numbers and booleans
+** become int64, floats float32, texts and bytes bytes; lists of them lists; of lists of lists, or with `sequence`, a SequenceExample is made. Nulls are left out. */
+FIRE_API fire_status fire_record_writer_add_arrow(fire_record_writer *w, const struct ArrowSchema *schema, const struct ArrowArray *batch, bool sequence, fire_error *err);
 
 /* Event files, which TensorBoard shows: scalars and distributions by tag and step. The writer is one of records, live; `time` is seconds
 ** since 1970. The first event of a file is fire_event_version's. */

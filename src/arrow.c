@@ -234,9 +234,8 @@ static fire_status wrong_type(fire_error *err, const char *name, const char *for
                      quote(n, name), quote(f, format), what);
 }
 
-/* What holds of every array: sane lengths, the buffers and children that its type has, and a bitmap when nulls are told of. */
-static fire_status check_array(const struct ArrowSchema *s, const struct ArrowArray *a, int buffers, int64_t children, const char *name,
-                               const uint8_t **valid, fire_error *err) {
+fire_status fire_arrow_check(const struct ArrowSchema *s, const struct ArrowArray *a, int buffers, int64_t children, const char *name,
+                             const uint8_t **valid, fire_error *err) {
     int64_t end;
     if (!s || !a || !s->format) return broken(err, name, "a child or its format is missing");
     if (a->length < 0 || a->offset < 0 || !fire_add(a->length, a->offset, &end) || end > INT64_MAX / 16)
@@ -246,7 +245,7 @@ static fire_status check_array(const struct ArrowSchema *s, const struct ArrowAr
         return broken(err, name, "the number of children is not that of its type");
     if (s->dictionary || a->dictionary) {
         char n[NAME_TEXT];
-        return fire_fail(err, FIRE_E_COLUMN_TYPE, "column '%s' is dictionary-encoded, expected plain numbers; decode it first", quote(n, name));
+        return fire_fail(err, FIRE_E_COLUMN_TYPE, "column '%s' is dictionary-encoded, expected plain values; decode it first", quote(n, name));
     }
     *valid = a->null_count ? a->buffers[0] : NULL;
     if (a->null_count > 0 && !a->buffers[0] && a->length) return broken(err, name, "it counts nulls but has no bitmap of them");
@@ -259,7 +258,7 @@ static fire_status open_leaf(fire_leaf *leaf, const struct ArrowSchema *s, const
         if (s->dictionary) return wrong_type(err, name, s->format, " with a dictionary");
         return wrong_type(err, name, s->format, "");
     }
-    fire_status st = check_array(s, a, 2, 0, name, &leaf->valid, err);
+    fire_status st = fire_arrow_check(s, a, 2, 0, name, &leaf->valid, err);
     if (st) return st;
     if (!a->buffers[1] && a->length) return broken(err, name, "it has rows but no data buffer");
     leaf->type = s->format[0];
@@ -272,7 +271,7 @@ static fire_status open_leaf(fire_leaf *leaf, const struct ArrowSchema *s, const
 /* A list of any kind; its child is s->children[0]. */
 static fire_status open_list(fire_level *l, const struct ArrowSchema *s, const struct ArrowArray *a, const char *name, fire_error *err) {
     bool fixed = s->format[1] == 'w';
-    fire_status st = check_array(s, a, fixed ? 1 : 2, 1, name, &l->valid, err);
+    fire_status st = fire_arrow_check(s, a, fixed ? 1 : 2, 1, name, &l->valid, err);
     if (st) return st;
     l->kind = s->format[1];
     l->offset = a->offset;
@@ -308,7 +307,7 @@ static fire_status open_vector(fire_view *v, const struct ArrowSchema *s, const 
     for (int i = 0; ok && i < 4; i++) ok = named(s->children[i], part[i]) && s->children[i]->format;
     if (!ok) return wrong_type(err, name, s->format, " (a struct)");
     fire_level *l = &v->level[v->n_levels++];
-    if ((st = check_array(s, a, 1, 4, name, &l->valid, err))) return st;
+    if ((st = fire_arrow_check(s, a, 1, 4, name, &l->valid, err))) return st;
     l->kind = 's';
     l->offset = a->offset;
     l->length = a->length;
@@ -338,7 +337,7 @@ fire_status fire_view_open(fire_view *v, const struct ArrowSchema *schema, const
         return fire_fail(err, FIRE_E_ARROW, "the batch is not a struct of columns; pass a record batch");
     *v = (fire_view){.width = -1};
     fire_level *top = &v->level[v->n_levels++];
-    fire_status st = check_array(schema, batch, 1, schema->n_children, name, &top->valid, err);
+    fire_status st = fire_arrow_check(schema, batch, 1, schema->n_children, name, &top->valid, err);
     if (st) return st;
     top->kind = 's';
     top->offset = batch->offset;

@@ -47,6 +47,9 @@ typedef struct fire_view {
 /* fire_view_array - a view of a dense array of `rows` rows. */
 void fire_view_array(fire_view *v, fire_type type, const void *data, int64_t rows, int64_t width);
 
+/* fire_arrow_check - what holds of every array: sane lengths, the buffers and children that its type has, and a bitmap when nulls are told of. `name` is the column's. */
+fire_status fire_arrow_check(const struct ArrowSchema *s, const struct ArrowArray *a, int buffers, int64_t children, const char *name, const uint8_t **valid, fire_error *err);
+
 /* fire_view_open - the view of column `name` of a record batch. Fails when there is no such column, or two, when its type holds no numbers, or
 ** when the structs contradict themselves. Nothing is read but the structs. */
 fire_status fire_view_open(fire_view *v, const struct ArrowSchema *schema, const struct ArrowArray *batch, const char *name, fire_error *err);

@@ -267,6 +267,7 @@ static PyMethodDef core_methods[] = {
     {"safetensors", core_safetensors, METH_VARARGS, NULL},
     {"example_read", core_example_read, METH_VARARGS, NULL},
     {"example_write", core_example_write, METH_VARARGS, NULL},
+    {"examples_survey", core_examples_survey, METH_VARARGS, NULL},
     {"listen", core_listen, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -275,7 +276,7 @@ static int core_exec(PyObject *module) {
     module_state *m = PyModule_GetState(module);
     struct { PyTypeObject **type; PyType_Spec *spec; } types[] = {
         {&m->context, &context_spec}, {&m->network, &network_spec}, {&m->dataset, &dataset_spec}, {&m->comm, &comm_spec},
-        {&m->records, &records_spec}, {&m->writer, &writer_spec}};
+        {&m->records, &records_spec}, {&m->writer, &writer_spec}, {&m->examples, &examples_spec}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *types[i].type = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);
         if (!*types[i].type || PyModule_AddType(module, *types[i].type)) return -1;
@@ -290,6 +291,7 @@ static int core_traverse(PyObject *module, visitproc visit, void *arg) {
     Py_VISIT(m->dataset);
     Py_VISIT(m->comm);
     Py_VISIT(m->records);
+    Py_VISIT(m->examples);
     Py_VISIT(m->writer);
     return 0;
 }
@@ -301,6 +303,7 @@ static int core_clear(PyObject *module) {
     Py_CLEAR(m->dataset);
     Py_CLEAR(m->comm);
     Py_CLEAR(m->records);
+    Py_CLEAR(m->examples);
     Py_CLEAR(m->writer);
     return 0;
 }

@@ -20,14 +20,14 @@
 #include <string.h>
 #include "firesteel.h"
 
-typedef struct module_state { PyTypeObject *context, *network, *dataset, *comm, *records, *writer; } module_state;
+typedef struct module_state { PyTypeObject *context, *network, *dataset, *comm, *records, *writer, *examples; } module_state;
 
 typedef struct { PyObject_HEAD fire_context *ctx; } Context;
 typedef struct { PyObject_HEAD Context *context; fire_network *net; pthread_mutex_t lock; int fitting; } Network;
 typedef struct { PyObject_HEAD Context *context; fire_dataset *data; Py_buffer *view; Py_ssize_t n_views; } Dataset;
 typedef struct { PyObject_HEAD Context *context; fire_comm *comm; } Comm;
 
-extern PyType_Spec network_spec, dataset_spec, comm_spec, records_spec, writer_spec;
+extern PyType_Spec network_spec, dataset_spec, comm_spec, records_spec, writer_spec, examples_spec;
 
 static inline module_state *state_of(PyObject *self) { return PyType_GetModuleState(Py_TYPE(self)); }
 
@@ -70,4 +70,5 @@ PyObject *core_column_names(PyObject *module, PyObject *capsule);
 PyObject *core_safetensors(PyObject *module, PyObject *args);
 PyObject *core_example_read(PyObject *module, PyObject *args);
 PyObject *core_example_write(PyObject *module, PyObject *args);
+PyObject *core_examples_survey(PyObject *module, PyObject *args);
 #endif

@@ -4,9 +4,9 @@
 ** Features { map<string, Feature> 1 }, FeatureLists { map<string, FeatureList> 1 }, FeatureList { repeated Feature 1 }, Feature { one of
 ** BytesList 1, FloatList 2, Int64List 3 }, each a list of values in field 1. Of entries with one key the last counts, as protobuf has it.
 */
+#include "formats/example.h"
 #include "json.h"
 #include "sort.h"
-#include "wire.h"
 #include <string.h>
 
 typedef struct found { /* a feature being read */
@@ -69,8 +69,7 @@ static fire_status list_values(const fire_wire *w, const fire_wire_field *f, fir
     return FIRE_OK;
 }
 
-/* A Feature: its kind, and its values counted in *n or put at `to`, behind *n others. Of lists of different kinds the last ones count. */
-static fire_status feature(const fire_wire *body, fire_feature_kind *kind, void *to, int64_t *n, fire_error *err) {
+fire_status fire_feature_read(const fire_wire *body, fire_feature_kind *kind, void *to, int64_t *n, fire_error *err) {
     fire_wire in = *body, list;
     fire_wire_field f, v;
     bool more, more_values;
@@ -92,7 +91,13 @@ static fire_status feature(const fire_wire *body, fire_feature_kind *kind, void 
     return s;
 }
 
-static size_t value_size(fire_feature_kind kind) { return kind == FIRE_FEATURE_BYTES ? sizeof(fire_bytes) : kind == FIRE_FEATURE_FLOAT ? 4 : 8; }
+fire_status fire_feature_list_next(fire_wire *list, fire_wire *body, bool *more, fire_error *err) {
+    fire_wire_field f;
+    fire_status s;
+    while (!(s = fire_wire_next(list, &f, more, err)) && *more)
+        if (f.number == 1) return fire_wire_enter(list, &f, body, err);
+    return s;
+}
 
 static fire_status name_fail(const found *e, const char *what, fire_error *err) {
     char shown[80];
@@ -101,19 +106,16 @@ static fire_status name_fail(const found *e, const char *what, fire_error *err) 
 
 /* The values of one entry, counted first so that they take what they need. */
 static fire_status values(reader *r, found *e) {
-    fire_wire in = e->body;
-    fire_wire_field f;
+    fire_wire in = e->body, body;
     bool more = true;
     fire_status s = FIRE_OK;
     fire_feature *x = &e->f;
     fire_feature_kind kind;
     if (!x->list) {
-        if ((s = feature(&in, &x->kind, NULL, &x->n, r->err)) || x->kind == FIRE_FEATURE_EMPTY) return s;
+        if ((s = fire_feature_read(&in, &x->kind, NULL, &x->n, r->err)) || x->kind == FIRE_FEATURE_EMPTY) return s;
     } else {
-        while (!s && !(s = fire_wire_next(&in, &f, &more, r->err)) && more) {
-            fire_wire body;
-            if (f.number != 1) continue;
-            if ((s = fire_wire_enter(&in, &f, &body, r->err)) || (s = feature(&body, &kind, NULL, &x->n, r->err))) break;
+        while (!(s = fire_feature_list_next(&in, &body, &more, r->err)) && more) {
+            if ((s = fire_feature_read(&body, &kind, NULL, &x->n, r->err))) break;
             x->n_steps++;
             if (kind != FIRE_FEATURE_EMPTY && x->kind != FIRE_FEATURE_EMPTY && kind != x->kind) return name_fail(e, "has steps of different kinds", r->err);
             if (kind != FIRE_FEATURE_EMPTY) x->kind = kind;
@@ -121,41 +123,63 @@ static fire_status values(reader *r, found *e) {
         if (s) return s;
         if (!(x->steps = fire_arena_alloc(&r->arena, (size_t)x->n_steps, sizeof *x->steps, r->err))) return FIRE_NOMEM;
     }
-    void *to = fire_arena_alloc(&r->arena, (size_t)x->n, value_size(x->kind), r->err);
+    void *to = fire_arena_alloc(&r->arena, (size_t)x->n, fire_feature_size(x->kind), r->err);
     if (!to) return FIRE_NOMEM;
     x->values = to;
     int64_t n = 0, step = 0;
     in = e->body;
-    if (!x->list) return feature(&in, &kind, to, &n, r->err);
-    while (!s && !(s = fire_wire_next(&in, &f, &more, r->err)) && more) {
-        fire_wire body;
+    if (!x->list) return fire_feature_read(&in, &kind, to, &n, r->err);
+    while (!(s = fire_feature_list_next(&in, &body, &more, r->err)) && more) {
         const int64_t before = n;
-        if (f.number != 1) continue;
-        if (!(s = fire_wire_enter(&in, &f, &body, r->err))) s = feature(&body, &kind, to, &n, r->err);
+        if ((s = fire_feature_read(&body, &kind, to, &n, r->err))) break;
         ((int64_t *)x->steps)[step++] = n - before;
     }
     return s;
 }
 
 /* Features or FeatureLists: the entries of the map. */
-static fire_status entries(reader *r, const fire_wire *w, const fire_wire_field *at, bool list) {
+static fire_status walk_map(const fire_wire *w, const fire_wire_field *at, bool list, fire_example_entry *give, void *user, fire_error *err) {
     fire_wire in, entry;
     fire_wire_field f, part;
     bool more, more_parts;
-    fire_status s = fire_wire_enter(w, at, &in, r->err);
-    while (!s && !(s = fire_wire_next(&in, &f, &more, r->err)) && more) {
+    fire_status s = fire_wire_enter(w, at, &in, err);
+    while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
         if (f.number != 1) continue;
-        if ((s = fire_grow(r->ctx, &r->entry, &r->capacity, r->n + 1, sizeof *r->entry, r->err)) || (s = fire_wire_enter(&in, &f, &entry, r->err))) break;
-        found *e = &r->entry[r->n];
-        *e = (found){.f = {.name = "", .list = list}, .at = r->n, .body = {entry.begin, entry.end, entry.end, entry.depth}};
-        r->n++;
-        while (!s && !(s = fire_wire_next(&entry, &part, &more_parts, r->err)) && more_parts) {
-            if (part.number == 1 && part.kind == 2) e->f.name = (const char *)part.bytes, e->f.name_size = part.size;
-            else if (part.number == 2) s = fire_wire_enter(&entry, &part, &e->body, r->err);
+        if ((s = fire_wire_enter(&in, &f, &entry, err))) break;
+        const char *name = "";
+        size_t name_size = 0;
+        fire_wire body = {entry.begin, entry.end, entry.end, entry.depth};
+        while (!(s = fire_wire_next(&entry, &part, &more_parts, err)) && more_parts) {
+            if (part.number == 1 && part.kind == 2) name = (const char *)part.bytes, name_size = part.size;
+            else if (part.number == 2 && (s = fire_wire_enter(&entry, &part, &body, err))) break;
         }
-        if (!s && !fire_utf8_check(e->f.name, e->f.name_size)) s = name_fail(e, "has a name that is not UTF-8", r->err);
+        if (!s) s = give(user, name, name_size, list, &body, err);
     }
     return s;
+}
+
+fire_status fire_example_walk(const void *bytes, size_t size, fire_example_entry *entry, void *user, bool *sequence, fire_error *err) {
+    fire_wire in = {bytes, bytes, (const uint8_t *)bytes + size, 0};
+    fire_wire_field f;
+    bool more;
+    fire_status s = FIRE_OK;
+    *sequence = false;
+    while (size && !s && !(s = fire_wire_next(&in, &f, &more, err)) && more) { /* an empty message is an example without features */
+        if (f.number != 1 && f.number != 2) s = fire_fail(err, FIRE_E_CORRUPT, "field %u before byte %lld: this is no tf.train.Example", f.number, (long long)(in.at - in.begin));
+        else s = walk_map(&in, &f, f.number == 2, entry, user, err);
+        *sequence |= f.number == 2;
+    }
+    return s;
+}
+
+static fire_status take_entry(void *user, const char *name, size_t name_size, bool list, const fire_wire *body, fire_error *err) {
+    reader *r = user;
+    fire_status s = fire_grow(r->ctx, &r->entry, &r->capacity, r->n + 1, sizeof *r->entry, err);
+    if (s) return s;
+    found *e = &r->entry[r->n];
+    *e = (found){.f = {.name = name, .name_size = name_size, .list = list}, .at = r->n, .body = *body};
+    r->n++;
+    return fire_utf8_check(name, name_size) ? FIRE_OK : name_fail(e, "has a name that is not UTF-8", err);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -174,18 +198,10 @@ static bool same_name(const found *x, const found *y) {
 
 fire_status fire_example_read(fire_context *ctx, const void *bytes, size_t size, fire_example **out, fire_error *err) {
     reader r = {.ctx = ctx, .arena = {.ctx = ctx}, .err = err};
-    fire_wire in = {bytes, bytes, (const uint8_t *)bytes + size, 0};
-    fire_wire_field f;
-    bool more, sequence = false;
+    bool sequence;
     fire_feature *to = NULL;
     holder *h = NULL;
-    fire_status s = FIRE_OK;
-    if (size) /* an empty message is an example without features */
-        while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
-            if (f.number != 1 && f.number != 2) s = fire_fail(err, FIRE_E_CORRUPT, "field %u before byte %lld: this is no tf.train.Example", f.number, (long long)(in.at - in.begin));
-            else s = entries(&r, &in, &f, f.number == 2);
-            sequence |= f.number == 2;
-        }
+    fire_status s = fire_example_walk(bytes, size, take_entry, &r, &sequence, err);
     if (!s) {
         fire_sort(r.entry, r.n, sizeof *r.entry, by_name);
         h = fire_alloc(ctx, 1, sizeof *h, err);
@@ -271,7 +287,7 @@ static void put_feature(fire_buffer *b, const run *v) {
 }
 
 static run step_of(const fire_feature *f, int64_t step, int64_t at) {
-    return (run){f->kind, f->values ? (const char *)f->values + (size_t)at * value_size(f->kind) : NULL, f->steps[step]};
+    return (run){f->kind, f->values ? (const char *)f->values + (size_t)at * fire_feature_size(f->kind) : NULL, f->steps[step]};
 }
 
 /* Feature or FeatureList */
@@ -302,6 +318,16 @@ static void put_entry(fire_buffer *b, const fire_feature *f) {
     }
 }
 
+void fire_example_put(fire_buffer *b, const fire_example *e) {
+    int64_t part[2] = {0, 0};
+    for (int64_t i = 0; i < e->n; i++) part[e->feature[i].list] += inside(entry_size(&e->feature[i]));
+    for (int list = 0; list <= e->sequence; list++) {
+        put_head(b, list ? 2 : 1, part[list]);
+        for (int64_t i = 0; i < e->n; i++)
+            if (e->feature[i].list == list) put_entry(b, &e->feature[i]);
+    }
+}
+
 /* Kinds, counts and names are such as can be written. */
 static fire_status check(const fire_example *e, fire_error *err) {
     for (int64_t i = 0; i < e->n; i++) {
@@ -322,13 +348,7 @@ fire_status fire_example_write(fire_context *ctx, const fire_example *e, void **
     fire_status s = check(e, err);
     if (s) return s;
     fire_buffer b = {.ctx = ctx};
-    int64_t part[2] = {0, 0};
-    for (int64_t i = 0; i < e->n; i++) part[e->feature[i].list] += inside(entry_size(&e->feature[i]));
-    for (int list = 0; list <= e->sequence; list++) {
-        put_head(&b, list ? 2 : 1, part[list]);
-        for (int64_t i = 0; i < e->n; i++)
-            if (e->feature[i].list == list) put_entry(&b, &e->feature[i]);
-    }
+    fire_example_put(&b, e);
     if (b.first.status) s = fire_fail(err, b.first.code, "%s", b.first.message);
     return fire_buffer_give(&b, s, bytes, size);
 }

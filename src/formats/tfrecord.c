@@ -41,16 +41,21 @@ struct fire_records {
     size_t from, to;           /* unread ones */
     bool packed, zip_open;
     z_stream zip;
-    int64_t offset, count;     /* unpacked bytes taken; records given */
+    int64_t begin, offset, count; /* where the record at hand begins and the next one, in unpacked bytes; records before the one at hand */
+    int64_t stop;              /* no record that begins here or later is given */
+    bool over;                 /* behind the end, or behind a place from which no next record can be found */
     uint8_t *record;
     int64_t capacity;
 };
 
 static fire_status broken(const fire_records *r, fire_error *err, const char *what) {
     char shown[300];
-    return fire_fail(err, FIRE_E_DATA_FILE, "%s, record %lld at byte %lld%s: %s", fire_escape(shown, sizeof shown, r->path, strlen(r->path)), (long long)r->count, (long long)r->offset,
+    return fire_fail(err, FIRE_E_DATA_FILE, "%s, record %lld at byte %lld%s: %s", fire_escape(shown, sizeof shown, r->path, strlen(r->path)), (long long)r->count, (long long)r->begin,
                      r->packed ? " of the unpacked bytes" : "", what);
 }
+
+fire_status fire_records_blame(const fire_records *r, const char *what, fire_error *err) { return broken(r, err, what); }
+fire_context *fire_records_context(const fire_records *r) { return r->ctx; }
 
 /* More bytes of the file into the piece; none at its end. */
 static fire_status read_piece(fire_records *r, fire_error *err) {
@@ -132,6 +137,8 @@ fire_status fire_records_open(fire_context *ctx, const char *path, fire_records 
     fire_records *r = fire_alloc(ctx, 1, sizeof *r, err);
     if (!r) return FIRE_NOMEM;
     r->ctx = ctx;
+    r->count = -1;
+    r->stop = INT64_MAX;
     fire_status s = FIRE_OK;
     if (!(r->path = fire_copy_text(ctx, path, err)) || !(r->piece = fire_alloc(ctx, PIECE, 1, err))) s = FIRE_NOMEM;
     if (!s) {
@@ -171,34 +178,78 @@ static fire_status make_room(fire_records *r, int64_t want, int64_t have, fire_e
     return FIRE_OK;
 }
 
-fire_status fire_records_next(fire_records *r, const void **bytes, size_t *size, fire_error *err) {
+/* The length of the record that begins at `begin`: *more is false at the end. */
+static fire_status read_head(fire_records *r, uint64_t *length, bool *more, fire_error *err) {
     uint8_t head[12];
     size_t got;
+    r->begin = r->offset;
+    r->count++;
     fire_status s = take(r, head, 12, &got, err);
     if (s) return s;
-    *bytes = NULL;
-    *size = 0;
+    *more = got > 0;
     if (!got) return FIRE_OK;
     if (got < 12) return broken(r, err, "the file ends inside the length");
     if (!crc_fits(head, 8, head + 8))
         return broken(r, err, r->count ? "the CRC of the length is wrong" : "the CRC of the length is wrong: a damaged TFRecord file, or none");
-    const uint64_t length = get32(head) | (uint64_t)get32(head + 4) << 32;
-    if (!r->packed && length > (uint64_t)(r->size - r->at)) { /* the file may have grown since it was opened */
+    *length = get32(head) | (uint64_t)get32(head + 4) << 32;
+    if (!r->packed && *length > (uint64_t)(r->size - r->at)) { /* the file may have grown since it was opened */
         const int64_t now = r->ctx->io.size(r->ctx->io.user, r->file);
         if (now < 0) return fire_file_fail(err, FIRE_E_FILE_IO, "read", r->path, now);
         r->size = now;
     }
     const uint64_t left = (uint64_t)(r->to - r->from) + (r->size > r->at ? (uint64_t)(r->size - r->at) : 0);
     const uint64_t most = r->packed ? (uint64_t)MOST_PACKED + 2 * (uint64_t)r->size : left;
-    if (length > most || length + 4 > most) {
+    if (*length > most || *length + 4 > most) {
         char what[120];
         snprintf(what, sizeof what, r->packed ? "%llu bytes, expected at most %llu in a packed file of this size" : "the length is %llu, but only %llu bytes are left",
-                 (unsigned long long)length, (unsigned long long)most);
+                 (unsigned long long)*length, (unsigned long long)most);
         return broken(r, err, what);
     }
+    r->offset += 12 + (int64_t)*length + 4;
+    return FIRE_OK;
+}
+
+fire_status fire_records_range(fire_records *r, int64_t from, int64_t to, fire_error *err) {
+    if (r->packed || r->offset || from < 0 || to < from)
+        return fire_fail(err, FIRE_E_USAGE, "fire_records_range: a packed file has no ranges; the range comes before the first record and ends behind its begin");
+    r->stop = to;
+    while (r->offset < from) {
+        uint64_t length;
+        bool more;
+        fire_error problem;
+        fire_status s = read_head(r, &length, &more, &problem);
+        if (s && problem.code != FIRE_E_DATA_FILE) return fire_fail(err, problem.code, "%s", problem.message);
+        if (s || !more) { /* who reads the range in which it is broken will say so */
+            r->over = true;
+            return FIRE_OK;
+        }
+        const uint64_t skip = length + 4, here = r->to - r->from;
+        if (skip <= here) r->from += (size_t)skip;
+        else {
+            r->at += (int64_t)(skip - here);
+            r->from = r->to = 0;
+        }
+    }
+    return FIRE_OK;
+}
+
+fire_status fire_records_next(fire_records *r, const void **bytes, size_t *size, fire_error *err) {
+    uint64_t length;
+    bool more;
+    *bytes = NULL;
+    *size = 0;
+    if (r->over || r->offset >= r->stop) return FIRE_OK;
+    r->over = true; /* until the record is whole */
+    fire_status s = read_head(r, &length, &more, err);
+    if (!s && !more) { /* the file may still grow */
+        r->count--;
+        r->over = false;
+    }
+    if (s || !more) return s;
     /* A length is believed as far as bytes arrive. */
     const int64_t whole = (int64_t)length + 4;
     for (int64_t have = 0; have < whole;) {
+        size_t got;
         int64_t want = r->packed && whole > r->capacity && whole > have + PIECE ? (2 * have > PIECE ? 2 * have : PIECE) : whole;
         if (want > whole) want = whole;
         if ((s = make_room(r, want, have, err))) return s;
@@ -206,12 +257,10 @@ fire_status fire_records_next(fire_records *r, const void **bytes, size_t *size,
         if (got < (size_t)(want - have)) return broken(r, err, "the file ends inside the record");
         have = want;
     }
-    if (!crc_fits(r->record, (size_t)length, r->record + length)) return broken(r, err, "the CRC of the bytes is wrong");
-    r->offset += 12 + whole;
-    r->count++;
+    r->over = false;
     *bytes = r->record;
     *size = (size_t)length;
-    return FIRE_OK;
+    return crc_fits(r->record, (size_t)length, r->record + length) ? FIRE_OK : broken(r, err, "the CRC of the bytes is wrong");
 }
 
 /* ---- writing ---- */

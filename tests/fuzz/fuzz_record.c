@@ -1,5 +1,5 @@
 /* fuzz_record - libFuzzer over TFRecord files and the examples in them. The first byte chooses: a file, plain or packed (CRCs are not compared in this
-** build), or one example, which is written and read again. */
+** build), in records and in columns, or one example, which is written and read again. */
 #include "limits.h"
 #include <errno.h>
 #include <string.h>
@@ -52,6 +52,40 @@ static void one_example(fire_context *ctx, const uint8_t *bytes, size_t size) {
     fire_example_free(ctx, e);
 }
 
+/* The file that is in memory, in columns, its features counted; offsets must ascend and end where the values do. */
+static void all_columns(fire_context *ctx, fire_malformed mode) {
+    static const fire_example_column column[] = {{"why", 'u', 0}, {"a", 'l', 0}, {"id", 'i', 1}, {"b", 'f', 1}, {"c", 'u', 0}, {"texts", 'z', 1}, {"d", 'b', 2}, {"steps", 'g', 2}};
+    fire_examples *e = NULL;
+    fire_records *r = NULL;
+    fire_feature_survey *v = NULL;
+    fire_feature_summary f;
+    fire_error err = {0};
+    int64_t n = 1, malformed = 0, seen;
+    fire_status s = fire_examples_new(ctx, 8, column, mode, 0, &e, &err);
+    if (!s) s = fire_records_open(ctx, "memory", &r, &err);
+    for (int round = 0; round < 16 && n && !s && !(s = fire_examples_read(e, r, 7, 1 << 16, &n, &err)); round++)
+        for (int32_t i = 0; i < 8; i++) {
+            fire_example_buffers b;
+            fire_examples_column(e, i, &b);
+            const int64_t inside[3] = {n, b.n_lists[1], b.n_values};
+            for (int level = 0; level < column[i].lists && n; level++) {
+                if (b.n_lists[level] != inside[level] || b.offsets[level][0] || b.offsets[level][b.n_lists[level]] != inside[column[i].lists == 2 ? level + 1 : 2]) abort();
+                for (int64_t k = 0; k < b.n_lists[level]; k++)
+                    if (b.offsets[level][k] > b.offsets[level][k + 1]) abort();
+            }
+            if (b.texts && n && b.texts[b.n_values] != b.data_bytes) abort();
+        }
+    fire_records_close(r);
+    fire_examples_free(e);
+    r = NULL;
+    if (!s && !(s = fire_records_open(ctx, "memory", &r, &err)) && !(s = fire_feature_survey_new(ctx, &v, &err))) s = fire_feature_survey_add(v, r, 64, &malformed, &seen, &err);
+    for (int64_t i = 0; v && fire_feature_survey_get(v, i, &f); i++)
+        if (!f.name || f.least < 0) abort();
+    fire_feature_survey_free(v);
+    fire_records_close(r);
+    if (s && (err.status != s || !err.message[0])) abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static const fire_io io = {.open = memory_open, .size = memory_size, .read = memory_read, .close = memory_close};
@@ -70,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             if (!(s = fire_records_next(r, &record, &n, &err)) && record) one_example(ctx, record, n);
         if (s && (err.status != s || !err.message[0])) abort();
         fire_records_close(r);
+        if (bytes[0] & 2) all_columns(ctx, (fire_malformed)((bytes[0] >> 2) % 3));
     }
     fire_context_free(ctx);
     if (fuzz_used) abort();

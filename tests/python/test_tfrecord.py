@@ -71,6 +71,77 @@ def test_tables(tmp_path):
     assert whole["id"].to_pylist() == [0, 1, 2, 3] and whole["steps"].to_pylist()[3] == [[], [0], [0, 1]]
 
 
+def test_columns_are_what_the_rows_say(tmp_path):
+    """Every type in plain columns, lists and lists of lists, with nulls, slices and dictionaries."""
+    table = pa.table({
+        "l": pa.array([1, None, -2**63, 5], pa.int64()), "i": pa.array([7, 8, None, -2**31], pa.int32()), "c": pa.array([-128, 127, 0, None], pa.int8()),
+        "b": pa.array([True, False, None, True]), "f": pa.array([0.5, None, -1.0, 2.0], pa.float32()), "u": pa.array(["ä", "", None, "zz"]),
+        "z": pa.array([b"\x00\xff", b"", None, b"x"], pa.binary()), "s": pa.array([[1, -5], [], None, [32767]], pa.list_(pa.int16())),
+        "g": pa.array([[0.5], None, [], [1.0, 2.0]], pa.list_(pa.float64())), "texts": pa.array([["a", ""], [], None, ["bc"]], pa.list_(pa.string())),
+        "steps": pa.array([[[1, 2], []], [], None, [[3]]], pa.list_(pa.list_(pa.int64())))})
+    flat = table.drop_columns(["steps"])
+    for part in (flat, table):
+        assert tfrecord.write(tmp_path / "x", part, "gzip") == 4
+        batches = list(tfrecord.Batches(part.schema, rows=3).read(tmp_path / "x"))
+        assert [b.num_rows for b in batches] == [3, 1]
+        for batch in batches:
+            batch.validate(full=True)
+        assert pa.Table.from_batches(batches).equals(part)
+        rows = list(tfrecord.read(tmp_path / "x"))
+        for name in part.schema.names:
+            assert [name in row for row in rows] == [value is not None for value in part[name].to_pylist()]
+    assert [[list(step) for step in row["steps"]] if "steps" in row else None for row in rows] == table["steps"].to_pylist()
+    sliced = flat.slice(1, 2)
+    tfrecord.write(tmp_path / "y", sliced.append_column("d", pa.array(["p", "q"]).dictionary_encode()))
+    schema = flat.schema.append(pa.field("d", pa.string()))
+    assert pa.Table.from_batches(tfrecord.Batches(schema).read(tmp_path / "y")).equals(sliced.append_column("d", pa.array(["p", "q"])))
+
+
+def test_columns_of_tensorflow():
+    schema, malformed = tfrecord.survey([FILES / "plain.tfrecord", FILES / "zlib.tfrecord"], texts=True)
+    assert malformed == 0 and {f.name: str(f.type) for f in schema} == {
+        "größe": "float", "id": "int64", "nothing": "int64", "numbers": "list<item: float>", "texts": "list<item: binary>", "whole": "list<item: int64>"}
+    table = tfrecord.read_table(FILES / "gzip.tfrecord")
+    assert table["whole"].to_pylist() == [[-2**63, 2**63 - 1, -1, 0, 300]] * 4 and table["nothing"].null_count == 4 and table["id"].to_pylist() == [0, 1, 2, 3]
+    assert [len(v) for v in table["numbers"].to_pylist()] == [0, 1, 2, 3] and table["numbers"][3].as_py()[2] == float(np.float32(3e-45))
+    assert tfrecord.survey([FILES / "sequence.tfrecord"], texts=True)[0].field("words").type == pa.list_(pa.list_(pa.string()))
+
+
+def test_malformed_records(tmp_path):
+    """A wrong CRC, no example, a feature that does not fit, a file that is cut: each mode, and what is told."""
+    good = [tfrecord.encode({"id": i, "x": [0.5] * i}) for i in range(3)]
+    tfrecord.write_records(tmp_path / "x", [good[0], good[1], b"\xff\xff", tfrecord.encode({"id": [1, 2]}), tfrecord.encode({"id": "text"}), good[2], good[2]])
+    content = bytearray((tmp_path / "x").read_bytes())
+    content[16 + len(good[0]) + 13] ^= 1
+    (tmp_path / "x").write_bytes(content[:-1])
+    schema = pa.schema([("id", pa.int32()), ("x", pa.list_(pa.float32())), ("why", pa.string())])
+    rows = pa.Table.from_batches(tfrecord.Batches(schema, "permissive", "why").read(tmp_path / "x"))
+    assert rows["id"].to_pylist() == [0, None, None, None, None, 2, None] and rows["x"].to_pylist()[5] == [0.5, 0.5]
+    why = rows["why"].to_pylist()
+    at = 16 + len(good[0])
+    assert why[0] is None and why[5] is None and why[1] == f"{tmp_path / 'x'}, record 1 at byte {at}: the CRC of the bytes is wrong"
+    assert "record 2 at byte" in why[2] and why[3].endswith("the feature 'id' has 2 values, expected one") and why[4].endswith("the feature 'id' holds bytes, expected whole numbers")
+    assert "record 6 at byte" in why[6] and "bytes are left" in why[6]
+    raw = pa.Table.from_batches(tfrecord.Batches(schema.set(2, pa.field("why", pa.binary())), "permissive", "why").read(tmp_path / "x"))["why"].to_pylist()
+    assert raw[2] == b"\xff\xff" and len(raw[1]) == len(good[1]) and raw[6] == b""
+    assert pa.Table.from_batches(tfrecord.Batches(schema, "dropmalformed", "why").read(tmp_path / "x"))["id"].to_pylist() == [0, 2]
+    with pytest.raises(errors.DataError, match=f"record 1 at byte {at}: the CRC of the bytes is wrong"):
+        list(tfrecord.Batches(schema).read(tmp_path / "x"))
+    with pytest.raises(errors.DataError, match="the column 'id' has bytes and numbers"):
+        tfrecord.survey([tmp_path / "x"], strict=False)
+    assert tfrecord.survey([tmp_path / "x"], limit=4, strict=False)[1] == 2
+    for fields, says in ((("id", pa.int8()), "holds 1000, which does not fit into 8 bits"), (("t", pa.string()), "not UTF-8")):
+        tfrecord.write(tmp_path / "y", [{"id": 1000, "t": b"\xff"}])
+        with pytest.raises(errors.DataError, match=says):
+            list(tfrecord.Batches(pa.schema([fields])).read(tmp_path / "y"))
+    with pytest.raises(errors.DataError, match="'when' is timestamp"):
+        tfrecord.Batches(pa.schema([("when", pa.timestamp("us"))]))
+    for column, says in ((pa.array([0], pa.timestamp("us")), "Arrow type 'tsu:'"), (pa.array([[1, None]]), "a null inside a list"), (pa.array([2**63], pa.uint64()), "int64 has not")):
+        with pytest.raises(errors.DataError, match=says):
+            tfrecord.write(tmp_path / "z", pa.table({"c": column}))
+        assert not (tmp_path / "z").exists()
+
+
 def test_errors(tmp_path):
     whole = (FILES / "plain.tfrecord").read_bytes()
     (tmp_path / "cut").write_bytes(whole[:-1])

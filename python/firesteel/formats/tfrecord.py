@@ -4,6 +4,7 @@
     table = fire.formats.tfrecord.read_table("x.tfrecord")       # a pyarrow.Table
     fire.formats.tfrecord.write("y.tfrecord", rows_or_table, compression="gzip")
 
+Tables are decoded and encoded by the engine, many rows at a time.
 Files packed with gzip or zlib are told by their content. A record takes memory while it is the one at hand.
 """
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from .. import _core, errors
 
-__all__ = ["decode", "encode", "read", "read_table", "records", "write", "write_records"]
+__all__ = ["Batches", "decode", "encode", "read", "read_table", "records", "survey", "write", "write_batches", "write_records"]
 
 _PACKING = {None: 0, "": 0, "gzip": 1, "GZIP": 1, "zlib": 2, "ZLIB": 2}
 _EMPTY, _BYTES, _FLOAT, _INT = range(4)
@@ -101,60 +102,141 @@ def encode(row: Mapping[str, Any]) -> bytes:
     return _core.example_write(context(), sequence, features)
 
 
+class _Writer:
+    """A file that appears when the block ends well."""
+
+    def __init__(self, path: str | os.PathLike[str], compression: str | None):
+        from ..models import context
+        if compression not in _PACKING:
+            raise errors.make(1001, f"tfrecord: compression={compression!r}; expected None, 'gzip' or 'zlib'")
+        self._file = _core.RecordWriter(context(), path, _PACKING[compression], False)
+
+    def __enter__(self) -> _core.RecordWriter:
+        return self._file
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        self._file.close(error is None)
+
+
 def write_records(path: str | os.PathLike[str], records: Iterable[Any], compression: str | None = None) -> int:
     """Write records of bytes; gives their number. The file appears when all are written."""
-    from ..models import context
-    if compression not in _PACKING:
-        raise errors.make(1001, f"tfrecord: compression={compression!r}; expected None, 'gzip' or 'zlib'")
-    file = _core.RecordWriter(context(), path, _PACKING[compression], False)
-    n = 0
-    try:
+    with _Writer(path, compression) as file:
+        n = 0
         for record in records:
             file.add(record)
             n += 1
-    except BaseException:
-        file.close(False)
-        raise
-    file.close(True)
-    return n
-
-
-def _rows(table: Any) -> Iterator[Mapping[str, Any]]:
-    """Rows of a pyarrow table or record batch."""
-    batches = table.to_batches(max_chunksize=1024) if hasattr(table, "to_batches") else [table]
-    for batch in batches:
-        yield from batch.to_pylist()
+        return n
 
 
 def write(path: str | os.PathLike[str], rows: Any, compression: str | None = None) -> int:
-    """Write rows (dicts, see encode, or a pyarrow table) as tf.train.Examples; gives their number."""
-    return write_records(path, (encode(row) for row in (_rows(rows) if hasattr(rows, "schema") else rows)), compression)
+    """Write rows (dicts, see encode, or a pyarrow table or record batch) as tf.train.Examples; gives their number."""
+    if not hasattr(rows, "schema"):
+        return write_records(path, (encode(row) for row in rows), compression)
+    return write_batches(path, rows.to_batches() if hasattr(rows, "to_batches") else [rows], compression)
+
+
+def write_batches(path: str | os.PathLike[str], batches: Iterable[Any], compression: str | None = None, sequence: bool = False) -> int:
+    """Write the rows of pyarrow record batches as tf.train.Examples, encoded by the engine; gives their number. With lists of lists, or if asked for, they are SequenceExamples."""
+    with _Writer(path, compression) as file:
+        n = 0
+        for batch in batches:
+            schema, array = _plain(batch).__arrow_c_array__()
+            file.add_arrow(schema, array, sequence)
+            n += batch.num_rows
+        return n
+
+
+def _plain(batch: Any) -> Any:
+    """Dictionary-encoded columns decoded."""
+    import pyarrow as pa
+    if not any(pa.types.is_dictionary(kind) for kind in batch.schema.types):
+        return batch
+    return pa.RecordBatch.from_arrays([c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns], names=batch.schema.names)
+
+
+# ---- columns -------------------------------------------------------------------------------
+
+MALFORMED = {"failfast": 0, "permissive": 1, "dropmalformed": 2}
+ROWS, BYTES = 10_000, 32 << 20  # of a batch: rows at most, and bytes after which it ends
+
+
+def survey(paths: Iterable[str | os.PathLike[str]], limit: int | None = None, strict: bool = True, texts: bool = False) -> tuple[Any, int]:
+    """The pyarrow.Schema that the examples of some files have, seen in up to `limit` records, and how many of these were malformed (with `strict` the first one is an error). A feature with one value in each
+    record that has it becomes a plain column, others are lists, feature lists lists of lists. With `texts`, bytes that were UTF-8 throughout become strings."""
+    import pyarrow as pa
+    from ..models import context
+    names = [os.fspath(path) for path in paths]
+    found, malformed, _ = _core.examples_survey(context(), [_core.Records(context(), name) for name in names], 2**62 if limit is None else limit, strict)
+    fields: dict[str, Any] = {}
+    for name, nested, kinds, least, most, _, utf8 in found:
+        if name in fields:
+            raise errors.make(2002, f"{names[0]}: the name '{name}' is in the context and in the lists of SequenceExamples; give a schema with one of them")
+        seen = [kind for kind in (_BYTES, _FLOAT, _INT) if kinds >> kind & 1]
+        if _BYTES in seen and len(seen) > 1:
+            raise errors.make(2002, f"{names[0]}: the column '{name}' has bytes and numbers; give a schema with one of them, or read the rows one by one")
+        kind = pa.int64() if not seen or seen == [_INT] else pa.float32() if _FLOAT in seen else pa.string() if texts and utf8 else pa.binary()
+        plain = least == most == 1 or most == 0
+        fields[name] = pa.list_(pa.list_(kind)) if nested else kind if plain else pa.list_(kind)
+    return pa.schema([(name, fields[name]) for name in sorted(fields)]), malformed
+
+
+def _letter(kind: Any) -> str:
+    """Arrow's letter for a type that a feature can become; "" for others."""
+    import pyarrow as pa
+    letters = {pa.int64(): "l", pa.int32(): "i", pa.int16(): "s", pa.int8(): "c", pa.bool_(): "b", pa.float32(): "f", pa.float64(): "g", pa.string(): "u", pa.binary(): "z"}
+    return letters.get(kind, "")
+
+
+def columns_of(schema: Any) -> tuple[tuple[str, str, int], ...]:
+    """The columns of a pyarrow.Schema as the engine takes them."""
+    import pyarrow as pa
+    columns: list[tuple[str, str, int]] = []
+    for field in schema:
+        kind, lists = field.type, 0
+        while pa.types.is_list(kind):
+            kind, lists = kind.value_type, lists + 1
+        if not _letter(kind) or lists > 2:
+            raise errors.make(2002, f"tfrecord: the column '{field.name}' is {field.type}; a feature becomes a whole number, float, double, boolean, string, binary, or a list (of lists) of them")
+        columns.append((field.name, _letter(kind), lists))
+    return tuple(columns)
+
+
+class Batches:
+    """Reads the examples of files as record batches of one schema; the files are opened one after the other. malformed: "failfast" raises, "permissive" makes a row of nulls, in which the column
+    `blame` (a string or binary one) says why, or has the record's bytes; "dropmalformed" leaves the record out."""
+
+    def __init__(self, schema: Any, malformed: str = "failfast", blame: str | None = None, rows: int = ROWS):
+        from ..models import context
+        self.schema, self.rows = schema, rows
+        columns = columns_of(schema)
+        self._examples = _core.Examples(context(), columns, MALFORMED[malformed], -1 if blame is None else schema.names.index(blame))
+
+    def read(self, path: str | os.PathLike[str], first: int = 0, last: int = -1) -> Iterator[Any]:
+        """The batches of a file, or of the records that begin at its bytes [first, last)."""
+        import pyarrow as pa
+        from ..models import context
+        file = _core.Records(context(), path, first, last)
+        while n := self._examples.read(file, self.rows, BYTES):
+            yield pa.RecordBatch.from_arrays([self._column(i, field.type, n) for i, field in enumerate(self.schema)], schema=self.schema)
+
+    def _column(self, i: int, kind: Any, rows: int) -> Any:
+        import pyarrow as pa
+        nulls, valid, lists, offsets, inner_lists, inner_offsets, values, texts, data = self._examples.column(i, rows)
+        kinds = [kind]
+        while pa.types.is_list(kinds[-1]):
+            kinds.append(kinds[-1].value_type)
+        bitmap = pa.py_buffer(valid) if nulls else None
+        leaf = [pa.py_buffer(texts), pa.py_buffer(data)] if texts else [pa.py_buffer(data)]
+        array = pa.Array.from_buffers(kinds[-1], values, [bitmap if len(kinds) == 1 else None, *leaf], nulls if len(kinds) == 1 else 0)
+        if len(kinds) == 3:
+            array = pa.Array.from_buffers(kinds[1], inner_lists, [None, pa.py_buffer(inner_offsets)], 0, children=[array])
+        if len(kinds) > 1:
+            array = pa.Array.from_buffers(kind, rows, [bitmap, pa.py_buffer(offsets)], nulls, children=[array])
+        return array
 
 
 def read_table(path: str | os.PathLike[str]) -> Any:
-    """All examples of a file as a pyarrow.Table, nulls where a row lacks a name. A column has lists, or plain values if every row has one value at most."""
+    """All examples of a file as a pyarrow.Table, nulls where a row lacks a name. A column has plain values if each row that has it has one, else lists."""
     import pyarrow as pa
-    columns: dict[str, list[Any]] = {}
-    n = 0
-    for row in read(path):
-        for name in row.keys() - columns.keys():
-            columns[name] = [None] * n
-        for name, column in columns.items():
-            column.append(row.get(name))
-        n += 1
-    found: dict[str, Any] = {}
-    for name in sorted(columns):
-        column = columns[name]
-        lists = [value for value in column if value is not None]
-        nested = any(isinstance(value, list) and any(isinstance(item, (list, np.ndarray)) for item in value) for value in lists)
-        kinds = {"bytes" if isinstance(item, list) else item.dtype.name for value in lists for item in (value if nested else [value]) if len(item)}
-        if len(kinds) > 1:
-            raise errors.make(2002, f"{os.fspath(path)}: the column '{name}' has {' and '.join(sorted(kinds))}; read the rows one by one")
-        kind = {"bytes": pa.binary(), "float32": pa.float32()}.get(next(iter(kinds), ""), pa.int64())
-        if nested:
-            found[name] = pa.array([None if value is None else [list(item) for item in value] for value in column], pa.list_(pa.list_(kind)))
-        elif all(len(value) == 1 for value in lists):
-            found[name] = pa.array([None if value is None else value[0] for value in column], kind)
-        else:
-            found[name] = pa.array([None if value is None else list(value) for value in column], pa.list_(kind))
-    return pa.table(found)
+    schema, _ = survey([path])
+    return pa.Table.from_batches(list(Batches(schema).read(path)), schema)
