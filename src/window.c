@@ -327,6 +327,13 @@ static void lower_channels_last(fire_graph *g, const fire_node *n, const fire_va
     bool channels_last = *flag;
     if (!strcmp(n->op->attrs->name, "auto_pad") && strcmp(n->op->name, "ConvTranspose")) explicit_pads(g, &copy.window, in, weights);
     *flag = 0;
+    for (row = n->op->attrs; row->name; row++) { /* AveragePool has none before opset 19 */
+        if (strcmp(row->name, "dilations")) continue;
+        fire_ints *by = (fire_ints *)(copy.bytes + row->offset);
+        bool some = false;
+        for (int d = 0; d < by->n; d++) some |= by->v[d] != 1;
+        if (!some) *by = (fire_ints){0};
+    }
     fire_node_attrs(&plain, text);
     for (int i = 0; i < n->n_in; i++)
         to[i] = !in[i] ? 0 : !channels_last ? in[i] : data >> i & 1 ? fire_transpose(g, in[i], rank, first) : weights >> i & 1 ? fire_transpose(g, in[i], rank, turned) : in[i];

@@ -628,7 +628,7 @@ void fire_import_nodes(fire_import *b, fire_scope *scope) {
     b->scope = scope;
     for (scope->at = 0; scope->at < scope->m->n_nodes && !b->g->first.status; scope->at++) {
         b->arena = (fire_arena){.ctx = b->ctx};
-        if (b->layers && !scope->outer && !scope->caller) b->layers->first[scope->at] = b->g->n_nodes;
+        if (!scope->outer && !scope->caller) fire_import_part(b, scope->m->node[scope->at].name, scope->m->node[scope->at].op, scope->at);
         fire_import_node(b, &scope->m->node[scope->at]);
         fire_arena_free(&b->arena);
     }
@@ -639,6 +639,22 @@ void fire_import_nodes(fire_import *b, fire_scope *scope) {
 /* ---- what lifts share ---- */
 
 fire_value fire_import_ints(fire_import *b, int64_t n, const int64_t *v) { return fire_graph_const(b->g, FIRE_I64, (fire_shape){1, {n}}, v); }
+fire_value fire_import_sizes(fire_import *b, fire_value x, int64_t from, int64_t to) {
+    if (b->g->first.status) return 0;
+    fire_shape s = fire_shape_of(b->g, x), other = s;
+    bool batch = false;
+    for (int64_t d = from; d < to; d++) {
+        if (s.dim[d] >= 0) continue;
+        if (!b->layers) { (void)fire_import_concrete(b, x); return 0; }
+        s.dim[d] = FIRE_IMPORT_BATCH;
+        other.dim[d] = FIRE_IMPORT_OTHER;
+        batch = true;
+    }
+    const fire_value v = fire_import_ints(b, to - from, s.dim + from), twin = batch ? fire_import_ints(b, to - from, other.dim + from) : 0;
+    fire_import_mark *mark = batch ? fire_import_mark_of(b, v) : NULL;
+    if (mark) mark->twin = b->g->value[twin].tensor.data;
+    return v;
+}
 fire_value fire_import_like(fire_import *b, fire_value x, double v) { return b->g->first.status ? 0 : fire_graph_scalar(b->g, fire_type_of(b->g, x), v); }
 fire_value fire_import_reshape(fire_import *b, fire_value x, fire_shape to) {
     return fire_import_apply(b, "Reshape", 2, FIRE_IN(x, fire_import_ints(b, to.rank, to.dim)), "allowzero=1");

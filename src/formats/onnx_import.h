@@ -70,8 +70,8 @@ typedef struct fire_import_layers {
     fire_type type;                    /* of the network */
     int64_t batch;                     /* that the file fixes; 0: it does not */
     fire_value rows;                   /* the first input */
-    int64_t *first;                    /* [n_nodes] of the file: where its nodes begin in the graph */
-    double *dropout;                   /* [n_nodes] share that falls, -1: it is no Dropout */
+    fire_graph_part *part; int64_t n_parts, part_capacity; /* nodes of the file as they were lifted; names in the graph's arena */
+    int32_t loops;                     /* of a graph of TensorFlow, around the node being lifted: what is made in there is part of the loop */
     fire_graph_weight *weight; int64_t n_weights, capacity;
     fire_import_mark *mark; int64_t mark_capacity; /* by value */
 } fire_import_layers;
@@ -153,11 +153,12 @@ fire_value fire_import_concat(fire_import *b, fire_value *v, int64_t n, int axis
 /* fire_import_fail - fail with the node's name in front. */
 void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* For layers; without them these do nothing. weight: an initializer, a constant, as a param where it can be trained. fix: v, if it is a weight, is not
+/* For layers; without them these do nothing. part: what is lifted from now on belongs to a node (number: for one without a name). weight: an initializer, a constant, as a param where it can be trained. fix: v, if it is a weight, is not
 ** trained. mark: v's, NULL where there is none; to write to, NULL without memory. twin: numbers for the other batch, NULL: they are the same. free_batch: the shape of a Reshape of x with a free batch. expand: x in a shape that has a twin.
 ** is_zero: whether v holds zeros alone. recurrent: RNN, LSTM or GRU as operators that have gradients. */
 fire_value fire_import_weight(fire_import *b, const char *name, fire_value v);
 void fire_import_fix(fire_import *b, fire_value v);
+void fire_import_part(fire_import *b, fire_span name, fire_span op, int64_t number);
 fire_import_mark *fire_import_mark_of(fire_import *b, fire_value v);
 void *fire_import_twin(const fire_import *b, fire_value v);
 fire_value fire_import_free_batch(fire_import *b, fire_value x, fire_value shape);
@@ -176,6 +177,7 @@ static inline fire_value fire_lift_in(const fire_lift *n, int64_t i) { return i 
 
 /* Shared by lifts. */
 fire_value fire_import_ints(fire_import *b, int64_t n, const int64_t *v);      /* i64 [n] */
+fire_value fire_import_sizes(fire_import *b, fire_value x, int64_t from, int64_t to); /* dimensions [from, to) of x, i64; for layers with the batch */
 fire_value fire_import_like(fire_import *b, fire_value x, double v);           /* a scalar of x's type */
 fire_value fire_import_reshape(fire_import *b, fire_value x, fire_shape to);
 fire_value fire_import_cast(fire_import *b, fire_value x, fire_type to);

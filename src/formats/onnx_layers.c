@@ -1,4 +1,4 @@
-/* onnx_layers.c - an ONNX file of other software as a network of layers: what the importer does for them, and the inputs and outputs. */
+/* onnx_layers.c - a file of other software as a network of layers: what the importer does for them, and the inputs and outputs. */
 #include "formats/onnx_file.h"
 #include "formats/onnx_import.h"
 #include "network.h"
@@ -9,6 +9,31 @@
 static const char *show(fire_span s, char *to, size_t capacity) { return fire_escape(to, capacity, (const char *)s.bytes, s.size); }
 
 /* ---- for the importer ---- */
+
+static const char *text_of(fire_graph *g, fire_span s) {
+    if (s.size > 200) s.size = 200;
+    char shown[1024];
+    return fire_arena_text(&g->arena, show(s, shown, sizeof shown), &g->first);
+}
+
+/* "conv_3" for a node without a name. */
+static const char *numbered(fire_graph *g, const char *op, int64_t i) {
+    char text[256];
+    snprintf(text, sizeof text, "%.200s_%lld", op, (long long)i);
+    for (char *s = text; *s; s++)
+        if (*s >= 'A' && *s <= 'Z') *s = (char)(*s + 32);
+    return fire_arena_text(&g->arena, text, &g->first);
+}
+
+void fire_import_part(fire_import *b, fire_span name, fire_span op, int64_t number) {
+    fire_import_layers *l = b->layers;
+    fire_graph *g = b->g;
+    if (!l || g->first.status) return;
+    if (l->n_parts && l->part[l->n_parts - 1].first == g->n_nodes) l->n_parts--; /* the last one was no computing */
+    if (fire_grow(b->ctx, &l->part, &l->part_capacity, l->n_parts + 1, sizeof *l->part, &g->first)) return;
+    const char *kind = text_of(g, op), *own = name.size ? text_of(g, name) : kind ? numbered(g, kind, number) : NULL;
+    if (own && kind) l->part[l->n_parts++] = (fire_graph_part){g->n_nodes, own, kind, -1};
+}
 
 /* The numbers may lie at any address in the file. */
 static bool all_finite(const fire_tensor *t) {
@@ -278,37 +303,21 @@ static fire_status check_nodes(const fire_onnx *m, fire_error *err) {
     return m->n_nodes <= FIRE_PARTS ? FIRE_OK : fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%lld nodes, layers are made of at most %d", (long long)m->n_nodes, FIRE_PARTS);
 }
 
-static const char *text_of(fire_graph *g, fire_span s) {
-    if (s.size > 200) s.size = 200;
-    char shown[1024];
-    return fire_arena_text(&g->arena, show(s, shown, sizeof shown), &g->first);
-}
-
-/* "conv_3" for a node without a name. */
-static const char *numbered(fire_graph *g, const char *op, int64_t i) {
-    char text[256];
-    snprintf(text, sizeof text, "%.200s_%lld", op, (long long)i);
-    for (char *s = text; *s; s++)
-        if (*s >= 'A' && *s <= 'Z') *s = (char)(*s + 32);
-    return fire_arena_text(&g->arena, text, &g->first);
-}
-
 /* Lift the file; ports and parts lie in the graph's arena. Failures are the graph's. */
 static void lift(fire_import *b, fire_onnx *m, fire_graph_parts *p) {
     fire_graph *g = b->g;
     fire_import_layers *l = b->layers;
     fire_graph_port *in = fire_arena_alloc(&g->arena, (size_t)m->n_inputs, sizeof *in, &g->first);
     fire_graph_port *out = in ? fire_arena_alloc(&g->arena, (size_t)m->n_outputs, sizeof *out, &g->first) : NULL;
-    fire_graph_part *part = out ? fire_arena_alloc(&g->arena, (size_t)(m->n_nodes + m->n_inputs), sizeof *part, &g->first) : NULL;
-    if (!part) return;
-    *p = (fire_graph_parts){.g = g, .type = l->type, .n_in = (int32_t)m->n_inputs, .n_out = (int32_t)m->n_outputs, .part = part, .in = in, .out = out};
+    if (!out) return;
+    *p = (fire_graph_parts){.g = g, .type = l->type, .n_in = (int32_t)m->n_inputs, .n_out = (int32_t)m->n_outputs, .in = in, .out = out};
     fire_onnx_forget(m);
     for (int64_t i = 0; i < m->n_inputs && !g->first.status; i++) {
         const fire_onnx_value *v = &m->input[i];
         fire_shape shape = {.rank = v->rank};
         memcpy(shape.dim, v->dim, sizeof shape.dim);
         shape.dim[0] = -1;
-        const char *name = text_of(g, v->name);
+        const char *name = text_of(g, fire_onnx_label(v));
         if (!name) return;
         in[i] = (fire_graph_port){fire_graph_input(g, name, l->type, shape), name};
         if (!i) l->rows = in[i].value;
@@ -319,9 +328,8 @@ static void lift(fire_import *b, fire_onnx *m, fire_graph_parts *p) {
         if (type != l->type) {
             char name[256];
             snprintf(name, sizeof name, "%.200s_cast", in[i].name);
-            const char *own = fire_arena_text(&g->arena, name, &g->first);
-            if (!own) return;
-            part[p->n_parts++] = (fire_graph_part){g->n_nodes, own, "Cast", -1};
+            static const char cast[] = "Cast";
+            fire_import_part(b, (fire_span){(const uint8_t *)name, strlen(name)}, (fire_span){(const uint8_t *)cast, sizeof cast - 1}, 0);
             x = fire_import_cast(b, x, type);
         }
         fire_onnx_find(m, m->input[i].name)->value = x;
@@ -330,13 +338,9 @@ static void lift(fire_import *b, fire_onnx *m, fire_graph_parts *p) {
     b->scope = &scope;
     fire_import_nodes(b, &scope);
     b->scope = &scope;
-    for (int64_t i = 0; i < m->n_nodes && !g->first.status; i++) {
-        const char *op = text_of(g, m->node[i].op), *name = m->node[i].name.size ? text_of(g, m->node[i].name) : op ? numbered(g, op, i) : NULL;
-        if (name && op) part[p->n_parts++] = (fire_graph_part){l->first[i], name, op, l->dropout[i]};
-    }
     scope.at = m->n_nodes;
     for (int64_t k = 0; k < m->n_outputs && !g->first.status; k++) {
-        const char *name = text_of(g, m->output[k].name);
+        const char *name = text_of(g, fire_onnx_label(&m->output[k]));
         out[k] = (fire_graph_port){fire_import_find(b, m->output[k].name), name};
         if (!g->first.status && out[k].value < 1) { b->late = true; fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "the output '%s' is no tensor", name); }
     }
@@ -347,28 +351,24 @@ fire_status fire_onnx_layers(fire_onnx *m, fire_network **out, fire_error *err) 
     fire_graph g;
     fire_graph_parts p = {0};
     fire_import_layers l = {0};
-    if (m->tf) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "nodes of TensorFlow graphs are not made layers");
     fire_status s = check_inputs(m, &l, err);
-    if (!s) s = check_nodes(m, err);
+    if (!s && !m->tf) s = check_nodes(m, err);
     if (s) return s;
     fire_graph_init(&g, m->ctx);
     if (m->file) g.align.get = fire_onnx_file_align, g.align.user = m->file;
-    l.first = fire_arena_alloc(&g.arena, (size_t)m->n_nodes, sizeof *l.first, err);
-    l.dropout = l.first ? fire_arena_alloc(&g.arena, (size_t)m->n_nodes, sizeof *l.dropout, err) : NULL;
-    if (!l.dropout) s = FIRE_NOMEM;
-    for (int64_t i = 0; i < m->n_nodes && !s; i++) l.dropout[i] = -1;
-    if (!s) {
-        fire_import b = {.ctx = m->ctx, .g = &g, .arena = {.ctx = m->ctx}, .symbolic = true, .layers = &l};
-        fire_import_begin(&b, 2 * (int64_t)m->size + ((int64_t)32 << 20));
-        lift(&b, m, &p);
-        fire_import_end(&b);
-        p.weight = l.weight;
-        p.n_weights = l.n_weights;
-        p.home = m->file;
-        s = fire_graph_check(&g, err);
-        if (!s) s = fix_masks(&g, &p, l.weight, err);
-    }
+    fire_import b = {.ctx = m->ctx, .g = &g, .arena = {.ctx = m->ctx}, .symbolic = true, .layers = &l};
+    fire_import_begin(&b, 2 * (int64_t)m->size + ((int64_t)32 << 20));
+    lift(&b, m, &p);
+    fire_import_end(&b);
+    p.part = l.part;
+    p.n_parts = l.n_parts;
+    p.weight = l.weight;
+    p.n_weights = l.n_weights;
+    p.home = m->file;
+    s = fire_graph_check(&g, err);
+    if (!s) s = fix_masks(&g, &p, l.weight, err);
     if (!s) s = fire_network_from_graph(m->ctx, &p, out, err);
+    fire_free(m->ctx, l.part);
     fire_free(m->ctx, l.weight);
     fire_free(m->ctx, l.mark);
     fire_graph_clear(&g);

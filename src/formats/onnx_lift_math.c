@@ -453,6 +453,27 @@ static fire_value arrange(fire_import *b, const term *t, const char *order) {
     return to.rank == s.rank ? v : fire_import_reshape(b, v, to);
 }
 
+/* A size times one that may be free. */
+static int64_t size_times(int64_t a, int64_t b) { return a < 0 || b < 0 ? -1 : a * b; }
+
+/* Whether all sizes are known but that of the batch, one index that goes out: then a Reshape finds it. */
+static bool one_is_free(fire_import *b, const term *x, const term *y, const char *wanted) {
+    if (b->g->first.status) return false;
+    char free = 0;
+    for (int side = 0; side < 2; side++) {
+        const term *t = side ? y : x;
+        const fire_shape s = fire_shape_of(b->g, t->v);
+        int64_t known = 1;
+        for (int d = 0; d < t->n; d++) {
+            if (s.dim[d] >= 0) { known *= s.dim[d]; continue; }
+            if ((free && free != t->label[d]) || !strchr(wanted, t->label[d])) return fire_import_concrete(b, t->v);
+            free = t->label[d];
+        }
+        if (free && !known) return fire_import_concrete(b, t->v); /* nothing to find it by */
+    }
+    return true;
+}
+
 /* The product of two terms summed over the labels that are not wanted: a MatMul of [batch, rows, inner] by [batch, inner, columns]. */
 static term product(fire_import *b, term x, term y, const char *wanted) {
     char batch[64] = "", rows[64] = "", inner[64] = "", columns[64] = "", order[192];
@@ -470,17 +491,17 @@ static term product(fire_import *b, term x, term y, const char *wanted) {
     memcpy(out.label, batch, (size_t)n[0]);
     memcpy(out.label + n[0], rows, (size_t)n[1]);
     memcpy(out.label + n[0] + n[1], columns, (size_t)n[3]);
-    if (!fire_import_concrete(b, x.v) || !fire_import_concrete(b, y.v)) return out;
+    if (!one_is_free(b, &x, &y, wanted)) return out;
     fire_shape sx = fire_shape_of(b->g, x.v), sy = fire_shape_of(b->g, y.v), s = {.rank = out.n};
     for (int i = 0; i < n[0] + n[2]; i++) {
         char c = i < n[0] ? batch[i] : inner[i - n[0]];
         if (sx.dim[at(&x, c)] != sy.dim[at(&y, c)]) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "index '%c' has two sizes", c); return out; }
     }
     int64_t size[4] = {1, 1, 1, 1};
-    for (int i = 0; i < n[0]; i++) size[0] *= s.dim[i] = sx.dim[at(&x, batch[i])];
-    for (int i = 0; i < n[1]; i++) size[1] *= s.dim[n[0] + i] = sx.dim[at(&x, rows[i])];
-    for (int i = 0; i < n[2]; i++) size[2] *= sx.dim[at(&x, inner[i])];
-    for (int i = 0; i < n[3]; i++) size[3] *= s.dim[n[0] + n[1] + i] = sy.dim[at(&y, columns[i])];
+    for (int i = 0; i < n[0]; i++) size[0] = size_times(size[0], s.dim[i] = sx.dim[at(&x, batch[i])]);
+    for (int i = 0; i < n[1]; i++) size[1] = size_times(size[1], s.dim[n[0] + i] = sx.dim[at(&x, rows[i])]);
+    for (int i = 0; i < n[2]; i++) size[2] = size_times(size[2], sx.dim[at(&x, inner[i])]);
+    for (int i = 0; i < n[3]; i++) size[3] = size_times(size[3], s.dim[n[0] + n[1] + i] = sy.dim[at(&y, columns[i])]);
     snprintf(order, sizeof order, "%s%s%s", batch, rows, inner);
     fire_value p = fire_import_reshape(b, arrange(b, &x, order), (fire_shape){3, {size[0], size[1], size[2]}});
     snprintf(order, sizeof order, "%s%s%s", batch, inner, columns);

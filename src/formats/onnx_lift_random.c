@@ -43,10 +43,10 @@ static void seed_of(const fire_import *b, const fire_lift *n, twister *t) {
 
 /* Without training it passes x on, and keeps all of it. While training it keeps x / (1 - ratio) where a draw is at least the ratio. */
 void fire_lift_dropout(fire_import *b, fire_lift *n) {
-    if (b->layers && !b->scope->outer) { /* a layer of that name, which drops in training whatever the file says */
+    if (b->layers && !b->scope->outer && !b->scope->caller) { /* a layer of that name, which drops in training whatever the file says */
         const fire_tensor *share = fire_lift_in(n, 1) ? fire_import_numbers(b, n->in[1]) : NULL;
         const double rate = share && fire_count(&share->shape) == 1 ? fire_get(share, 0) : fire_lift_float(n, "ratio", 0.5);
-        if (rate >= 0 && rate < 1) b->layers->dropout[b->scope->at] = rate;
+        if (rate >= 0 && rate < 1 && b->layers->n_parts) b->layers->part[b->layers->n_parts - 1].dropout = rate;
         n->out[0] = fire_import_one(b, "Identity", n->in[0]);
         return;
     }

@@ -64,19 +64,7 @@ void fire_lift_shape(fire_import *b, fire_lift *n) {
     if (from < 0) from = 0;
     if (to > s.rank) to = s.rank;
     if (to < from) to = from;
-    fire_shape other = s;
-    bool batch = false;
-    for (int64_t d = from; d < to; d++) {
-        if (s.dim[d] >= 0) continue;
-        if (!b->layers) { (void)fire_import_concrete(b, n->in[0]); return; }
-        s.dim[d] = FIRE_IMPORT_BATCH;
-        other.dim[d] = FIRE_IMPORT_OTHER;
-        batch = true;
-    }
-    n->out[0] = fire_import_ints(b, to - from, s.dim + from);
-    fire_value twin = batch ? fire_import_ints(b, to - from, other.dim + from) : 0;
-    fire_import_mark *mark = batch ? fire_import_mark_of(b, n->out[0]) : NULL;
-    if (mark) mark->twin = b->g->value[twin].tensor.data;
+    n->out[0] = fire_import_sizes(b, n->in[0], from, to);
 }
 
 void fire_lift_size(fire_import *b, fire_lift *n) {

@@ -61,9 +61,10 @@ static fire_status read_model(fire_context *ctx, fire_onnx_file *file, fire_onnx
     const fire_tf_files files = {file, beside};
     bool saved;
     const fire_tf_want *want = fire_onnx_file_choice(file, &saved);
-    if (saved) return fire_tensorflow_saved_read(ctx, b->data, b->size, &files, want, m, err);
-    if (fire_tensorflow_is(b->data, b->size)) return fire_tensorflow_read(ctx, b->data, b->size, NULL, want, m, err);
-    return fire_onnx_read_file(file, m, err);
+    if (!saved && !fire_tensorflow_is(b->data, b->size)) return fire_onnx_read_file(file, m, err);
+    fire_status s = saved ? fire_tensorflow_saved_read(ctx, b->data, b->size, &files, want, m, err) : fire_tensorflow_read(ctx, b->data, b->size, NULL, want, m, err);
+    m->file = file;
+    return s;
 }
 
 fire_status fire_onnx_model_new(fire_context *ctx, fire_onnx_file *file, fire_onnx_model **out, fire_error *err) {

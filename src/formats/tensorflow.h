@@ -60,6 +60,8 @@ typedef struct fire_tf_files { void *user; fire_status (*get)(void *user, const 
 ** serving_default, or the only one) unless `want` names others. */
 fire_status fire_tensorflow_saved_read(fire_context *ctx, const void *bytes, size_t size, const fire_tf_files *files, const fire_tf_want *want, fire_onnx *m, fire_error *err);
 void fire_tensorflow_saved_clear(fire_onnx *m);
+void fire_tensorflow_forget(fire_onnx *m); /* no variable has a value in the graph */
+bool fire_tensorflow_has_variables(const fire_onnx *m); /* then constants are no weights */
 /* fire_tensorflow_variable - the value of a variable as a constant, by the value that stands for its handle; false: it stands for none. */
 bool fire_tensorflow_variable(fire_import *b, fire_value handle, fire_value *out);
 

@@ -4,7 +4,7 @@
 ** While nodes are run, the value of a name is what was lifted, DEAD, or ALIVE where only that matters. A Switch needs its condition known, as If of ONNX
 ** does; each trip of a frame lifts its units once more, until no NextIteration has a value.
 */
-#include "formats/tensorflow_lift.h"
+#include "formats/tensorflow_help.h"
 #include <string.h>
 
 #define DEAD FIRE_TF_DEAD
@@ -87,6 +87,14 @@ static void loop_cond(fire_import *b, const fire_onnx *m, int64_t i) {
     give(m, i, 0, v);
 }
 
+/* tf.nn.batch_normalization gives its nodes these names. What they read besides what was computed before are the moving variance and the moving mean. */
+static void fix_moments(fire_import *b, const fire_onnx *m, const fire_onnx_node *n) {
+    for (int64_t k = 0; k < n->n_in && b->layers && (fire_tf_ends(n->name, "/batchnorm/add") || fire_tf_ends(n->name, "/batchnorm/mul_2")); k++) {
+        const fire_onnx_name *d = fire_onnx_find(m, n->in[k]);
+        if (d && d->value > 0) fire_import_fix(b, d->value);
+    }
+}
+
 static void run_node(fire_import *b, fire_onnx *m, int64_t i, int64_t trip) {
     fire_tf_node *t = &m->tf->node[i];
     const fire_onnx_node *n = &m->node[i];
@@ -139,6 +147,8 @@ static void run_node(fire_import *b, fire_onnx *m, int64_t i, int64_t trip) {
         }
         if (t->value > 0) { give(m, i, 0, t->value); return; } /* a constant of an earlier trip */
         b->arena = (fire_arena){.ctx = b->ctx};
+        if (b->layers && !b->layers->loops) fire_import_part(b, n->name, n->op, i);
+        fix_moments(b, m, n);
         fire_import_node(b, n);
         fire_arena_free(&b->arena);
         if (t->frame && fire_span_is(n->op, "Const") && !b->g->first.status) t->value = fire_onnx_find(m, n->out[0])->value;
@@ -149,6 +159,11 @@ static void run_frame(fire_import *b, fire_onnx *m, int32_t f) {
     const fire_tf_frame *frame = &m->tf->frame[f];
     fire_tf_node *node = m->tf->node;
     bool more = true;
+    if (f && b->layers) {
+        static const char kind[] = "Loop";
+        if (!b->layers->loops) fire_import_part(b, frame->name, (fire_span){(const uint8_t *)kind, sizeof kind - 1}, f);
+        b->layers->loops++;
+    }
     for (int64_t u = 0; u < frame->n_units; u++)
         if (frame->unit[u] < m->n_nodes && (node[frame->unit[u]].kind == FIRE_TF_NEXT || node[frame->unit[u]].kind == FIRE_TF_EXIT)) node[frame->unit[u]].value = DEAD;
     for (int64_t trip = 0; more && !b->g->first.status; trip++) {
@@ -173,12 +188,14 @@ static void run_frame(fire_import *b, fire_onnx *m, int32_t f) {
         node[i].dead = node[i].value == DEAD;
         give(m, i, 0, node[i].value);
     }
+    if (f && b->layers) b->layers->loops--;
 }
 
 void fire_tensorflow_nodes(fire_import *b, fire_scope *scope) {
     fire_scope *around = b->scope;
     fire_arena arena = b->arena; /* what the node around this scope has read stays until it is done */
     for (int64_t i = 0; i < scope->m->n_nodes; i++) scope->m->tf->node[i].value = 0;
+    if (!b->depth) fire_tensorflow_forget(scope->m);
     b->scope = scope;
     run_frame(b, scope->m, 0);
     b->arena = arena;
@@ -252,6 +269,7 @@ void fire_tf_while(fire_import *b, fire_lift *n) {
     fire_value *carried[60];
     bool on = true;
     for (int64_t k = 0; then && k < count; k++) now[k] = n->in[k];
+    if (b->layers) b->layers->loops++;
     while (then && on && !b->g->first.status) {
         fire_value decides = 0;
         if (b->nodes_left-- <= 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES); break; }
@@ -264,6 +282,7 @@ void fire_tf_while(fire_import *b, fire_lift *n) {
         fire_value *spare = now;
         now = then, then = spare;
     }
+    if (b->layers) b->layers->loops--;
     for (int64_t k = 0; then && k < count && k < n->n_out && !b->g->first.status; k++) n->out[k] = now[k];
     fire_free(b->ctx, then);
     fire_free(b->ctx, now);

@@ -31,6 +31,21 @@ bool fire_tf_list(fire_import *b, fire_value v, int64_t most, int64_t *to, int64
     return true;
 }
 
+bool fire_tf_sizes(fire_import *b, fire_value v, int64_t most, int64_t *to, int64_t *count) {
+    const int64_t *twin = b->g->first.status ? NULL : fire_import_twin(b, v);
+    if (!twin) return fire_tf_list(b, v, most, to, count);
+    const fire_type type = fire_type_of(b->g, v);
+    const fire_tensor t = b->g->value[v].tensor, other = {type, t.shape, (void *)twin};
+    *count = fire_count(&t.shape);
+    if (*count > most || (type != FIRE_I32 && type != FIRE_I64)) return fire_tf_list(b, v, most, to, count); /* which fails */
+    for (int64_t i = 0; i < *count; i++) {
+        const int64_t a = fire_whole(fire_get(&t, i)), z = fire_whole(fire_get(&other, i));
+        if (a != z && (a != FIRE_IMPORT_BATCH || z != FIRE_IMPORT_OTHER)) return fire_tf_list(b, v, most, to, count);
+        to[i] = a == z ? a : -1;
+    }
+    return true;
+}
+
 bool fire_tf_whole(fire_import *b, fire_value v, int64_t *to) {
     int64_t n;
     if (!fire_tf_list(b, v, 1, to, &n)) return false;

@@ -10,6 +10,8 @@ bool fire_tf_numbers(fire_import *b, fire_value v, fire_tensor *t);
 /* fire_tf_whole - one whole number; fire_tf_list - up to `most` of them. */
 bool fire_tf_whole(fire_import *b, fire_value v, int64_t *to);
 bool fire_tf_list(fire_import *b, fire_value v, int64_t most, int64_t *to, int64_t *count);
+/* fire_tf_sizes - the same of sizes, -1 where one is the free batch. */
+bool fire_tf_sizes(fire_import *b, fire_value v, int64_t most, int64_t *to, int64_t *count);
 bool fire_tf_axis(fire_import *b, fire_value v, int rank, int *axis);
 /* fire_tf_fail - "is not supported" with a reason. */
 #define fire_tf_fail(b, ...) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, __VA_ARGS__)
@@ -21,6 +23,9 @@ bool fire_tf_spend(fire_import *b, int64_t work);
 /* fire_tf_index - whole numbers as a constant of type i32 or i64. */
 fire_value fire_tf_index(fire_import *b, fire_type type, fire_shape shape, const int64_t *v);
 
+/* fire_tf_ends - whether a name ends so. fire_tf_is_statistic - whether a name is that of a moving mean or variance. */
+bool fire_tf_is_statistic(fire_span name);
+bool fire_tf_ends(fire_span name, const char *end);
 static inline fire_shape fire_tf_shape(fire_import *b, fire_value v) { return b->g->first.status || !v ? (fire_shape){0} : fire_shape_of(b->g, v); }
 static inline fire_type fire_tf_type(fire_import *b, fire_value v) { return b->g->first.status || !v ? FIRE_F32 : fire_type_of(b->g, v); }
 static inline bool fire_tf_float(fire_type t) { return t == FIRE_F32 || t == FIRE_F64 || t == FIRE_F16 || t == FIRE_BF16; }

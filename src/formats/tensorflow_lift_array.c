@@ -4,9 +4,8 @@
 void fire_tf_shape_of(fire_import *b, fire_lift *n) { /* Shape, ShapeN */
     if (!fire_tf_has(b, n, n->n_in > 0 ? n->n_in : 1)) return;
     for (int64_t k = 0; k < n->n_in && k < n->n_out; k++) {
-        if (!fire_import_concrete(b, n->in[k])) return;
-        fire_shape s = fire_shape_of(b->g, n->in[k]);
-        n->out[k] = fire_tf_index(b, (fire_type)fire_lift_int(n, "out_type", FIRE_I32), (fire_shape){1, {s.rank}}, s.dim);
+        const int rank = fire_tf_shape(b, n->in[k]).rank;
+        n->out[k] = fire_import_cast(b, fire_import_sizes(b, n->in[k], 0, rank), fire_lift_int(n, "out_type", FIRE_I32) == FIRE_I32 ? FIRE_I32 : FIRE_I64);
     }
 }
 void fire_tf_size(fire_import *b, fire_lift *n) {
@@ -22,6 +21,10 @@ void fire_tf_reshape(fire_import *b, fire_lift *n) {
     if (!fire_tf_has(b, n, 2)) return;
     fire_shape to = {0}, from = fire_shape_of(b->g, n->in[0]);
     int64_t count, rest = 1, at = -1;
+    if (b->layers) { /* where the batch counts, and only there, the shape gets another value */
+        fire_value want = fire_import_cast(b, n->in[1], FIRE_I64), free = fire_import_free_batch(b, n->in[0], want);
+        if (free != want) { n->out[0] = fire_import_two(b, "Reshape", n->in[0], free); return; }
+    }
     if (!fire_tf_list(b, n->in[1], FIRE_MAX_RANK, to.dim, &count)) return;
     to.rank = (int32_t)count;
     for (int d = 0; d < count; d++) {
@@ -77,8 +80,16 @@ static bool shape_from(fire_import *b, fire_value v, fire_shape *s) {
     return true;
 }
 
+/* x in a shape that holds the number of rows; false: it does not. */
+static bool with_batch(fire_import *b, fire_value x, fire_value shape, fire_value *out) {
+    if (b->g->first.status || !fire_import_twin(b, shape)) return false;
+    *out = fire_import_two(b, "Expand", x, fire_import_cast(b, shape, FIRE_I64));
+    return true;
+}
+
 void fire_tf_fill_with(fire_import *b, fire_lift *n) {
     fire_shape s;
+    if (fire_tf_has(b, n, 2) && with_batch(b, n->in[1], n->in[0], &n->out[0])) return;
     if (fire_tf_has(b, n, 2) && shape_from(b, n->in[0], &s)) n->out[0] = fire_tf_expand(b, n->in[1], s);
 }
 void fire_tf_empty(fire_import *b, fire_lift *n) {
@@ -87,6 +98,7 @@ void fire_tf_empty(fire_import *b, fire_lift *n) {
 }
 void fire_tf_broadcast_to(fire_import *b, fire_lift *n) {
     fire_shape s;
+    if (fire_tf_has(b, n, 2) && with_batch(b, n->in[0], n->in[1], &n->out[0])) return;
     if (fire_tf_has(b, n, 2) && shape_from(b, n->in[1], &s)) n->out[0] = fire_tf_expand(b, n->in[0], s);
 }
 void fire_tf_broadcast_args(fire_import *b, fire_lift *n) {

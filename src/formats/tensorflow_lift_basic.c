@@ -5,6 +5,24 @@ void fire_tf_const(fire_import *b, fire_lift *n) {
     const fire_onnx_attr *a = fire_lift_attr(n, "value");
     if (!a || a->type != FIRE_IS_TENSOR) { fire_import_fail(b, FIRE_E_CORRUPT, "has no tensor 'value'"); return; }
     n->out[0] = fire_import_tensor(b, &a->tensor, "its value");
+    if (!b->layers || b->layers->loops || fire_tensorflow_has_variables(b->scope->m) || b->g->first.status) return;
+    char name[256];
+    const fire_span own = n->node->name;
+    n->out[0] = fire_import_weight(b, fire_escape(name, sizeof name, (const char *)own.bytes, own.size < 200 ? own.size : 200), n->out[0]);
+    if (fire_tf_is_statistic(own)) fire_import_fix(b, n->out[0]);
+}
+
+bool fire_tf_ends(fire_span name, const char *end) {
+    const size_t n = strlen(end);
+    return name.size >= n && !memcmp(name.bytes + name.size - n, end, n);
+}
+
+/* What Keras and TensorFlow call the running moments of a batch normalization: no frozen graph says what was trained. */
+bool fire_tf_is_statistic(fire_span name) {
+    size_t digits = 0; /* "_1" of a name that was taken */
+    while (digits < name.size && name.bytes[name.size - 1 - digits] >= '0' && name.bytes[name.size - 1 - digits] <= '9') digits++;
+    if (digits && digits < name.size && name.bytes[name.size - 1 - digits] == '_') name.size -= digits + 1;
+    return fire_tf_ends(name, "moving_mean") || fire_tf_ends(name, "moving_variance") || fire_tf_ends(name, "moving_mean/read") || fire_tf_ends(name, "moving_variance/read");
 }
 
 /* Values go on as they are: lists and variables are known by theirs. */

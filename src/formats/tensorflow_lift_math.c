@@ -21,7 +21,8 @@ void fire_tf_unary(fire_import *b, fire_lift *n) {
     else if (!strcmp(op, "Round")) *y = is_float ? ONE("Round", x) : x;
     else if (!strcmp(op, "ZerosLike") || !strcmp(op, "OnesLike")) {
         fire_shape s = fire_shape_of(b->g, x);
-        if (fire_import_concrete(b, x)) *y = fire_tf_fill(b, fire_type_of(b->g, x), s, op[0] == 'O');
+        if (b->layers && fire_count(&s) < 0) *y = fire_import_two(b, "Expand", number(b, x, op[0] == 'O'), fire_import_sizes(b, x, 0, s.rank));
+        else if (fire_import_concrete(b, x)) *y = fire_tf_fill(b, fire_type_of(b->g, x), s, op[0] == 'O');
     } else if (!strcmp(op, "L2Loss")) *y = fire_tf_times(b, fire_import_apply(b, "ReduceSumSquare", 1, &x, "keepdims=0"), 0.5);
     else fire_tf_fail(b, "is not composed here");
 }
@@ -99,6 +100,7 @@ void fire_tf_cast(fire_import *b, fire_lift *n) {
     fire_type to = (fire_type)fire_lift_int(n, "DstT", 0);
     if (!fire_tf_has(b, n, 1)) return;
     if (!fire_type_size(to)) { fire_tf_fail(b, "the type that it casts to is not supported"); return; }
+    if (b->layers && (to == FIRE_F16 || to == FIRE_BF16)) to = FIRE_F32;
     n->out[0] = fire_import_cast(b, n->in[0], to);
 }
 

@@ -99,11 +99,12 @@ void fire_tf_conv_back(fire_import *b, fire_lift *n) {
     char text[WINDOW];
     fire_shape x = {0};
     int64_t count, groups = 1, extra[3] = {0};
-    if (!fire_tf_has(b, n, 3) || !begin(b, n, n->in[2], strstr(n->op, "3D") ? 3 : 2, &w) || !fire_tf_list(b, n->in[0], FIRE_MAX_RANK, x.dim, &count)) return;
+    if (!fire_tf_has(b, n, 3) || !begin(b, n, n->in[2], strstr(n->op, "3D") ? 3 : 2, &w) || !fire_tf_sizes(b, n->in[0], FIRE_MAX_RANK, x.dim, &count)) return;
     fire_value k = n->op[0] == 'D' ? depthwise(b, n->in[1], &groups) : n->in[1];
     fire_shape s = fire_tf_shape(b, k), dy = fire_tf_shape(b, n->in[2]);
     if (b->g->first.status || s.rank != w.m + 2 || (count != w.m + 2 && count != w.m)) { fire_tf_fail(b, "the sizes do not fit"); return; }
-    for (int d = 0; d < w.m + 2; d++)
+    const bool free = count == w.m + 2 && dy.dim[0] < 0 && x.dim[0] < 0; /* the batch */
+    for (int d = free; d < w.m + 2; d++)
         if (dy.dim[d] < 0 || dy.dim[d] > INT32_MAX || (d < count && (x.dim[d] < 0 || x.dim[d] > INT32_MAX))) { fire_tf_fail(b, "the sizes do not fit"); return; }
     if (count == w.m) /* the spatial sizes alone */
         for (int d = w.m - 1; d >= 0; d--) x.dim[d + (w.first ? 2 : 1)] = x.dim[d];
@@ -193,6 +194,8 @@ void fire_tf_batch_norm(fire_import *b, fire_lift *n) { /* x, scale, offset, mea
     if (!fire_tf_has(b, n, 5)) return;
     fire_value x = n->in[0], mean = n->in[3], var = n->in[4];
     fire_shape s = fire_shape_of(b->g, x);
+    fire_import_fix(b, mean);
+    fire_import_fix(b, var);
     const bool first = fire_lift_text(n, "data_format", "NCHW") || fire_lift_text(n, "data_format", "NCDHW");
     const fire_type type = fire_type_of(b->g, n->in[1]); /* a float32 where x is a half */
     x = fire_import_cast(b, x, type);
@@ -221,6 +224,8 @@ void fire_tf_batch_norm(fire_import *b, fire_lift *n) { /* x, scale, offset, mea
 
 void fire_tf_old_batch_norm(fire_import *b, fire_lift *n) { /* t, mean, variance, beta, gamma */
     if (!fire_tf_has(b, n, 5)) return;
+    fire_import_fix(b, n->in[1]);
+    fire_import_fix(b, n->in[2]);
     fire_value by = fire_import_one(b, "Reciprocal", fire_import_one(b, "Sqrt", fire_tf_plus(b, n->in[2], fire_lift_float(n, "variance_epsilon", 1e-3))));
     if (fire_lift_int(n, "scale_after_normalization", 0)) by = fire_import_two(b, "Mul", by, n->in[4]);
     n->out[0] = fire_import_two(b, "Add", fire_import_two(b, "Mul", fire_import_two(b, "Sub", n->in[0], n->in[1]), by), n->in[3]);

@@ -196,8 +196,9 @@ static fire_value stack(fire_import *b, const list *of, const int64_t *index, in
 
 /* The rows of x as items from item `first` on, at index[] or in order. */
 static bool unstack(fire_import *b, store *s, fire_value x, const int64_t *index) {
-    if (!fire_import_concrete(b, x)) return false;
+    if (b->g->first.status) return false;
     const fire_shape shape = fire_shape_of(b->g, x);
+    if (shape.rank && shape.dim[0] < 0) return fire_import_concrete(b, x);
     if (!shape.rank) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a number cannot be taken apart"); return false; }
     for (int64_t k = 0; k < shape.dim[0] && !b->g->first.status; k++) {
         const int64_t i = index ? index[k] : k;
@@ -302,7 +303,7 @@ void fire_tf_list_concat(fire_import *b, fire_lift *n) {
 
 /* A tensor's rows, or pieces of given lengths, as a list. */
 void fire_tf_list_from(fire_import *b, fire_lift *n) {
-    if (!fire_import_concrete(b, fire_lift_in(n, 0))) return;
+    if (fire_lift_in(n, 0) <= 0) { fire_import_fail(b, FIRE_E_CORRUPT, "lacks an input"); return; }
     store *s = new_store(b, 0, fire_type_of(b->g, n->in[0]));
     if (!s || !unstack(b, s, n->in[0], NULL)) return;
     s->has_shape = shape_input(b, fire_lift_in(n, 1), &s->shape);

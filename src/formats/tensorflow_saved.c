@@ -5,11 +5,11 @@
 ** a RestoreV2, and k is the place of the entry's name in a constant. Nothing of that part of the graph is run.
 */
 #include "formats/tensorflow_bundle.h"
-#include "formats/tensorflow_lift.h"
+#include "formats/tensorflow_help.h"
 #include "sort.h"
 #include <stdio.h>
 
-typedef struct variable { fire_span node, key; fire_tf_entry *entry; } variable;
+typedef struct variable { fire_span node, key, name; fire_tf_entry *entry; fire_value value; } variable; /* value: in the graph that is being made; 0: none yet */
 
 typedef struct fire_tf_saved {
     fire_context *ctx;
@@ -18,6 +18,7 @@ typedef struct fire_tf_saved {
     bool has_bundle;
     variable *variable; int64_t n, capacity; /* sorted by node when all are there */
     int64_t sorted;                          /* so many are; behind them those that were looked up by their own name */
+    fire_wire objects;                       /* SavedObjectGraph; begin NULL: none */
 } fire_tf_saved;
 
 static const char *show(fire_span s, char *to, size_t capacity) { return fire_escape(to, capacity, (const char *)s.bytes, s.size); }
@@ -34,6 +35,11 @@ void fire_tensorflow_saved_clear(fire_onnx *m) {
     fire_free(s->ctx, s->variable);
     fire_free(s->ctx, s);
     m->tf->saved = NULL;
+}
+
+bool fire_tensorflow_has_variables(const fire_onnx *m) { return m->tf && m->tf->saved && m->tf->saved->has_bundle; }
+void fire_tensorflow_forget(fire_onnx *m) {
+    for (int64_t i = 0; m->tf->saved && i < m->tf->saved->n; i++) m->tf->saved->variable[i].value = 0;
 }
 
 /* ---- variables ---- */
@@ -144,7 +150,31 @@ static int64_t variable_of(fire_import *b, const fire_lift *n) {
     return s->n++;
 }
 
-/* Its numbers as a constant. */
+/* Whether a variable of that name is trained, by the objects that the file keeps (Keras 3 says yes to all), and by its name. Fields are those of
+** saved_object_graph.proto. */
+static bool is_trainable(const fire_tf_saved *s, fire_span name) {
+    fire_wire all = s->objects, object, inner;
+    fire_wire_field f, o, v;
+    bool more, more_object, more_variable, known = false, trained = false;
+    while (all.begin && !fire_wire_next(&all, &f, &more, NULL) && more) {
+        if (f.number != 1 || fire_wire_enter(&all, &f, &object, NULL)) continue;
+        while (!fire_wire_next(&object, &o, &more_object, NULL) && more_object) {
+            if (o.number != 7 || fire_wire_enter(&object, &o, &inner, NULL)) continue;
+            fire_span own = {0};
+            bool yes = false;
+            while (!fire_wire_next(&inner, &v, &more_variable, NULL) && more_variable) {
+                if (v.number == 3) yes = v.value != 0;
+                else if (v.number == 6 && v.kind == 2) own = (fire_span){v.bytes, v.size};
+            }
+            if (fire_span_compare(own, name)) continue;
+            known = true;
+            trained |= yes;
+        }
+    }
+    return (!known || trained) && !fire_tf_is_statistic(name);
+}
+
+/* Its numbers as a constant, for layers as a weight; the same value however often it is read. */
 static fire_value value_of(fire_import *b, int64_t i) {
     fire_tf_saved *s = b->scope->m->tf->saved;
     variable *v = &s->variable[i];
@@ -152,7 +182,7 @@ static fire_value value_of(fire_import *b, int64_t i) {
     fire_tensor t;
     fire_span file;
     char name[80];
-    if (b->g->first.status) return 0;
+    if (b->g->first.status || v->value) return v->value;
     if (!v->entry && !(v->entry = fire_bundle_find(&s->bundle, v->key))) {
         fire_import_fail(b, FIRE_E_CORRUPT, "the checkpoint has no '%s'", show(v->key, name, sizeof name));
         return 0;
@@ -162,8 +192,13 @@ static fire_value value_of(fire_import *b, int64_t i) {
     if (!r) r = fire_bundle_tensor(v->entry, file, &t, &err);
     if (r == FIRE_NOMEM) return fire_graph_fail(b->g, FIRE_E_NOMEM, "%s", err.message);
     if (r) { fire_import_fail(b, err.code, "%s", err.message); return 0; }
-    if ((uintptr_t)t.data % 64 == 0) return fire_graph_borrow(b->g, t.type, t.shape, t.data); /* never written to */
-    return fire_graph_const(b->g, t.type, t.shape, t.data);
+    const bool stays = (uintptr_t)t.data % 64 == 0 || (b->g->align.get && (!b->layers || t.type == b->layers->type)); /* never written to */
+    v->value = stays ? fire_graph_borrow(b->g, t.type, t.shape, t.data) : fire_graph_const(b->g, t.type, t.shape, t.data);
+    if (!b->layers || b->g->first.status) return v->value;
+    const fire_span label = v->name.size ? v->name : v->node;
+    v->value = fire_import_weight(b, show(label, name, sizeof name), v->value);
+    if (!is_trainable(s, label)) fire_import_fix(b, v->value);
+    return v->value;
 }
 
 bool fire_tensorflow_variable(fire_import *b, fire_value handle, fire_value *out) {
@@ -175,7 +210,10 @@ bool fire_tensorflow_variable(fire_import *b, fire_value handle, fire_value *out
 
 void fire_tf_var_handle(fire_import *b, fire_lift *n) {
     const int64_t i = variable_of(b, n);
-    if (i >= 0) n->out[0] = fire_tensorflow_name(b, i);
+    if (i < 0) return;
+    const fire_onnx_attr *shared = fire_lift_attr(n, "shared_name");
+    if (shared && shared->type == FIRE_IS_TEXT) b->scope->m->tf->saved->variable[i].name = shared->text;
+    n->out[0] = fire_tensorflow_name(b, i);
 }
 
 void fire_tf_variable(fire_import *b, fire_lift *n) { /* of TensorFlow 1: its output is its value */
@@ -331,8 +369,9 @@ fire_status fire_tensorflow_saved_read(fire_context *ctx, const void *bytes, siz
     *m = (fire_onnx){0};
     fire_status s = choose_graph(&all, &meta, err);
     if (!s) s = choose_signature(&meta, own.signature, &signature, err);
+    fire_wire objects = {0};
     while (!s && !(s = fire_wire_next(&meta, &f, &more, err)) && more)
-        if (f.number == 2) s = fire_wire_enter(&meta, &f, &graph, err);
+        if (f.number == 2 || f.number == 7) s = fire_wire_enter(&meta, &f, f.number == 2 ? &graph : &objects, err);
     if (!s && !graph.begin) s = fire_fail(err, FIRE_E_CORRUPT, "the SavedModel has no graph");
     if (!s && signature.begin && !own.n_inputs && !own.n_outputs) {
         s = read_ports(&ports, &signature, 1, &in, &n_in, err);
@@ -350,7 +389,7 @@ fire_status fire_tensorflow_saved_read(fire_context *ctx, const void *bytes, siz
     fire_tf_saved *saved = fire_alloc(ctx, 1, sizeof *saved, err);
     if (!saved) return FIRE_NOMEM;
     m->tf->saved = saved;
-    *saved = (fire_tf_saved){.ctx = ctx, .files = *files};
+    *saved = (fire_tf_saved){.ctx = ctx, .files = *files, .objects = objects};
     for (int64_t i = 0; m->tf->library && i < m->tf->library->n; i++)
         if (m->tf->library->function[i].m) m->tf->library->function[i].m->tf->saved = saved;
     fire_span index;

@@ -49,9 +49,14 @@ static void erfc_grad(fire_graph *g, const fire_node *n, const fire_value *dy, f
 static void erfinv_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) { dx[0] = bell(g, n->out[0], 1, 0.88622692545275801365, dy[0]); }
 static void ndtri_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) { dx[0] = bell(g, n->out[0], 0.5, 2.50662827463100050242, dy[0]); }
 
+static void erfc_lower(fire_graph *g, const fire_node *n, const fire_value *in, fire_value *out) {
+    fire_value one = g->first.status ? 0 : fire_graph_scalar(g, fire_type_of(g, in[0]), 1);
+    out[0] = fire_apply(g, "Sub", 2, FIRE_IN(one, fire_apply(g, "Erf", 1, in, NULL)), NULL);
+}
+
 const fire_op fire_op_erfc = {
     .name = "Erfc", .domain = FIRE_DOMAIN, .help = "1 less the error function",
-    .min_in = 1, .max_in = 1, .n_out = 1, .in_place = 1, .infer = fire_infer_same_float, .run = erfc_run, .grad = erfc_grad, .examples = {"[7]", "[2,3,4]"},
+    .min_in = 1, .max_in = 1, .n_out = 1, .in_place = 1, .infer = fire_infer_same_float, .run = erfc_run, .grad = erfc_grad, .lower = erfc_lower, .examples = {"[7]", "[2,3,4]"},
 };
 const fire_op fire_op_erfinv = {
     .name = "Erfinv", .domain = FIRE_DOMAIN, .help = "inverse of the error function",
