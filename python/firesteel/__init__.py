@@ -9,14 +9,14 @@ Training on Spark is in firesteel.spark.
 """
 from __future__ import annotations
 
-from . import _core, callbacks, constraints, errors, initializers, layers, losses, metrics, ops, optimizers, regularizers, utils
+from . import _core, callbacks, constraints, errors, evaluation, initializers, layers, losses, metrics, ops, optimizers, regularizers, utils
 from .errors import FiresteelError
 from .history import History
 from .layers import Input, Layer
 from .models import Model, Sequential, context, load, model_from_json, set_limits, set_threads
 
 __version__ = _core.version()
-__all__ = ["FiresteelError", "History", "Input", "Layer", "Model", "Sequential", "callbacks", "constraints", "context", "errors", "explain", "initializers",
+__all__ = ["FiresteelError", "History", "Input", "Layer", "Model", "Sequential", "callbacks", "constraints", "context", "errors", "evaluation", "explain", "initializers",
            "layers", "load", "losses", "model_from_json", "metrics", "ops", "optimizers", "regularizers", "set_limits", "set_threads", "utils"]
 
 

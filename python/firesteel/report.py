@@ -5,6 +5,7 @@ Charts are SVG written here, pictures are PNG data URIs packed with zlib. Every 
 from __future__ import annotations
 
 import math
+import re
 import struct
 import zlib
 from base64 import b64encode
@@ -143,6 +144,46 @@ def confusion(counts: np.ndarray, classes: Sequence[str]) -> str:
                 out.append(_text(left + cell * (j + 0.5), y + 4, str(counts[i, j]), "middle", fill="#fff" if s ** 0.5 > 0.55 else _TEXT))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="confusion matrix" width="{width:.0f}" height="{height:.0f}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="system-ui, sans-serif" style="background:#fff">{"".join(out)}</svg>')
+
+
+def plane(title: str, lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str, diagonal: bool = False, unit: bool = True) -> str:
+    """Lines of points (xs, ys) by name in one chart as SVG; unit: both axes go from 0 to 1, diagonal: with a dashed line from corner to corner."""
+    width, height, x0, x1, y0, y1 = 340.0, 300.0, 52.0, 326.0, 258.0, 36.0
+    xs = [float(v) for line in lines.values() for v in line[0] if math.isfinite(v)] or [0.0, 1.0]
+    ys = [float(v) for line in lines.values() for v in line[1] if math.isfinite(v)] or [0.0, 1.0]
+    across, up = (_ticks(0, 1), _ticks(0, 1)) if unit else (_ticks(min(xs), max(xs)), _ticks(min(ys), max(ys)))
+
+    def px(v: float) -> float:
+        return x0 + (x1 - x0) * (v - across[0]) / (across[-1] - across[0])
+
+    def py(v: float) -> float:
+        return y0 - (y0 - y1) * (v - up[0]) / (up[-1] - up[0])
+
+    out = [_text(12, 20, title, size=13, fill=_TEXT, more=' font-weight="600"')]
+    for t in up:
+        out.append(f'<line x1="{x0:.1f}" x2="{x1:.1f}" y1="{py(t):.1f}" y2="{py(t):.1f}" stroke="{_GRID}"/>' + _text(x0 - 6, py(t) + 4, _label(t, up[1] - up[0]), "end"))
+    for t in across:
+        out.append(_text(px(t), y0 + 16, _label(t, across[1] - across[0]), "middle"))
+    out += [_text((x0 + x1) / 2, y0 + 34, x, "middle"), _text(14, (y0 + y1) / 2, y, "middle", more=f' transform="rotate(-90 14 {(y0 + y1) / 2:.1f})"')]
+    if diagonal:
+        out.append(f'<line x1="{px(0):.1f}" y1="{py(0):.1f}" x2="{px(1):.1f}" y2="{py(1):.1f}" stroke="{_MUTED}" stroke-dasharray="4 4"/>')
+    for i, (name, (a, b)) in enumerate(lines.items()):
+        colour = _COLOURS[i % len(_COLOURS)]
+        points = " ".join(f"{px(float(u)):.1f},{py(float(v)):.1f}" for u, v in zip(a, b) if math.isfinite(u) and math.isfinite(v))
+        out.append(f'<polyline fill="none" stroke="{colour}" stroke-width="2" points="{points}"><title>{escape(name)}</title></polyline>')
+        if len(lines) > 1 and i < 8:
+            out.append(_text(x1 - 4, y0 - 12 - 14 * i, name, "end", fill=colour))
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(title)}" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="system-ui, sans-serif" style="background:#fff">{"".join(out)}</svg>')
+
+
+def beside(charts: Sequence[str]) -> str:
+    """Several SVGs in a row, as one."""
+    sizes = [[float(v) for v in re.findall(r' (?:width|height)="(\d+)"', chart)[:2]] for chart in charts]
+    width, height = sum(s[0] for s in sizes), max((s[1] for s in sizes), default=0.0)
+    placed = [chart.replace("<svg ", f'<svg x="{sum(s[0] for s in sizes[:i]):.0f}" ', 1) for i, chart in enumerate(charts)]
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}" '
+            f'style="background:#fff">{"".join(placed)}</svg>')
 
 
 def png(pixels: Any) -> bytes:

@@ -6,10 +6,12 @@
 
 Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
 """
+from . import evaluation
 from .estimators import NNClassifier, NNRegressor
+from .evaluation import NNEvaluator
 from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
 from .models import NNClassifierModel, NNRegressorModel
 from .session import addWheel
 from .summary import TrainingSummary
 
-__all__ = ["MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel"]
+__all__ = ["MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "evaluation"]

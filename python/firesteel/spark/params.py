@@ -13,8 +13,8 @@ from pyspark.ml.param import Param, Params
 
 from .errors import fail
 
-# Who has a Param: an estimator (C classifier, R regressor) or its model (c, r).
-CLASSIFIER, REGRESSOR, CLASSIFIER_MODEL, REGRESSOR_MODEL = "C", "R", "c", "r"
+# Who has a Param: an estimator (C classifier, R regressor) or its model (c, r), or an evaluator (V).
+CLASSIFIER, REGRESSOR, CLASSIFIER_MODEL, REGRESSOR_MODEL, EVALUATOR = "C", "R", "c", "r", "V"
 
 
 class Entry(NamedTuple):
@@ -29,11 +29,11 @@ UNSET: Any = object()
 
 TABLE = (
     Entry("featuresCol", "columns", "features", "CRcr", "features: one column (ML vector, array of numbers, or a number) or a list of columns, joined in that order"),
-    Entry("labelCol", "column", "label", "CRcr", "label: a class number 0, 1, ... for classification, a number for regression; an array or ML vector of them for multi-label classification and regression on several targets"),
-    Entry("predictionCol", "outcolumn", "prediction", "CRcr", "name of the column with the prediction; \"\" leaves it out"),
-    Entry("probabilityCol", "outcolumn", "probability", "Cc", "name of the column with the classes' probabilities; \"\" leaves it out"),
+    Entry("labelCol", "column", "label", "CRcrV", "label: a class number 0, 1, ... for classification, a number for regression; an array or ML vector of them for multi-label classification and regression on several targets"),
+    Entry("predictionCol", "outcolumn", "prediction", "CRcrV", "name of the column with the prediction; \"\" leaves it out"),
+    Entry("probabilityCol", "outcolumn", "probability", "CcV", "name of the column with the classes' probabilities; \"\" leaves it out"),
     Entry("rawPredictionCol", "outcolumn", "rawPrediction", "Cc", "name of the column with the logits, what the last softmax or sigmoid sees; \"\" leaves it out"),
-    Entry("weightCol", "column", UNSET, "CR", "weight of each row, a number of at least 0; unset: every row weighs 1"),
+    Entry("weightCol", "column", UNSET, "CRV", "weight of each row, a number of at least 0; unset: every row weighs 1"),
     Entry("validationIndicatorCol", "column", UNSET, "CR", "boolean column: true marks rows that are not trained on but evaluated after each epoch"),
     Entry("validationFraction", "fraction", 0.0, "CR", "share of the rows, chosen by seed and content, that is evaluated after each epoch instead of trained on"),
     Entry("net", "net", UNSET, "CR", "the network, a firesteel.Sequential: weights it has are the start, others are drawn by seed; fit never changes it. Unset: hiddenLayers decide"),
@@ -55,6 +55,7 @@ TABLE = (
     Entry("maxRestarts", "count0", 3, "CR", "with checkpointDir: how many times the job is started again from the last checkpoint when a worker is lost"),
     Entry("resume", "resume", "auto", "CR", "with checkpointDir: 'auto' goes on with an unfinished training of the same network, columns and settings that is found there, 'never' begins anew"),
     Entry("verbose", "flag", 1, "CR", "1 shows progress on the driver, 0 nothing"),
+    Entry("metricName", "metric", "accuracy", "V", "the number that counts: accuracy, f1, auc, log_loss, rmse, r2 ... of the reports in docs/evaluation.md"),
 )
 BY_NAME = {e.name: e for e in TABLE}
 
@@ -185,6 +186,15 @@ def _resume(name: str, v: Any) -> str:
     return str(v)
 
 
+def _metric(name: str, v: Any) -> str:
+    from .evaluation import LARGER, SMALLER
+
+    if v not in LARGER | SMALLER:
+        near = difflib.get_close_matches(str(v), LARGER | SMALLER, 3)
+        raise bad(name, v, " or ".join(near) if near else "one of " + ", ".join(sorted(LARGER | SMALLER)))
+    return str(v)
+
+
 def _engine(name: str, v: Any) -> str:
     from .nets import engine_text
 
@@ -200,7 +210,7 @@ def _net(name: str, v: Any) -> Any:
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _text, "column": _column, "outcolumn": _outcolumn, "columns": _columns, "count": _count, "count0": _count0, "seed": _seed,
     "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
-    "invalid": _invalid, "resume": _resume, "engine": _engine, "net": _net,
+    "invalid": _invalid, "resume": _resume, "engine": _engine, "metric": _metric, "net": _net,
 }
 
 
