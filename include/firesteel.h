@@ -508,7 +508,8 @@ FIRE_API void fire_release(fire_context *ctx, void *bytes);
 FIRE_API fire_status fire_load(fire_context *ctx, const char *path, fire_network **out, fire_error *err);
 
 /* fire_load_part - of a TensorFlow graph or SavedModel, a part: names of the tensors that are fed and of those that come back ("node" or "node:1";
-** none: the placeholders, and what nobody reads), or a signature of the SavedModel (NULL: serving_default). part NULL: all. */
+** none: the placeholders, and what nobody reads), or a signature of the SavedModel (NULL: serving_default). Of an ONNX file of other software, tensors
+** that come back in place of its outputs. part NULL: all. */
 typedef struct fire_part { const char *signature; int32_t n_inputs, n_outputs; const char *const *inputs, *const *outputs; } fire_part;
 FIRE_API fire_status fire_load_part(fire_context *ctx, const char *path, const fire_part *part, fire_network **out, fire_error *err);
 FIRE_API fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err);
@@ -630,6 +631,10 @@ typedef void fire_write(void *user, const char *text, size_t bytes);
 /* fire_explain_plan - which kernel each node of the scoring graph (or of the training step) got, with
 ** shapes, and why others declined. */
 FIRE_API fire_status fire_explain_plan(fire_network *net, int64_t batch, bool training, fire_write *write, void *user, fire_error *err);
+
+/* fire_explain_run - the same for fire_run: shapes (types and numbers are not looked at) of inputs whose sizes the file leaves open; of those
+** not named the first dimension, if it is open, is `batch` (0: 1). Where numbers of a run decide shapes they are taken to be zeros. */
+FIRE_API fire_status fire_explain_run(fire_network *net, int64_t batch, int32_t n, const fire_named *shapes, fire_write *write, void *user, fire_error *err);
 
 /* fire_catalog - every operator, layer, loss, metric, optimizer and initializer with its attributes, one
 ** JSON object a line: {"kind": "layer", "name": "Dense", "help": "...", "attrs": [{"name": "units", "type":

@@ -50,7 +50,7 @@ fire_status fire_explain_plan(fire_network *net, int64_t batch, bool training, f
     if (batch < 0) return fire_fail(err, FIRE_E_USAGE, "a batch of %lld rows, expected at least 1, or 0 for the usual one", (long long)batch);
     if (batch == 0) batch = training ? 32 : fire_block_rows(net);
     if (training) return explain_step(net, batch, write, user, err);
-    if (net->onnx && !net->onnx_out) return fire_fail(err, FIRE_E_UNSUPPORTED, "the model has no plan before it knows the shapes of its inputs");
+    if (net->onnx && !net->onnx_out) return fire_explain_run(net, batch, 0, NULL, write, user, err);
     if (net->onnx) return explain(net->onnx, batch, true, 1, &net->onnx_out, write, user, err);
     fire_graph g;
     fire_network_graph made;

@@ -422,6 +422,8 @@ static fire_status load_indexed(fire_context *ctx, const fire_onnx *m, fire_onnx
 #endif
         changed = !layers;
     }
+    bool is_saved;
+    if (layers && fire_onnx_file_choice(file, &is_saved)) return fire_fail(err, FIRE_E_UNSUPPORTED, "the file has layers, and no inner tensors: load all of it, and make a model of the outputs of layers");
     s = layers ? load_layers(ctx, m, description, unset ? unset : "", &net, err) : load_plain(ctx, file, &net, err);
     if (s) return s;
     for (int64_t i = 0; version && i < m->n_pairs && !s; i++)
@@ -440,7 +442,7 @@ static fire_status load_file(fire_context *ctx, fire_onnx_file *file, fire_netwo
     bool is_saved;
     const fire_tf_want *want = fire_onnx_file_choice(file, &is_saved);
     if (is_saved || fire_tensorflow_is(b->data, b->size)) return load_plain(ctx, file, out, err);
-    if (want) return fire_fail(err, FIRE_E_UNSUPPORTED, "inputs, outputs and signature are chosen of TensorFlow graphs, and this is another file");
+    if (want && (want->n_inputs || want->signature)) return fire_fail(err, FIRE_E_UNSUPPORTED, "inputs and a signature are chosen of TensorFlow graphs, and this is another file");
     fire_onnx m;
     fire_status s = fire_onnx_read_file(file, &m, err);
     if (!s) s = load_indexed(ctx, &m, file, out, err);
@@ -464,6 +466,11 @@ fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, f
 fire_status fire_run(fire_network *net, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
     if (!net->onnx_file || (!net->onnx && net->file_stamp != net->value_stamp)) return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_run: the network has layers; score rows with fire_predict");
     return fire_onnx_model_run(net->onnx_file, n_in, in, out, n_out, err);
+}
+
+fire_status fire_explain_run(fire_network *net, int64_t batch, int32_t n, const fire_named *shapes, fire_write *write, void *user, fire_error *err) {
+    if (!net->onnx_file) return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_explain_run: the network has layers; fire_explain_plan shows their plan");
+    return fire_onnx_model_explain(net->onnx_file, batch, n, shapes, write, user, err);
 }
 
 fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_tensor *shape, char *to, size_t capacity) {

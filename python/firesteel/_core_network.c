@@ -804,10 +804,19 @@ static PyObject *network_explain_plan(PyObject *object, PyObject *args) {
     text_buffer b = {0};
     fire_error err;
     fire_status status;
-    if (!PyArg_ParseTuple(args, "Lp:explain_plan", &batch, &training)) return NULL;
+    PyObject *list; /* [(name, sizes)] of a model that runs by name */
+    fire_named shape[32] = {{0}};
+    if (!PyArg_ParseTuple(args, "LpO!:explain_plan", &batch, &training, &PyList_Type, &list)) return NULL;
+    const Py_ssize_t n = PyList_Size(list);
+    if (n > (Py_ssize_t)(sizeof shape / sizeof *shape)) { PyErr_SetString(PyExc_ValueError, "explain_plan: too many shapes"); return NULL; }
+    for (Py_ssize_t i = 0; i < n; i++) {
+        PyObject *sizes;
+        if (!PyArg_ParseTuple(PyList_GetItem(list, i), "sO", &shape[i].name, &sizes) || shape_read(sizes, &shape[i].tensor.shape)) return NULL;
+    }
     Network *self = enter(object, 0);
+    if (!self) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    status = fire_explain_plan(self->net, batch, training, text_write, &b, &err);
+    status = n ? fire_explain_run(self->net, batch, (int32_t)n, shape, text_write, &b, &err) : fire_explain_plan(self->net, batch, training, text_write, &b, &err);
     Py_END_ALLOW_THREADS
     leave(self);
     PyObject *text = text_take(&b);

@@ -772,10 +772,11 @@ class Model:
 
     # ---- looking inside
 
-    def explain_plan(self, batch_size: int = 32, training: bool = False) -> str:
-        """Which kernel computes each node when scoring, or in a training step, and why others declined."""
+    def explain_plan(self, batch_size: int = 32, training: bool = False, shapes: Mapping[str, Sequence[int]] | None = None) -> str:
+        """Which kernel computes each node when scoring, or in a training step, and why others declined. shapes: of the inputs of a model that runs by
+        name, where its file leaves sizes open."""
         self._ready()
-        return self._net.explain_plan(batch_size, training)
+        return self._net.explain_plan(batch_size, training, [(name, tuple(shape)) for name, shape in (shapes or {}).items()])
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
         """Print layers with shapes, numbers of weights and floating point operations per row."""
@@ -954,15 +955,28 @@ def model_from_json(text: str, input_shape: Any = None) -> Model:
     return cast("Model", from_json(text, input_shape))
 
 
+def _has_layers_alone(path: str | PathLike[str]) -> bool:
+    """Whether a file was saved by firesteel: there are no tensors with names in it."""
+    try:
+        return not _core.Network.load(context(), fspath(path), (), (), None).ports(True)
+    except errors.FiresteelError:  # perhaps a part of it can be loaded
+        return False
+
+
 def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = None, inputs: Sequence[str] = (), outputs: Sequence[str] = (),
          signature: str | None = None) -> Model:
     """A model from an ONNX file, from Keras' .keras and .h5 files (they need h5py), or from a checkpoint folder with its optimizer state and
     position; what a file is, its content tells. An ONNX file of other software has a layer for each node, if it can be layers; one that other
     software has changed is such a file, and warns. Of Keras' files: compile=False leaves loss, metrics and optimizer alone; input_shape is that of a row, or a list for
-    several inputs, where the file leaves sizes open and the first data shall not decide. Of TensorFlow's frozen graphs and SavedModels (docs/tensorflow.md),
-    `inputs` and `outputs` name the tensors between which the graph is run; else a SavedModel has those of `signature` (serving_default)."""
+    several inputs, where the file leaves sizes open and the first data shall not decide. `outputs` names what the model gives instead of its own
+    outputs: tensors of an ONNX or TensorFlow graph, layers of other files. Of TensorFlow's frozen graphs and SavedModels (docs/tensorflow.md) `inputs` names
+    where it begins, too; else a SavedModel has those of `signature` (serving_default)."""
     from .formats import kind_of
     found = kind_of(fspath(path))
+    if outputs and not inputs and signature is None and (found in ("keras", "json") or _has_layers_alone(path)):
+        whole = load(path, compile, input_shape)
+        parts = [whole.get_layer(name).output for name in outputs]
+        return Model(whole.inputs, parts[0] if len(parts) == 1 else parts)
     if found == "keras":
         from .formats._keras_read import load as load_keras
         return cast("Model", load_keras(fspath(path), compile, input_shape))

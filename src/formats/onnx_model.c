@@ -56,13 +56,32 @@ static fire_status beside(void *user, const char *name, fire_span *out, fire_err
     return fire_onnx_file_outside(user, (fire_span){(const uint8_t *)name, strlen(name)}, (fire_span){0}, (fire_span){0}, out, err);
 }
 
+/* Inner tensors in place of the outputs. */
+static fire_status choose_outputs(fire_onnx *m, const fire_tf_want *want, fire_error *err) {
+    char text[80];
+    if (want->n_inputs || want->signature) return fire_fail(err, FIRE_E_UNSUPPORTED, "inputs and a signature are chosen of TensorFlow graphs, and this is an ONNX file");
+    fire_onnx_value *list = fire_arena_alloc(&m->arena, (size_t)want->n_outputs, sizeof *list, err);
+    if (!list) return FIRE_NOMEM;
+    for (int32_t k = 0; k < want->n_outputs; k++) {
+        const fire_onnx_name *d = fire_onnx_find(m, (fire_span){(const uint8_t *)want->output[k], strlen(want->output[k])});
+        if (!d) return fire_fail(err, FIRE_E_UNKNOWN_NAME, "the model has no tensor '%s'; `firesteel inspect` lists what its nodes make", fire_escape(text, sizeof text, want->output[k], strlen(want->output[k])));
+        list[k] = (fire_onnx_value){.name = d->name, .is_tensor = true};
+        for (int64_t i = 0; i < m->n_outputs; i++)
+            if (!fire_span_compare(m->output[i].name, d->name)) list[k] = m->output[i];
+    }
+    m->output = list;
+    m->n_outputs = want->n_outputs;
+    return FIRE_OK;
+}
+
 static fire_status read_model(fire_context *ctx, fire_onnx_file *file, fire_onnx *m, fire_error *err) {
     const fire_contents *b = fire_onnx_file_bytes(file);
     const fire_tf_files files = {file, beside};
     bool saved;
     const fire_tf_want *want = fire_onnx_file_choice(file, &saved);
-    if (!saved && !fire_tensorflow_is(b->data, b->size)) return fire_onnx_read_file(file, m, err);
-    fire_status s = saved ? fire_tensorflow_saved_read(ctx, b->data, b->size, &files, want, m, err) : fire_tensorflow_read(ctx, b->data, b->size, NULL, want, m, err);
+    fire_status s;
+    if (!saved && !fire_tensorflow_is(b->data, b->size)) return (s = fire_onnx_read_file(file, m, err)) || !want || !want->n_outputs ? s : choose_outputs(m, want, err);
+    s = saved ? fire_tensorflow_saved_read(ctx, b->data, b->size, &files, want, m, err) : fire_tensorflow_read(ctx, b->data, b->size, NULL, want, m, err);
     m->file = file;
     return s;
 }
@@ -358,6 +377,51 @@ fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named 
         s = collect(o, r, out, n_out, err);
     }
     ready_clear(o->ctx, &own);
+    fire_free(o->ctx, flat);
+    fire_free(o->ctx, feed);
+    return s;
+}
+
+/* A tensor of zeros for input i, whose shape is named or that of the file. */
+static fire_status zeros_for(const fire_onnx_model *o, int64_t i, int64_t batch, int32_t n, const fire_named *shapes, fire_tensor *t, fire_error *err) {
+    const fire_onnx_value *v = &o->m.input[i];
+    char a[80], b[FIRE_SHAPE_TEXT];
+    const fire_span label = fire_onnx_label(v);
+    const fire_type type = (fire_type)(v->type < FIRE_LIST ? v->type : 0);
+    show(label, a, sizeof a);
+    if (!v->is_tensor || type == FIRE_TEXT || !fire_import_storage(type)) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the input '%s' is no tensor of numbers", a);
+    *t = (fire_tensor){.type = type, .shape = {.rank = v->has_shape && v->rank <= FIRE_MAX_RANK ? v->rank : -1}};
+    memcpy(t->shape.dim, v->dim, sizeof v->dim);
+    if (v->has_shape && v->rank > 0 && t->shape.dim[0] < 0) t->shape.dim[0] = batch;
+    for (int32_t k = 0; k < n; k++)
+        if (fire_span_is(label, shapes[k].name)) t->shape = shapes[k].tensor.shape;
+    if (t->shape.rank < 0 || fire_count(&t->shape) < 0)
+        return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s; give the sizes that are open", a, t->shape.rank < 0 ? "unknown" : fire_shape_text(&t->shape, b));
+    fire_status s = check_shape(v, t, err);
+    if (s) return s;
+    t->data = fire_alloc(o->ctx, (size_t)fire_count(&t->shape), fire_type_size(fire_import_storage(type)), err);
+    return t->data ? FIRE_OK : FIRE_NOMEM;
+}
+
+fire_status fire_onnx_model_explain(fire_onnx_model *o, int64_t batch, int32_t n, const fire_named *shapes, fire_write *write, void *user, fire_error *err) {
+    const int64_t n_in = o->m.n_inputs;
+    fire_tensor *feed = fire_alloc(o->ctx, (size_t)n_in, sizeof *feed, err), *flat = NULL;
+    int64_t n_flat = 0, bytes = 0;
+    ready own = {0};
+    bool once;
+    fire_status s = feed ? FIRE_OK : FIRE_NOMEM;
+    for (int64_t i = 0; i < n_in && !s; i++) s = zeros_for(o, i, batch > 0 ? batch : 1, n, shapes, &feed[i], err);
+    for (int32_t k = 0; k < n && !s; k++) {
+        char a[80];
+        int64_t i = 0;
+        while (i < n_in && !fire_span_is(fire_onnx_label(&o->m.input[i]), shapes[k].name)) i++;
+        if (i == n_in) s = fire_fail(err, FIRE_E_UNKNOWN_NAME, "the model has no input '%s'", fire_escape(a, sizeof a, shapes[k].name, strlen(shapes[k].name)));
+    }
+    if (!s) s = flatten(o->ctx, n_in, feed, &flat, &n_flat, &bytes, err);
+    if (!s) s = make(o, feed, flat, n_flat, bytes, &own, &once, err);
+    if (!s) fire_plan_explain(own.plan, write, user);
+    ready_clear(o->ctx, &own);
+    for (int64_t i = 0; feed && i < n_in; i++) fire_free(o->ctx, feed[i].data);
     fire_free(o->ctx, flat);
     fire_free(o->ctx, feed);
     return s;
