@@ -30,7 +30,7 @@ class Normalization(Layer):
 
     def adapt(self, data: Any) -> None:
         """Learn mean and variance of x. Inside a model of which this is the first layer, or before it is in one."""
-        from .models import Sequential
+        from ..models import Sequential
         if self._net is not None:
             if next((info[1] for info in self._net.layers() if info[0] != "Input"), None) != self._name:
                 raise errors.make(1005, f"adapt: {self.name} is not the first layer; the model's adapt(x) gives it what the layers before it make of x")
