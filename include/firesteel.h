@@ -367,6 +367,7 @@ FIRE_API fire_status fire_comm_open(fire_comm *comm, int32_t rank, int32_t size,
 FIRE_API void fire_comm_free(fire_comm *comm);
 FIRE_API int32_t fire_comm_rank(const fire_comm *comm); /* NULL comm: 0 */
 FIRE_API int32_t fire_comm_size(const fire_comm *comm); /* NULL comm: 1 */
+FIRE_API int64_t fire_comm_sent(const fire_comm *comm); /* bytes that this rank has sent in calls so far; NULL comm: 0 */
 
 /* fire_comm_sum - replace buf[n] (F32, F64 or I64) on every rank by the sum over
 ** ranks. Terms are added in the same tree by rank everywhere, so every rank
@@ -414,6 +415,13 @@ typedef struct fire_progress {
     double learning_rate;
 } fire_progress;
 
+/* What of the gradients travels between workers. What is left out is not lost: each worker keeps it and adds it to what it sends next. */
+typedef enum fire_compression {
+    FIRE_COMPRESS_NONE,
+    FIRE_COMPRESS_BF16,      /* rounded to 16 bits: half the bytes of float32 */
+    FIRE_COMPRESS_THRESHOLD, /* those beyond a threshold, as multiples of it; the threshold follows from compression_ratio */
+} fire_compression;
+
 typedef struct fire_fit_options {
     size_t size;            /* sizeof(fire_fit_options) */
     int32_t epochs;         /* 0: 1 */
@@ -440,6 +448,13 @@ typedef struct fire_fit_options {
     int32_t checkpoint_epochs;   /* write one after every so many epochs; 0: 1, and without checkpoint_dir never */
     int32_t checkpoint_steps;    /* and one in the middle of an epoch after every so many steps of the training; 0: none. Not where layers keep states */
     int64_t initial_step;        /* steps of the initial epoch that the loaded checkpoint has behind it ("epoch_step" in its manifest) */
+    /* Several workers. local_steps k > 1: each worker takes k steps by itself, with its rows of each batch, then weights are averaged, and so is the
+    ** optimizer's state (own_state: only at the end of an epoch; with compression always so). 0 and 1: gradients are summed in each step, which is
+    ** exact. Neither this nor compression goes with `reproducible` or L-BFGS. */
+    int32_t local_steps;
+    bool own_state;
+    fire_compression compression;
+    double compression_ratio;    /* of FIRE_COMPRESS_THRESHOLD: bytes sent, as a share of those without compression; 0: 1/16 */
 } fire_fit_options;
 
 typedef struct fire_fit_report {
@@ -447,6 +462,7 @@ typedef struct fire_fit_report {
     bool stopped_early;
     int64_t steps, rows;     /* updates made; rows seen, all epochs and workers together */
     double seconds;
+    int64_t bytes_sent;      /* by all workers, in steps and at the end of epochs */
 } fire_fit_report;
 
 /* fire_fit - train. Builds the network from the data's shape and draws missing weights first;

@@ -6,6 +6,7 @@
 ** finished block to everyone. So each byte crosses a link once in each half, and what is received ahead stays in the cache.
 */
 #include "comm.h"
+#include "half.h"
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@
 
 int32_t fire_comm_rank(const fire_comm *comm) { return comm ? comm->rank : 0; }
 int32_t fire_comm_size(const fire_comm *comm) { return comm && comm->size > 0 ? comm->size : 1; }
+int64_t fire_comm_sent(const fire_comm *comm) { return comm ? comm->sent : 0; }
 
 /* ---- adding ---- */
 
@@ -38,6 +40,24 @@ static void add_tree(fire_type type, void *to, void *const *term, int32_t size, 
         for (int64_t r = 0; r + stride < size; r += 2 * stride) add(2 * stride >= size ? to : term[r], term[r], term[r + stride], n);
 }
 
+/* Terms of bfloat16 are added in float32, rank by rank, with what rounding took from the sums before; `to` may be one of the terms. */
+static void add_brain(uint16_t *to, float *rest, void *const *term, int32_t size, int64_t n) {
+    enum { BLOCK = 512 };
+    float sum[BLOCK];
+    for (int64_t at = 0; at < n; at += BLOCK) {
+        int64_t m = n - at < BLOCK ? n - at : BLOCK;
+        memcpy(sum, rest + at, (size_t)m * sizeof *sum);
+        for (int32_t r = 0; r < size; r++) {
+            const uint16_t *x = (const uint16_t *)term[r] + at;
+            for (int64_t i = 0; i < m; i++) sum[i] += fire_brain_float(x[i]);
+        }
+        for (int64_t i = 0; i < m; i++) {
+            to[at + i] = fire_brain_of(sum[i]);
+            rest[at + i] = sum[i] - fire_brain_float(to[at + i]);
+        }
+    }
+}
+
 /* ---- sum ---- */
 
 typedef struct sum {
@@ -47,7 +67,13 @@ typedef struct sum {
     uint8_t *own;          /* this rank's chunk */
     int64_t own_size, summed; /* bytes of it; bytes done */
     void **term;           /* [size], of the comm */
+    float *rest;           /* of bfloat16: what rounding takes away, for the own chunk */
 } sum;
+
+static void add_terms(const sum *s, void *to, int64_t at, int64_t bytes) {
+    if (s->type == FIRE_BF16) add_brain(to, s->rest + at / s->element, s->term, s->comm->size, bytes / s->element);
+    else add_tree(s->type, to, s->term, s->comm->size, bytes / s->element);
+}
 
 /* The bytes of rank r's chunk: whole cache lines as far as possible. */
 static void chunk_of(int64_t bytes, int32_t size, int32_t r, int64_t *first, int64_t *count) {
@@ -80,7 +106,7 @@ static void sum_blocks(void *user) {
         if (arrived < s->summed + block) break;
         for (int32_t r = 0; r < comm->size; r++)
             s->term[r] = r == comm->rank ? s->own + s->summed : comm->link[r].in.part[0] + s->summed % FIRE_COMM_WINDOW;
-        add_tree(s->type, s->own + s->summed, s->term, comm->size, block / s->element);
+        add_terms(s, s->own + s->summed, s->summed, block);
         s->summed += block;
     }
     for (int32_t r = 0; r < comm->size; r++) {
@@ -110,7 +136,7 @@ static fire_status sum_small(fire_comm *comm, sum *s, void *buf, int64_t bytes, 
         fire_stream_set(&comm->link[r].in, s->term[r], bytes, NULL, 0);
     }
     fire_status st = fire_comm_run(comm, NULL, NULL, err);
-    if (st == FIRE_OK) add_tree(s->type, buf, s->term, comm->size, bytes / s->element);
+    if (st == FIRE_OK) add_terms(s, buf, 0, bytes);
     return st;
 }
 
@@ -118,6 +144,7 @@ static fire_status sum_large(fire_comm *comm, sum *s, uint8_t *buf, int64_t byte
     int64_t own_first;
     chunk_of(bytes, comm->size, comm->rank, &own_first, &s->own_size);
     s->own = buf + own_first;
+    if (s->rest) s->rest += own_first / s->element;
     for (int32_t r = 0; r < comm->size; r++) {
         if (r == comm->rank) continue;
         fire_link *l = &comm->link[r];
@@ -140,20 +167,26 @@ static fire_status check_open(const fire_comm *comm, fire_error *err) {
     return fire_fail(err, FIRE_E_USAGE, "the comm is not open; call fire_comm_open first");
 }
 
-fire_status fire_comm_sum(fire_comm *comm, fire_type type, void *buf, int64_t n, fire_error *err) {
+static fire_status sum_any(fire_comm *comm, fire_type type, void *buf, float *rest, int64_t n, fire_error *err) {
     fire_error local;
     if (!err) err = &local;
     int64_t bytes;
-    if (type != FIRE_F32 && type != FIRE_F64 && type != FIRE_I64) return fire_fail(err, FIRE_E_USAGE, "fire_comm_sum adds F32, F64 or I64, not type %d", (int)type);
     if (!fire_mul(n, (int64_t)fire_type_size(type), &bytes)) return fire_fail(err, FIRE_E_USAGE, "fire_comm_sum of %lld elements", (long long)n);
     if (!comm) return FIRE_OK;
     fire_status st = check_open(comm, err);
     if (st != FIRE_OK || comm->size == 1) return st;
     if ((st = fire_comm_begin(comm, FIRE_COMM_SUM, (uint8_t)type, 0, err)) != FIRE_OK) return st;
     if ((st = scratch_get(comm, bytes <= FIRE_COMM_SMALL ? FIRE_COMM_SMALL : FIRE_COMM_WINDOW, err)) != FIRE_OK) return fire_comm_end(comm, err);
-    sum s = {.comm = comm, .type = type, .element = (int64_t)fire_type_size(type), .term = comm->term};
+    sum s = {.comm = comm, .type = type, .element = (int64_t)fire_type_size(type), .term = comm->term, .rest = rest};
     return bytes <= FIRE_COMM_SMALL ? sum_small(comm, &s, buf, bytes, err) : sum_large(comm, &s, buf, bytes, err);
 }
+
+fire_status fire_comm_sum(fire_comm *comm, fire_type type, void *buf, int64_t n, fire_error *err) {
+    if (type != FIRE_F32 && type != FIRE_F64 && type != FIRE_I64) return fire_fail(err, FIRE_E_USAGE, "fire_comm_sum adds F32, F64 or I64, not type %d", (int)type);
+    return sum_any(comm, type, buf, NULL, n, err);
+}
+
+fire_status fire_comm_sum_brain(fire_comm *comm, uint16_t *buf, float *rest, int64_t n, fire_error *err) { return sum_any(comm, FIRE_BF16, buf, rest, n, err); }
 
 /* ---- the others ---- */
 

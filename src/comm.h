@@ -83,6 +83,7 @@ struct fire_comm {
     void **term;           /* [size]: the terms of a sum */
     uint8_t *scratch;      /* what others send for a sum */
     int64_t scratch_size;
+    int64_t sent;          /* bytes, over all links */
     fire_error failed;     /* why this comm works no more; status 0: it works */
     int32_t failed_rank;   /* who said so first */
     bool told;             /* peers know */
@@ -104,6 +105,10 @@ void fire_stream_set(fire_stream *s, void *part0, int64_t size0, void *part1, in
 /* fire_comm_run - move all messages until they are done, calling after(user) whenever something moved (may be NULL; it may
 ** raise limits). On failure every peer is told, and the comm has failed for good. */
 fire_status fire_comm_run(fire_comm *comm, void (*after)(void *user), void *user, fire_error *err);
+
+/* fire_comm_sum_brain - like fire_comm_sum for bfloat16. Terms are added in float32 together with rest[n], the result is rounded once, and what
+** rounding took away stays in rest; of a large sum only the chunk of this rank is added here. */
+fire_status fire_comm_sum_brain(fire_comm *comm, uint16_t *buf, float *rest, int64_t n, fire_error *err);
 
 /* fire_comm_end - make *err, which has been filled, the reason why this comm works no more, and tell the peers. Returns its status. */
 fire_status fire_comm_end(fire_comm *comm, fire_error *err);

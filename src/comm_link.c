@@ -327,6 +327,7 @@ static fire_status link_send(fire_comm *comm, fire_link *link, bool *moved, fire
         if (n == NOTHING || n == 0) return FIRE_OK;
         if (n < 0) return last_words(comm, link, (int)-n, err);
         *moved = true;
+        comm->sent += n;
         int64_t head = n < (int64_t)part[0].iov_len ? n : (int64_t)part[0].iov_len;
         s->header_at += (int32_t)head;
         s->at += n - head;

@@ -101,9 +101,11 @@ static fire_status epoch_results(fire_training *f, double *result, fire_error *e
 
 /* ---- in the middle of an epoch ---- */
 
-/* Whether a checkpoint is to be written after the step just made, of `done` in this epoch. All ranks say the same. */
+/* Whether a checkpoint is to be written after the step just made, of `done` in this epoch: with local steps at the first averaging at or after
+** the step where it is due. All ranks say the same. */
 static bool checkpoint_due(const fire_training *f, int64_t done) {
-    return f->o.checkpoint_steps && f->net->step % f->o.checkpoint_steps == 0 && done < f->steps;
+    int64_t every = f->o.checkpoint_steps, before = f->net->step - (fire_train_local(f) ? f->local.length : 1);
+    return every && fire_train_averaged(f) && f->net->step / every != before / every && done < f->steps;
 }
 
 /* Rank 0 writes one, or has it written by who listens. */
@@ -258,7 +260,7 @@ static fire_status same_mind(fire_training *f, fire_error *err) {
 static fire_status run(fire_training *f, fire_fit_report *report, fire_error *err) {
     fire_network *net = f->net;
     fire_status st = FIRE_OK;
-    int64_t step = net->step;
+    int64_t step = net->step, sent = fire_comm_sent(f->comm);
     bool enough = false;
     for (int32_t epoch = f->o.initial_epoch; epoch < f->o.epochs && !enough; epoch++) {
         fire_progress p;
@@ -278,7 +280,8 @@ static fire_status run(fire_training *f, fire_fit_report *report, fire_error *er
         if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped after epoch %d", (int)epoch + 1);
     }
     report->stopped_early = enough;
-    return FIRE_OK;
+    report->bytes_sent = fire_comm_sent(f->comm) - sent;
+    return f->ranks > 1 ? fire_comm_sum(f->comm, FIRE_I64, &report->bytes_sent, 1, err) : FIRE_OK;
 }
 
 static void clear(fire_training *f) {
@@ -287,6 +290,8 @@ static void clear(fire_training *f) {
     fire_step_free(&f->step);
     fire_step_free(&f->check);
     fire_updater_free(&f->updater);
+    fire_squeeze_free(&f->squeeze);
+    fire_local_free(f);
     fire_lbfgs_free(&f->lbfgs);
     fire_shards_free(&f->shards);
     void *own[] = {f->order, f->at, f->batch, f->job, f->join, f->all, f->tree, f->travel, f->sums, f->good_params, f->good_fixed, f->best_params, f->best_fixed};

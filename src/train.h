@@ -1,10 +1,11 @@
 /* train.h - what the parts of fire_fit share: train.c, the loop over epochs; train_setup.c, what is checked and made before the first step;
-** train_step.c, one step.
+** train_step.c, one step; local.c, averaging after local steps.
 */
 #ifndef FIRE_TRAIN_H
 #define FIRE_TRAIN_H
 #include "lbfgs.h"
 #include "order.h"
+#include "squeeze.h"
 #include "step.h"
 #include "update.h"
 
@@ -14,6 +15,17 @@
 
 typedef struct fire_slice_job { const int64_t *index; int64_t n; fire_status status; fire_tensor sum; } fire_slice_job; /* sum: where its plan has stopped */
 typedef struct fire_subtree { int32_t from, to; } fire_subtree;   /* a subtree over shards [from, to) */
+
+/* Local steps under way. */
+#define FIRE_LOCAL_TAIL 4       /* numbers that travel behind the moves: loss, values, penalty, and whether somebody wants to stop */
+typedef struct fire_local {
+    int32_t steps;              /* since the last averaging */
+    int32_t length;             /* steps that were averaged then */
+    void *from;                 /* [n_params]: weights of then */
+    void *moved;                /* [n_params, updates of fixed weights, tail]: what travels */
+    double loss, values, penalty; /* this rank's sums since then; penalty: times the rows of a step, of all workers */
+    bool spoilt;                /* a loss was not finite: all ranks hear of it at the next averaging */
+} fire_local;
 
 typedef struct fire_training {
     fire_network *net;
@@ -43,6 +55,8 @@ typedef struct fire_training {
     int32_t n_tree, own_tree;   /* own_tree: index of this rank's first */
     int32_t own_tree_n;
     void *travel;               /* [n_tree][numbers of a slice] and the tail, or NULL: slice 0's gradient travels itself */
+    fire_squeeze squeeze;       /* compressed sums; kind FIRE_COMPRESS_NONE: none */
+    fire_local local;
     int64_t rows_done;          /* of the epoch, all ranks */
     double penalty_sum;         /* of the epoch so far, each step's times its rows */
     double loss_sum, values_sum, last_loss; /* of the epoch so far; mean of the last finite step */
@@ -65,6 +79,14 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err);
 fire_status fire_train_step(fire_training *f, int32_t epoch, int64_t step, fire_error *err);
 fire_status fire_train_iteration(fire_training *f, int32_t epoch, bool *done, fire_error *err);
 fire_status fire_train_objective(void *user, void *g, double *loss, fire_error *err);
+
+/* local.c: whether workers take steps by themselves; whether weights are now the same on all ranks; around each such step. */
+bool fire_train_local(const fire_training *f);
+bool fire_train_averaged(const fire_training *f);
+fire_status fire_local_new(fire_training *f, fire_error *err);
+void fire_local_free(fire_training *f);
+void fire_local_begin(fire_training *f);
+fire_status fire_local_average(fire_training *f, int32_t epoch, int64_t step, fire_error *err);
 
 /* train.c: weights kept aside; the failure of a loss that is not finite, with the last good weights put back. */
 fire_status fire_train_keep(fire_training *f, void **params, void **fixed, fire_error *err);

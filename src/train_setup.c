@@ -25,6 +25,13 @@ fire_status fire_train_check(fire_training *f, const fire_fit_options *o, fire_e
             return fire_fail(err, FIRE_E_USAGE, "the weight of class %d is %g, expected a finite number of at least 0", (int)i, f->o.class_weight[i]);
     if (!f->o.n_class_weight) f->o.class_weight = NULL;
     if (f->o.stop.patience < 0) return fire_fail(err, FIRE_E_USAGE, "patience is %d, expected at least 0", (int)f->o.stop.patience);
+    if (!f->o.local_steps) f->o.local_steps = 1;
+    if (f->o.local_steps < 0) return fire_fail(err, FIRE_E_USAGE, "local_steps is %d, expected a positive number", (int)f->o.local_steps);
+    if ((uint32_t)f->o.compression > FIRE_COMPRESS_THRESHOLD) return fire_fail(err, FIRE_E_USAGE, "compression is %d, expected 0 to %d", (int)f->o.compression, (int)FIRE_COMPRESS_THRESHOLD);
+    if (!f->o.compression_ratio) f->o.compression_ratio = 1.0 / 16;
+    if (!(f->o.compression_ratio > 0 && f->o.compression_ratio <= 1)) return fire_fail(err, FIRE_E_USAGE, "compression_ratio is %g, expected a number above 0 and up to 1", f->o.compression_ratio);
+    if (f->o.reproducible && (f->o.local_steps > 1 || f->o.compression))
+        return fire_fail(err, FIRE_E_USAGE, "reproducible training gives the same bits for any number of workers, %s does not; leave one of them out", f->o.compression ? "compression" : "local_steps");
     f->comm = f->o.comm;
     f->rank = fire_comm_rank(f->comm);
     f->ranks = fire_comm_size(f->comm);
@@ -127,8 +134,11 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     fire_status st;
     if (net->onnx) return fire_network_no_layers(net, "fit", err);
     if (!net->loss || !net->optim) return fire_fail(err, FIRE_E_NOT_COMPILED, "the network is not compiled; call compile with an optimizer and a loss first");
-    static const char *const same_name[] = {"epochs", "initial epoch", "initial step", "batch size", "seed", "no_shuffle", "reproducible", "number type", "layer count", "checkpoint_steps"};
-    int64_t same[] = {f->o.epochs, f->o.initial_epoch, f->o.initial_step, f->o.batch_size, (int64_t)f->o.seed, f->o.no_shuffle, f->o.reproducible, net->type, net->n_layers, f->o.checkpoint_steps};
+    static const char *const same_name[] = {"epochs", "initial epoch", "initial step", "batch size", "seed", "no_shuffle", "reproducible", "number type", "layer count", "checkpoint_steps",
+        "local_steps", "own_state", "compression", "compression ratio"};
+    int64_t same[] = {f->o.epochs, f->o.initial_epoch, f->o.initial_step, f->o.batch_size, (int64_t)f->o.seed, f->o.no_shuffle, f->o.reproducible, net->type, net->n_layers, f->o.checkpoint_steps,
+        f->o.local_steps, f->o.own_state, f->o.compression, 0};
+    memcpy(&same[sizeof same / sizeof *same - 1], &f->o.compression_ratio, sizeof f->o.compression_ratio);
     if ((st = fire_meet(f->ctx, f->data, f->comm, same, (int32_t)(sizeof same / sizeof *same), same_name, &f->facts, err))) return st;
     if (!f->facts.rows) return fire_fail(err, FIRE_E_NO_ROWS, "there are no rows to train on, only %lld validation rows", (long long)f->facts.validation_rows);
     if (!net->built && (st = fire_network_build(net, &f->facts.x, err))) return st;
@@ -141,6 +151,8 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     if ((st = same_start(f, err))) return st;
     if ((st = fire_adapt_layers(net, f->data, f->comm, false, err))) return st;
 
+    if (net->optim->full_batch && (f->o.local_steps > 1 || f->o.compression))
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "%s searches along a line with all workers' rows, which local steps and compression would bend; take another optimizer", net->optim->name);
     if (fire_network_stateful(net)) f->o.reproducible = false; /* one thread is */
     if ((st = fire_shards_new(f->ctx, &f->shards, f->data, f->comm, f->o.reproducible ? REPRODUCIBLE : 0, err))) return st;
     bool full = net->optim->full_batch;
@@ -191,6 +203,13 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     if (blocks && !(f->all = fire_alloc(f->ctx, (size_t)net->n_params + TAIL, sizeof *f->all, err))) return FIRE_NOMEM;
     if ((st = fire_row_sums_new(&f->rows, &f->step, f->comm, err))) return st;
     if ((st = fire_updater_new(&f->updater, net, f->step.grad, err)) || (st = make_tree(f, err))) return st;
+    if ((st = fire_local_new(f, err))) return st;
+    if (f->o.compression && f->ranks > 1) {
+        int64_t exact = f->step.numbers - f->step.flat;
+        st = fire_train_local(f) ? fire_squeeze_new(f->ctx, &f->squeeze, f->comm, f->o.compression, f->o.compression_ratio, net->type, net->n_params, exact + FIRE_LOCAL_TAIL, err)
+                                 : fire_squeeze_new(f->ctx, &f->squeeze, f->comm, f->o.compression, f->o.compression_ratio, net->type, f->step.flat, exact + TAIL, err);
+        if (st) return st;
+    }
     if (f->threads > 1 && (st = fire_pool_new(f->ctx, f->threads, &f->pool, err))) return st;
     for (int64_t k = 0; full && k < f->updater.n_rules; k++)
         if (f->updater.rule[k].constraint)

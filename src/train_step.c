@@ -205,12 +205,13 @@ typedef struct total { double loss, values; void *g; bool add, finish; } total;
 
 static fire_status add_up(fire_training *f, total *t, fire_error *err) {
     fire_network *net = f->net;
+    bool together = f->ranks > 1 && !fire_train_local(f);
     *t = (total){.g = f->step.slice[0].grad, .add = f->n_jobs > 1};
     for (int32_t i = 0; i < f->n_jobs; i++) {
         t->loss += f->step.slice[i].loss;
         t->values += f->step.slice[i].values;
     }
-    if (f->ranks > 1) {
+    if (together) {
         int64_t n = f->travel ? f->n_tree * f->step.numbers : f->step.numbers;
         if (f->travel) fill_travel(f), t->g = f->travel;
         else if (t->add) over_weights(f, (pass){.sum = true});
@@ -220,7 +221,7 @@ static fire_status add_up(fire_training *f, total *t, fire_error *err) {
         fire_put(&tail, 0, t->loss);
         fire_put(&tail, 1, t->values);
         fire_put(&tail, 2, f->cancel);
-        fire_status st = fire_comm_sum(f->comm, net->type, t->g, n + TAIL, err);
+        fire_status st = f->squeeze.kind ? fire_squeeze_sum(&f->squeeze, t->g, err) : fire_comm_sum(f->comm, net->type, t->g, n + TAIL, err);
         if (st) return st;
         t->loss = fire_get(&tail, 0);
         t->values = fire_get(&tail, 1);
@@ -230,12 +231,47 @@ static fire_status add_up(fire_training *f, total *t, fire_error *err) {
     return FIRE_OK;
 }
 
+/* Weights and tables from what a step gave. Where the update is not plain, sum->g is whole and has the penalties in it. */
+static fire_status update(fire_training *f, const total *sum, fire_error *err) {
+    fire_updater *u = &f->updater;
+    fire_status st;
+    if (f->step.n_tables && (st = fire_row_sums_make(&f->rows, &f->step, f->n_jobs, f->o.reproducible, fire_train_local(f) ? NULL : f->comm, err))) return st;
+    fire_updater_begin(u);
+    if (u->plain) {
+        over_weights(f, (pass){.sum = sum->add, .finish = sum->finish, .last = true, .update = true, .gscale = 1.0 / sum->values});
+        over_tables(f, 1.0 / sum->values);
+    } else {
+        uint32_t denormals = fire_denormals_off();
+        fire_updater_run(u, 1.0 / sum->values, sum->g);
+        fire_denormals_restore(denormals);
+    }
+    if (f->step.numbers > f->step.flat) fire_step_updates(&f->step, sum->g);
+    return FIRE_OK;
+}
+
+/* A step that this rank takes by itself. What is not finite waits for the others to hear of it. */
+static fire_status local_step(fire_training *f, int32_t epoch, int64_t t, int64_t rows, int64_t own, const total *sum, double penalty, fire_error *err) {
+    fire_local *l = &f->local;
+    fire_status st = FIRE_OK;
+    l->spoilt |= !isfinite(sum->loss + penalty);
+    l->loss += sum->loss;
+    l->values += own ? sum->values : 0;
+    l->penalty += penalty * (double)rows;
+    if (own && !l->spoilt) st = update(f, sum, err);
+    else fire_updater_begin(&f->updater); /* steps are counted alike everywhere */
+    if (!st && (l->steps >= f->o.local_steps || t + 1 == f->steps)) st = fire_local_average(f, epoch, t, err);
+    return st;
+}
+
 fire_status fire_train_step(fire_training *f, int32_t epoch, int64_t t, fire_error *err) {
     fire_network *net = f->net;
-    int64_t first = t * f->o.batch_size, end = first + f->o.batch_size;
+    int64_t first = t * f->o.batch_size, end = first + f->o.batch_size, own = 0;
     if (end > f->shards.total) end = f->shards.total;
+    bool local = fire_train_local(f);
     cut(f, end);
-    f->step.batch_rows = (double)(end - first);
+    for (int32_t i = 0; i < f->n_jobs; i++) own += f->job[i].n;
+    f->step.batch_rows = (double)(local ? own : end - first);
+    if (local) fire_local_begin(f);
     fire_status st = run_jobs(f, err);
     if (st) return st;
     total sum;
@@ -246,26 +282,15 @@ fire_status fire_train_step(fire_training *f, int32_t epoch, int64_t t, fire_err
         if (sum.add || sum.finish || f->o.reproducible) over_weights(f, (pass){.sum = sum.add, .finish = sum.finish, .last = true});
         penalty = fire_penalties_add(&u->penalties, net, sum.values, sum.g);
     }
+    f->rows_done = end;
+    if (local) return local_step(f, epoch, t, end - first, own, &sum, penalty, err);
     if (!isfinite(sum.loss + penalty)) return fire_train_diverged(f, sum.loss + penalty, epoch, t, err);
     if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped at epoch %d, step %lld", (int)epoch + 1, (long long)t);
     f->loss_sum += sum.loss;
     f->values_sum += sum.values;
     f->penalty_sum += penalty * (double)(end - first);
     f->last_loss = mean + penalty;
-    f->rows_done = end;
-
-    if (f->step.n_tables && (st = fire_row_sums_make(&f->rows, &f->step, f->n_jobs, f->o.reproducible, f->comm, err))) return st;
-    fire_updater_begin(u);
-    if (u->plain) {
-        over_weights(f, (pass){.sum = sum.add, .finish = sum.finish, .last = true, .update = true, .gscale = 1.0 / sum.values});
-        over_tables(f, 1.0 / sum.values);
-    } else {
-        uint32_t denormals = fire_denormals_off();
-        fire_updater_run(u, 1.0 / sum.values, sum.g);
-        fire_denormals_restore(denormals);
-    }
-    if (f->step.numbers > f->step.flat) fire_step_updates(&f->step, sum.g);
-    return FIRE_OK;
+    return update(f, &sum, err);
 }
 
 /* ---- all rows at once ---- */

@@ -400,22 +400,25 @@ static int report(void *user, const fire_progress *p) {
     return stop;
 }
 
-/* network_fit - (epochs run, best epoch, stopped early, steps, rows, seconds, stopped by the callback). */
+/* network_fit - (epochs run, best epoch, stopped early, steps, rows, seconds, stopped by the callback, bytes sent by all workers). */
 static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"data", "epochs", "initial_epoch", "batch_size", "seed", "shuffle", "reproducible", "class_weight", "monitor", "patience",
-                            "start_from_epoch", "min_delta", "maximize", "restore_best", "checkpoint_dir", "comm", "progress", "checkpoint_epochs", "checkpoint_steps", "initial_step", NULL};
+                            "start_from_epoch", "min_delta", "maximize", "restore_best", "checkpoint_dir", "comm", "progress", "checkpoint_epochs", "checkpoint_steps", "initial_step",
+                            "local_steps", "own_state", "compression", "compression_ratio", NULL};
     module_state *m = state_of(object);
     Dataset *data;
     PyObject *class_weight = Py_None, *comm = Py_None, *checkpoint = NULL;
-    int epochs = 1, initial_epoch = 0, shuffle = 1, reproducible = 0, maximize = 0, restore_best = 0, patience = 0, start_from = 0, checkpoint_epochs = 0, checkpoint_steps = 0;
+    int epochs = 1, initial_epoch = 0, shuffle = 1, reproducible = 0, maximize = 0, restore_best = 0, patience = 0, start_from = 0, checkpoint_epochs = 0, checkpoint_steps = 0,
+        local_steps = 0, own_state = 0, compression = 0;
     long long batch_size = 0, initial_step = 0;
     unsigned long long seed = 0;
     const char *monitor = NULL;
-    double min_delta = 0;
+    double min_delta = 0, compression_ratio = 0;
     reporter r = {.call = Py_None};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OOiiL:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OOiiLipid:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
                                      &shuffle, &reproducible, &class_weight, &monitor, &patience, &start_from, &min_delta, &maximize, &restore_best,
-                                     PyUnicode_FSConverter, &checkpoint, &comm, &r.call, &checkpoint_epochs, &checkpoint_steps, &initial_step)) return NULL;
+                                     PyUnicode_FSConverter, &checkpoint, &comm, &r.call, &checkpoint_epochs, &checkpoint_steps, &initial_step, &local_steps, &own_state, &compression,
+                                     &compression_ratio)) return NULL;
     Py_buffer view = {0};
     fire_tensor weights = {0};
     Network *self = NULL;
@@ -430,7 +433,9 @@ static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs)
             .no_shuffle = !shuffle, .reproducible = reproducible, .class_weight = weights.data, .n_class_weight = weights.type ? (int32_t)weights.shape.dim[0] : 0,
             .stop = {monitor, patience, start_from, min_delta, maximize, restore_best}, .checkpoint_dir = checkpoint ? PyBytes_AsString(checkpoint) : NULL,
             .comm = comm == Py_None ? NULL : ((Comm *)comm)->comm, .progress = report, .user = &r, .checkpoint_epochs = checkpoint_epochs,
-            .checkpoint_steps = checkpoint_steps, .initial_step = initial_step};
+            .checkpoint_steps = checkpoint_steps, .initial_step = initial_step,
+            .local_steps = local_steps, .own_state = own_state, .compression = (fire_compression)compression, .compression_ratio = compression_ratio};
+
         fire_fit_report out = {.best_epoch = -1};
         fire_error err;
         fire_status status;
@@ -442,8 +447,8 @@ static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs)
         leave(self);
         if (r.type) PyErr_Restore(r.type, r.value, r.trace);
         else if (status && status != FIRE_CANCELLED) raise_error(&err);
-        else done = Py_BuildValue("iiOLLdO", (int)out.epochs_run, (int)out.best_epoch, out.stopped_early ? Py_True : Py_False, (long long)out.steps,
-                                  (long long)out.rows, out.seconds, status ? Py_True : Py_False);
+        else done = Py_BuildValue("iiOLLdOL", (int)out.epochs_run, (int)out.best_epoch, out.stopped_early ? Py_True : Py_False, (long long)out.steps,
+                                  (long long)out.rows, out.seconds, status ? Py_True : Py_False, (long long)out.bytes_sent);
     }
     if (view.obj) PyBuffer_Release(&view);
     Py_XDECREF(checkpoint);

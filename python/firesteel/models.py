@@ -540,7 +540,7 @@ class Model:
         try:
             if options["initial_epoch"] < options["epochs"]:
                 begin(options["initial_epoch"])
-            _, best, stopped, _, n, seconds, _ = self._net.fit(made, progress=report, **options)
+            _, best, stopped, _, n, seconds, *_ = self._net.fit(made, progress=report, **options)
         except errors.DivergedError as problem:
             if not any(isinstance(callback, TerminateOnNaN) and not callback.raise_error for callback in callbacks):
                 raise

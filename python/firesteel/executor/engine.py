@@ -13,6 +13,7 @@ from .failure import TaskError
 from .job import Job, Recipe, unpack_arrays
 
 TYPES = {"float32": 1, "float64": 11}
+COMPRESSION = {"none": 0, "bf16": 1, "threshold": 2}
 INVALID = {"error": 0, "skip": 1, "keep": 2}
 EVENTS = ("step", "epoch", "checkpoint")
 
@@ -183,18 +184,22 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
     more: dict[str, Any] = {}
     if job.patience > 0:
         more = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "min_delta": job.min_delta, "restore_best": True}
+    if job.local_steps > 1:
+        more.update(local_steps=job.local_steps, own_state=not job.average_optimizer)
+    if job.compression != "none":
+        more.update(compression=COMPRESSION[job.compression], compression_ratio=job.compression_ratio)
     if job.checkpoint_dir is not None:
         more.update(checkpoint_epochs=job.checkpoint_epochs, checkpoint_steps=job.checkpoint_steps)
     weights = None if job.class_weight is None else numpy.asarray(job.class_weight, numpy.float64)
     try:
-        epochs_run, best, stopped, steps, rows, seconds, cancelled = net.fit(
+        epochs_run, best, stopped, steps, rows, seconds, cancelled, sent = net.fit(
             data, epochs=job.epochs, initial_epoch=first, initial_step=first_step, batch_size=job.batch_size, seed=job.seed % 2**64, class_weight=weights, comm=comm,
             progress=None if progress is None else tell, **more)
     except DivergedError as error:
-        return {"epochs_run": last["epoch"] + 1, "best_epoch": -1, "stopped_early": False, "steps": 0, "rows": 0, "seconds": 0.0}, \
+        return {"epochs_run": last["epoch"] + 1, "best_epoch": -1, "stopped_early": False, "steps": 0, "rows": 0, "seconds": 0.0, "bytes_sent": 0}, \
             {"code": error.code, "message": error.message}
     return {"epochs_run": first + epochs_run, "best_epoch": best, "stopped_early": bool(stopped), "steps": steps, "rows": rows, "seconds": seconds,
-            "cancelled": bool(cancelled)}, None
+            "cancelled": bool(cancelled), "bytes_sent": sent}, None
 
 
 def save(net: Any, job: Job) -> bytes:

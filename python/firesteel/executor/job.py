@@ -76,6 +76,10 @@ class Job:
     class_weight: Optional[tuple[float, ...]] = None
     patience: int = 0                 # epochs without progress before stopping; 0: never stop early
     min_delta: float = 0.0            # how much lower than the best a loss must be to count as progress
+    local_steps: int = 1              # steps that each worker takes by itself before weights are averaged
+    average_optimizer: bool = True    # then the optimizer's state is averaged as well, not only at the end of an epoch
+    compression: str = "none"         # of what workers send each other: none, bf16, threshold
+    compression_ratio: float = 1 / 16  # of threshold: bytes sent, as a share of those without
     checkpoint_dir: Optional[str] = None  # a folder that all workers see; see executor/checkpoints.py
     checkpoint_epochs: int = 1        # a checkpoint after every so many
     checkpoint_steps: int = 0         # and within epochs after every so many steps; 0: none
@@ -99,7 +103,8 @@ class Job:
         """The same for trainings of which one may go on where the other stopped: more epochs and other workers are no other training."""
         parts = [self.recipe, hashlib.sha256(self.recipe_weights or b"").hexdigest(), self.features, self.labels, self.weight, self.validation, self.invalid, self.loss,
                  self.optimizer, self.metrics, self.learning_rate, self.batch_size, self.seed, self.validation_fraction, self.classes, self.class_weight,
-                 hashlib.sha256(self.state or b"").hexdigest()]
+                 hashlib.sha256(self.state or b"").hexdigest(),
+                 self.local_steps, self.average_optimizer, self.compression, self.compression_ratio]
         return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 
 
