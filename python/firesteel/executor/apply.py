@@ -46,7 +46,8 @@ class Program:
     """What is computed, told in plain values, so that Program(**fields) makes it again on an executor.
 
     inputs   columns of each input, in the network's order; None: decided by the arguments (see arrange)
-    modes    of each output: auto (a number where a row has one, else arrays, nested by its shape), array, or vector (one flat array of doubles)
+    outputs  which of the network's outputs, by number; None: all
+    modes    of each of them: auto (a number where a row has one, else arrays, nested by its shape), array, or vector (one flat array of doubles)
     invalid  rows with a null, NaN or infinity: error, skip (a null row comes out), keep; "null": only rows with nulls, which give null
     raw      element type of raw bytes; auto: the input's, or the one that their number fits
     channels order of an image's three colours, as the network wants them: RGB or BGR (which is how Spark stores them)
@@ -54,6 +55,7 @@ class Program:
 
     inputs: Optional[tuple[tuple[str, ...], ...]]
     modes: tuple[str, ...]
+    outputs: Optional[tuple[int, ...]] = None
     invalid: str = "error"
     raw: str = "auto"
     channels: str = "RGB"
@@ -320,16 +322,21 @@ def _run_layers(net: Any, gives: Sequence[Port], names: Sequence[str], columns: 
     return made
 
 
-def column(y: numpy.ndarray, kind: int, mode: str) -> pyarrow.Array:
+def is_scalar(port: Port, mode: str) -> bool:
+    """Whether a row of this output is a plain number."""
+    return mode == "auto" and port.shape in ((), (1,))
+
+
+def column(y: numpy.ndarray, port: Port, mode: str) -> pyarrow.Array:
     """One output [rows, ...] as Arrow has it for Spark: see Program.modes."""
-    n = len(y)
+    n, kind = len(y), port.type
     if mode == "vector":
         return score.lists(y.reshape(n, -1) if n else y.reshape(0, max(1, math.prod(y.shape[1:]))))
     if kind == TEXT:
         made: Any = pyarrow.array([str(v) for v in y.reshape(-1)], pyarrow.string())
     else:
         made = pyarrow.array(numpy.ascontiguousarray(y, dtype=NUMPY.get(kind, "float32")).reshape(-1))
-    shape = y.shape[1:] if mode == "array" or math.prod(y.shape[1:]) != 1 or y.ndim > 2 else ()
+    shape = () if is_scalar(port, mode) else y.shape[1:] or (1,)
     for at in range(len(shape) - 1, -1, -1):
         rows = n * math.prod(shape[:at])
         made = pyarrow.ListArray.from_arrays(pyarrow.array(numpy.arange(rows + 1, dtype=numpy.int32) * numpy.int32(shape[at])), made)
@@ -381,7 +388,8 @@ def apply(net: Any, program: Program, names: Sequence[str], arrays: Sequence[Any
         title = [name for group in titles for name in group]
         unique = [name if title.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(title)]
         made = _run_layers(net, gives, unique, flat, rows, "keep" if program.invalid in ("keep", "null") else "error")
-    columns = [column(y, port.type, mode) for y, port, mode in zip(made, gives, program.modes)]
+    chosen = range(len(gives)) if program.outputs is None else program.outputs
+    columns = [column(made[k], gives[k], mode) for k, mode in zip(chosen, program.modes)]
     if mask is None:
         return columns
     at = pyarrow.array(numpy.where(mask, numpy.cumsum(mask) - 1, 0), mask=~mask)
@@ -430,10 +438,8 @@ def _without_nulls(array: pyarrow.Array) -> pyarrow.Array:
     return array.take(pyarrow.array(numpy.where(valid, numpy.arange(len(array)), first)))
 
 
-def apply_struct(net: Any, program: Program, names: Sequence[str], rows: pyarrow.StructArray, output_names: Sequence[str]) -> pyarrow.StructArray:
-    """The same for one struct per row, as Spark's query gives it: a struct of outputs, null where a row is left out."""
-    made = apply(net, program, names, rows.flatten(), None)
-    missing = None
-    if program.invalid == "skip" and made and made[0].null_count:
-        missing = made[0].is_null()
+def apply_struct(net: Any, program: Program, names: Sequence[str], arrays: Sequence[Any], output_names: Sequence[str]) -> pyarrow.StructArray:
+    """The same as one struct of outputs per row, as Spark's query takes it, null where a row is left out."""
+    made = apply(net, program, names, arrays)
+    missing = made[0].is_null() if program.invalid == "skip" and made and made[0].null_count else None
     return pyarrow.StructArray.from_arrays(made, names=list(output_names), mask=missing)

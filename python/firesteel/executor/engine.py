@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any, Callable, Iterable, Optional, Sequence
+from typing import Any, Callable, Iterable, Optional, Sequence, Union
 
 import numpy
 import pyarrow
@@ -210,10 +210,11 @@ def save(net: Any, job: Job) -> bytes:
 
 # ---- scoring ---------------------------------------------------------------------------------
 
-def load(data: bytes) -> Any:
+def load(data: Union[bytes, str]) -> Any:
+    """A network from the bytes of its file, or from a path, whose weights then stay in the mapped file."""
     from .. import _core
 
-    return _core.Network.load_bytes(context(), data)
+    return _core.Network.load(context(), data) if isinstance(data, str) else _core.Network.load_bytes(context(), data)
 
 
 def predict(net: Any, batch: pyarrow.RecordBatch, names: Sequence[str], invalid: str) -> tuple[numpy.ndarray, Optional[numpy.ndarray]]:

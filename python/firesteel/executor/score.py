@@ -6,7 +6,7 @@ comes out with the same bits however Spark cuts the table into batches.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Callable, Optional, Sequence
+from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy
 import pyarrow
@@ -47,8 +47,9 @@ class Outputs:
 _networks: dict[str, Any] = {}
 
 
-def network(key: str, read: Callable[[], bytes]) -> Any:
-    """The loaded network whose file has the content hash `key`; `read` gives the file's bytes when it is not loaded yet."""
+def network(key: str, read: Callable[[], Union[bytes, str]]) -> Any:
+    """The loaded network whose file has the content hash `key`. When it is not loaded yet, `read` gives the file's bytes, or its path: such a file is
+    mapped, so that all Python workers of a host share one copy of the weights."""
     net = _networks.pop(key, None)
     if net is None:
         while len(_networks) >= KEPT:

@@ -13,5 +13,7 @@ from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptron
 from .models import NNClassifierModel, NNRegressorModel
 from .session import addWheel
 from .summary import TrainingSummary
+from .transformer import ModelTransformer
+from .udf import register_udf
 
-__all__ = ["MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "evaluation"]
+__all__ = ["ModelTransformer", "MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "evaluation", "register_udf"]

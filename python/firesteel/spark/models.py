@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import numpy
 import pyarrow
@@ -11,9 +11,10 @@ from pyspark import keyword_only
 from pyspark.ml.base import Model
 from pyspark.ml.linalg import DenseVector, Vector
 from pyspark.ml.util import MLReadable, MLWritable
+from pyspark.sql.types import StructType
 
 from ..executor import engine, score
-from . import nets, persist, schema
+from . import files, nets, persist, schema
 from .errors import fail
 from .params import CLASSIFIER_MODEL, REGRESSOR_MODEL, TableParams, bad, with_params
 from .summary import TrainingSummary
@@ -101,19 +102,25 @@ class NNModel(Model, TableParams, MLWritable, Readable):
     def _output_names(self) -> tuple[str, str, str]:
         raise NotImplementedError
 
-    def _transform(self, dataset: Any) -> Any:
+    def _scores(self, table: StructType) -> files.Scores:
+        """Everything that transform and score_files need, judged by the schema alone."""
         self._network()
-        features = schema.features(dataset.schema, self.value("featuresCol"))
-        columns = [f.name for f in features]
+        features = schema.features(table, self.value("featuresCol"))
         width = schema.width(features)
         if width is not None and width != self.numFeatures:
             raise fail(1002, f"featuresCol={self.value('featuresCol')!r} gives {width} numbers per row, the network takes {self.numFeatures}")
         out = self._outputs()
-        raw, probability, prediction = self._output_names()
-        fields = output_fields(out, raw, probability, prediction)
-        schema.free_outputs(dataset.schema, [(role, name) for role, name in
-                                             (("rawPredictionCol", raw), ("probabilityCol", probability), ("predictionCol", prediction)) if name])
-        return add_columns(dataset, hashlib.sha256(self._content).hexdigest(), self._content, columns, out, fields)
+        return files.Scores(self._content, [f.name for f in features], output_fields(out, *self._output_names()), "outputs", dataclasses.asdict(out))
+
+    def _transform(self, dataset: Any) -> Any:
+        ready = self._scores(dataset.schema)
+        roles = zip(("rawPredictionCol", "probabilityCol", "predictionCol"), self._output_names())
+        schema.free_outputs(dataset.schema, [(role, name) for role, name in roles if name])
+        return add_columns(dataset, hashlib.sha256(self._content).hexdigest(), self._content, ready.features, self._outputs(), ready.fields)
+
+    def score_files(self, input: Any, output: str, columns: Optional[Sequence[str]] = None, mode: str = "error") -> Any:
+        """Score Parquet files without a way through the JVM, and write Parquet; see files.score_files."""
+        return files.score_files(self._scores, input, output, columns, mode)
 
     def _score_row(self, value: Any) -> tuple[score.Outputs, numpy.ndarray, Optional[numpy.ndarray]]:
         row = value.toArray() if isinstance(value, Vector) else numpy.asarray(value, numpy.float64)

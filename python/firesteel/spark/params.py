@@ -15,6 +15,7 @@ from .errors import fail
 
 # Who has a Param: an estimator (C classifier, R regressor) or its model (c, r), or an evaluator (V).
 CLASSIFIER, REGRESSOR, CLASSIFIER_MODEL, REGRESSOR_MODEL, EVALUATOR = "C", "R", "c", "r", "V"
+TRANSFORMER = "t"  # ModelTransformer
 
 
 class Entry(NamedTuple):
@@ -48,12 +49,18 @@ TABLE = (
     Entry("seed", "seed", 0, "CR", "decides first weights, dropout, order of rows and the validation share: same seed, table and numWorkers give the same bits"),
     Entry("classWeights", "weights", UNSET, "C", "one factor per class on its rows' loss, as a list or as {class: factor}; classes left out of a dict weigh 1"),
     Entry("thresholds", "thresholds", UNSET, "Cc", "one number per class: the class with the largest probability / threshold is predicted; multi-label: a label is set above its threshold"),
-    Entry("handleInvalid", "invalid", "error", "CRcr", "rows with a null, NaN or infinity: 'error' fails naming the column, 'skip' leaves the row out, 'keep' passes it to the network (nulls as NaN)"),
+    Entry("handleInvalid", "invalid", "error", "CRcrt", "rows with a null, NaN or infinity: 'error' fails naming the column, 'skip' leaves the row out, 'keep' passes it to the network (nulls as NaN)"),
     Entry("patience", "count0", 0, "CR", "stop after so many epochs in which val_loss (loss, without validation rows) did not get better, and put the best weights back; 0: never"),
     Entry("checkpointDir", "text", UNSET, "CR", "folder for checkpoints, on a disk that all workers share; with it a fit goes on after a lost worker or a killed driver"),
     Entry("checkpointEpochs", "count", 1, "CR", "a checkpoint after every so many epochs"),
     Entry("maxRestarts", "count0", 3, "CR", "with checkpointDir: how many times the job is started again from the last checkpoint when a worker is lost"),
     Entry("resume", "resume", "auto", "CR", "with checkpointDir: 'auto' goes on with an unfinished training of the same network, columns and settings that is found there, 'never' begins anew"),
+    Entry("inputCols", "inputs", UNSET, "t", "columns that feed the model: one, or a list, joined in that order (with several inputs: one for each, in order); or {input: column or list of columns}"),
+    Entry("outputCols", "mapping", UNSET, "t", "columns that come out: one, or a list in the order of the model's outputs, or {output: column} for some of them"),
+    Entry("outputLayer", "mapping", UNSET, "t", "a layer inside the model that gives the output column instead of the last one, by name; or {column: layer} for further output columns"),
+    Entry("outputMode", "outputmode", "auto", "t", "'auto': a number where a row has one, else an array, nested by its shape; 'array': always an array; 'vector': an ML vector; or {column: mode}"),
+    Entry("binaryType", "binarytype", "auto", "t", "type of the numbers in a column of bytes: 'uint8', 'float32', ...; 'auto': the input's own, or what their count fits"),
+    Entry("channelOrder", "channels", "RGB", "t", "order of an image's colours as the model wants them: 'RGB' or 'BGR'"),
     Entry("verbose", "flag", 1, "CR", "1 shows progress on the driver, 0 nothing"),
     Entry("metricName", "metric", "accuracy", "V", "the number that counts: accuracy, f1, auc, log_loss, rmse, r2 ... of the reports in docs/evaluation.md"),
 )
@@ -195,6 +202,46 @@ def _metric(name: str, v: Any) -> str:
     return str(v)
 
 
+def _inputs(name: str, v: Any) -> Any:
+    if isinstance(v, dict):
+        if not v or not all(isinstance(k, str) and k for k in v):
+            raise bad(name, v, "{input of the model: column or list of columns}")
+        return {k: _columns(name, columns) for k, columns in v.items()}
+    return _columns(name, v)
+
+
+def _mapping(name: str, v: Any) -> Any:
+    if isinstance(v, dict) and v and all(isinstance(x, str) and x for pair in v.items() for x in pair):
+        return dict(v)
+    if isinstance(v, dict) or (name == "outputLayer" and not isinstance(v, str)):
+        raise bad(name, v, "a name, or {column: layer}" if name == "outputLayer" else "names of columns, or {output of the model: column}")
+    return _columns(name, v)
+
+
+MODES = ("auto", "array", "vector")
+BINARY = ("auto", "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64", "bool")
+
+
+def _outputmode(name: str, v: Any) -> Any:
+    if isinstance(v, dict) and v and all(isinstance(k, str) and mode in MODES for k, mode in v.items()):
+        return dict(v)
+    if v not in MODES:
+        raise bad(name, v, "'auto', 'array' or 'vector', or one of them for each column as {column: mode}")
+    return v
+
+
+def _binarytype(name: str, v: Any) -> str:
+    if v not in BINARY:
+        raise bad(name, v, "one of " + ", ".join(BINARY))
+    return str(v)
+
+
+def _channels(name: str, v: Any) -> str:
+    if v not in ("RGB", "BGR"):
+        raise bad(name, v, "'RGB' or 'BGR'")
+    return str(v)
+
+
 def _engine(name: str, v: Any) -> str:
     from .nets import engine_text
 
@@ -210,6 +257,7 @@ def _net(name: str, v: Any) -> Any:
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _text, "column": _column, "outcolumn": _outcolumn, "columns": _columns, "count": _count, "count0": _count0, "seed": _seed,
     "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
+    "inputs": _inputs, "mapping": _mapping, "outputmode": _outputmode, "binarytype": _binarytype, "channels": _channels,
     "invalid": _invalid, "resume": _resume, "engine": _engine, "metric": _metric, "net": _net,
 }
 

@@ -36,49 +36,63 @@ def output_fields(out: Outputs, raw: str, probability: str, prediction: str) -> 
     return found
 
 
-def scorer(key: str, model: bytes, file: str, names: Sequence[str], output_names: Sequence[str], fields: dict[str, Any]) -> Callable[[Any], Any]:
-    """The function that tasks run on each batch: a struct array of features to a struct array of outputs. It travels by value;
-    the model travels with it (`model`), or lies on each host as `file`."""
+def network_finder(spark: Any, key: str, model: bytes) -> Callable[[], Any]:
+    """What tasks call to get the loaded network. It travels by value, a small model inside it; a large one lies on each host once, as a file that
+    all its Python workers map."""
     find_wheel = session.wheel_finder()
+    file = ""
+    if len(model) > CLOSURE:
+        file = f"firesteel-{key[:40]}.onnx"
+        session.ship_file(spark, file, model)
+        model = b""
 
-    def read() -> bytes:
+    def read() -> Any:
         if not file:
             return model
         from pyspark import SparkFiles
 
-        with open(SparkFiles.get(file), "rb") as f:
-            return f.read()
+        return SparkFiles.get(file)
+
+    def find() -> Any:
+        find_wheel()
+        from firesteel.executor.score import network
+
+        return network(key, read)
+
+    return find
+
+
+def scorer(find: Callable[[], Any], names: Sequence[str], output_names: Sequence[str], fields: dict[str, Any]) -> Callable[[Any], Any]:
+    """The function that tasks run on each batch: a struct array of features to a struct array of outputs. It travels by value."""
 
     def score(rows: Any) -> Any:
-        find_wheel()
-        from firesteel.executor.score import Outputs, network, score_arrays
+        net = find()
+        from firesteel.executor.score import Outputs, score_arrays
 
-        return score_arrays(network(key, read), names, rows.flatten(), Outputs(**fields), output_names)
+        return score_arrays(net, names, rows.flatten(), Outputs(**fields), output_names)
 
-    score.__annotations__ = {"rows": pyarrow.Array, "return": pyarrow.Array}
     return score
 
 
 def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: Outputs, fields: list[tuple[StructField, dict[str, Any]]]) -> Any:
-    """df with the output columns. Rows come out in order; with handleInvalid="skip" those that cannot be scored are left out."""
+    """df with the output columns of a classifier or regressor. Rows come out in order; with handleInvalid="skip" those that cannot be scored are left out."""
     if not fields:
         return df
-    spark = df.sparkSession
-    file = ""
-    if len(model) > CLOSURE:
-        file, shipped = f"firesteel-{key[:40]}.onnx", model
-        session.ship_file(spark, file, shipped)
-        model = b""
-    names = [f.name for f, _ in fields]
-    score = scorer(key, model, file, list(features), names, dataclasses.asdict(out))
+    score = scorer(network_finder(df.sparkSession, key, model), list(features), [f.name for f, _ in fields], dataclasses.asdict(out))
+    return add_scored(df, score, features, fields, out.invalid == "skip")
+
+
+def add_scored(df: Any, score: Callable[[Any], Any], features: Sequence[str], fields: list[tuple[StructField, dict[str, Any]]], skip: bool) -> Any:
+    """df with the columns `fields`, which `score` makes of structs of the feature columns; a null struct leaves the row out where `skip` is set."""
+    score.__annotations__ = {"rows": pyarrow.Array, "return": pyarrow.Array}
     # Vectors travel as arrays of doubles and become vectors in the query (see lists in executor/score.py).
     kind = StructType([StructField(f.name, ArrayType(DoubleType()) if isinstance(f.dataType, VectorUDT) else f.dataType) for f, _ in fields])
     rows = F.struct(*[column(c).alias(c) for c in features])
-    if session.version(spark) < (4, 1) or any(_has_udt(f.dataType) for f in df.schema.fields):
+    if session.version(df.sparkSession) < (4, 1) or any(_has_udt(f.dataType) for f in df.schema.fields):
         return _by_map(df, score, kind, features, fields)
     udf = getattr(F, "arrow_udf")(score, kind)  # pyspark 4.0 lacks it
     temporary = f"__firesteel_{os.urandom(4).hex()}"
-    if out.invalid == "skip":
+    if skip:
         # Spark may move a filter below the projection that it reads from and so score twice; not for a nondeterministic function.
         scored = df.withColumn(temporary, udf.asNondeterministic()(rows)).where(F.col(temporary).isNotNull())
     else:
