@@ -496,6 +496,8 @@ FIRE_API fire_status fire_predict(fire_network *net, fire_dataset *data, void *y
 /* fire_predict_row - one row, x and y of the network's type: the fast path for serving. Agrees with
 ** fire_predict to 1e-6. */
 FIRE_API fire_status fire_predict_row(fire_network *net, const void *x, void *y, fire_error *err);
+/* fire_row_bytes - bytes of one row that goes in and of one that comes out, as fire_predict_row has them; 0 while the shape is not known. */
+FIRE_API void fire_row_bytes(const fire_network *net, size_t *in, size_t *out);
 
 /* A tensor with a name. */
 typedef struct fire_named { const char *name; fire_tensor tensor; } fire_named;

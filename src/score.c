@@ -185,6 +185,12 @@ fire_status fire_predict(fire_network *net, fire_dataset *data, void *y, void *l
     return FIRE_OK;
 }
 
+void fire_row_bytes(const fire_network *net, size_t *in, size_t *out) {
+    bool known = net->built || net->onnx_out;
+    *in = known ? (size_t)row_width(&net->input) * fire_type_size(net->type) : 0;
+    *out = known ? (size_t)row_width(&net->output) * fire_type_size(net->type) : 0;
+}
+
 fire_status fire_predict_row(fire_network *net, const void *x, void *y, fire_error *err) {
     fire_status status = ready(net, err);
     if (!status) status = fire_states_check(net, 1, "predict", err);

@@ -677,6 +677,27 @@ static PyObject *network_predict_row(PyObject *object, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* network_row - predict_row for who has looked at the types already: of the buffers, only the sizes are compared. */
+static PyObject *network_row(PyObject *object, PyObject *const *args, Py_ssize_t n) {
+    Py_buffer x, y;
+    if (n != 2) { PyErr_SetString(PyExc_TypeError, "row: expected two buffers"); return NULL; }
+    if (PyObject_GetBuffer(args[0], &x, PyBUF_SIMPLE)) return NULL;
+    if (PyObject_GetBuffer(args[1], &y, PyBUF_WRITABLE)) { PyBuffer_Release(&x); return NULL; }
+    Network *self = enter(object, 0);
+    size_t in, out;
+    fire_error err;
+    fire_status status = FIRE_OK;
+    fire_row_bytes(self->net, &in, &out);
+    int ok = in && out && (size_t)x.len == in && (size_t)y.len == out;
+    if (ok) status = fire_predict_row(self->net, x.buf, y.buf, &err);
+    leave(self);
+    PyBuffer_Release(&x);
+    PyBuffer_Release(&y);
+    if (!ok) { PyErr_SetString(PyExc_ValueError, "row: buffers of other sizes than the network's rows"); return NULL; }
+    if (status) return raise_error(&err);
+    Py_RETURN_NONE;
+}
+
 /* path_call - save and save_checkpoint. */
 static PyObject *path_call(PyObject *object, PyObject *args, fire_status (*call)(const fire_network *, const char *, fire_error *)) {
     PyObject *path;
@@ -858,6 +879,7 @@ static PyMethodDef network_methods[] = {
     {"gradients", network_gradients, METH_VARARGS, NULL},
     {"predict", network_predict, METH_VARARGS, NULL},
     {"predict_row", network_predict_row, METH_VARARGS, NULL},
+    {"row", (PyCFunction)(void (*)(void))network_row, METH_FASTCALL, NULL},
     {"run", network_run, METH_VARARGS, NULL},
     {"ports", network_ports, METH_VARARGS, NULL},
     {"save", network_save, METH_VARARGS, NULL},

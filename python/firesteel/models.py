@@ -213,6 +213,7 @@ class Model:
         """Make one handle for each of the engine's layers."""
         known = {layer._name: layer for layer in self._all}
         self._all = []
+        self._row: tuple[np.dtype[Any], tuple[int, ...], Callable[[Any, Any], None]] | None = None  # what predict_row prepares
         for kind, name, attrs, *_ in self._net.layers():
             layer = known.get(name)
             if layer is None and added is not None and added.kind == kind:
@@ -610,7 +611,15 @@ class Model:
         return _run.run(self, inputs)
 
     def predict_row(self, x: Any) -> np.ndarray:
-        """The output of one row, given without a batch: the fast way for serving. Agrees with predict to 1e-6."""
+        """The output of one row, given without a batch: the fast way for serving, fastest for a dense array of the model's dtype. Agrees with predict to 1e-6."""
+        prepared = self._row
+        if prepared is not None and x.__class__ is np.ndarray and x.dtype is prepared[0]:
+            y = np.empty(prepared[1], prepared[0])
+            try:
+                prepared[2](x, y)
+                return y
+            except (ValueError, BufferError):
+                pass  # a row to be padded, one that is not dense, or one of a wrong shape: looked at closely below
         info = self._net.info()
         kind = weights.NUMPY[info["type"]]
         if self.preprocessing is not None and np.asarray(x).dtype.kind in "USO":
@@ -620,6 +629,7 @@ class Model:
         info = info if info["built"] else self._net.info()
         y = np.empty(info["output"][1:], kind)
         self._net.predict_row(row, y)
+        self._row = np.dtype(kind), y.shape, self._net.row
         return y
 
     def gradients(self, x: Any, y: Any, sample_weight: Any = None, training: bool = True) -> tuple[Any, ...]:

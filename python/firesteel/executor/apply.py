@@ -314,7 +314,7 @@ class _Held:
 
 def _run_layers(net: Any, gives: Sequence[Port], names: Sequence[str], columns: Sequence[pyarrow.Array], n: int, invalid: str) -> list[numpy.ndarray]:
     y, _ = engine.predict(net, pyarrow.RecordBatch.from_arrays(list(columns), names=list(names)), list(names), invalid)
-    y, made, at = y.reshape(n, -1), [], 0
+    y, made, at = y.reshape(n, math.prod(y.shape[1:])), [], 0
     for port in gives:
         width = port.width or 0
         made.append(y[:, at:at + width].reshape(n, *port.shape))
@@ -331,7 +331,7 @@ def column(y: numpy.ndarray, port: Port, mode: str) -> pyarrow.Array:
     """One output [rows, ...] as Arrow has it for Spark: see Program.modes."""
     n, kind = len(y), port.type
     if mode == "vector":
-        return score.lists(y.reshape(n, -1) if n else y.reshape(0, max(1, math.prod(y.shape[1:]))))
+        return score.lists(y.reshape(n, math.prod(y.shape[1:])))
     if kind == TEXT:
         made: Any = pyarrow.array([str(v) for v in y.reshape(-1)], pyarrow.string())
     else:
@@ -382,14 +382,15 @@ def apply(net: Any, program: Program, names: Sequence[str], arrays: Sequence[Any
         fed = [[array.filter(keep) for array in group] for group in fed]
         flat = [array for group in fed for array in group]
     rows = n if mask is None else int(mask.sum())
+    chosen = list(range(len(gives)) if program.outputs is None else program.outputs)
     if net.info()["loaded_as_onnx"]:
-        made = _run_graph(net, takes, gives, fed, rows)
+        made = _run_graph(net, takes, [gives[k] for k in chosen], fed, rows)
     else:
         title = [name for group in titles for name in group]
         unique = [name if title.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(title)]
-        made = _run_layers(net, gives, unique, flat, rows, "keep" if program.invalid in ("keep", "null") else "error")
-    chosen = range(len(gives)) if program.outputs is None else program.outputs
-    columns = [column(made[k], gives[k], mode) for k, mode in zip(chosen, program.modes)]
+        parts = _run_layers(net, gives, unique, flat, rows, "keep" if program.invalid in ("keep", "null") else "error")
+        made = [parts[k] for k in chosen]
+    columns = [column(y, gives[k], mode) for y, k, mode in zip(made, chosen, program.modes)]
     if mask is None:
         return columns
     at = pyarrow.array(numpy.where(mask, numpy.cumsum(mask) - 1, 0), mask=~mask)
