@@ -137,5 +137,5 @@ if __name__ == "__main__":
         session.sparkContext.setLogLevel("OFF")
         with tempfile.TemporaryDirectory() as place:
             tables(session, place, "100 float columns", 1_000_000, 100, False)
-            tables(session, place, "array<float>[784]", 100_000, 784, True)
+            tables(session, place, "array of 784 floats", 100_000, 784, True)
         session.stop()
