@@ -8,14 +8,15 @@ Tables of Spark are evaluated by firesteel.spark.evaluation, which gives the sam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from . import errors
-from .report import Picture, beside, confusion, plane
 from .tally import POINTS, Classes, Labels, Numbers, Sketch, Tally
+
+if TYPE_CHECKING:
+    from .report import Picture
 
 
 class Curve(NamedTuple):
@@ -115,9 +116,13 @@ class Report:
 
     def plot(self) -> Picture:
         """The charts as a picture that notebooks show; `.save(path)` writes it."""
+        from .report import Picture, beside
+
         return Picture(beside(self._pictures()))
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         return f"<div><pre>{escape(str(self))}</pre>{''.join(self._pictures())}</div>"
 
     def __repr__(self) -> str:
@@ -215,6 +220,8 @@ class ClassificationReport(Report):
         return "\n".join([_table(["class", "precision", "recall", "f1", "support"], rows), "", "  ".join(said), *(["  ".join(tail)] if tail else [])])
 
     def _pictures(self) -> list[str]:
+        from .report import confusion, plane
+
         found = [confusion(self.confusion, self.classes)] if len(self.confusion) <= 30 else []
         if self.has_probability:
             shown = self._sketched()[:6]
@@ -283,6 +290,8 @@ class MultiLabelReport(Report):
         return _table(["label", "precision", "recall", "f1", "support"], rows) + "\n\n" + "  ".join(f"{n.replace('_', ' ')} {v:.4f}" for n, v in self.metrics().items())
 
     def _pictures(self) -> list[str]:
+        from .report import plane
+
         shown = range(min(6, len(self._tally.sketches)))
         if not shown:
             return []
@@ -329,6 +338,8 @@ class RegressionReport(Report):
         return _table([f"{self.rows:,} rows", *(n.replace("_", " ") for n in names)], rows)
 
     def _pictures(self) -> list[str]:
+        from .report import plane
+
         share = np.linspace(0.01, 0.99, 99)
         lines = {f"target {k}": ([sum(self.residual_quantile(float(q), k)) / 2 for q in share], share.tolist()) for k in range(min(6, len(self.by_target["mse"])))}
         return [plane("errors", lines, "prediction - label", "share of rows below", unit=False)]
