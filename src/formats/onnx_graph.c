@@ -35,7 +35,7 @@ fire_status fire_onnx_graph(fire_onnx *m, fire_graph *g, fire_value *x, fire_val
     *x = fire_graph_input(g, show(m->input->name, text, sizeof text), type, shape);
     fire_scope scope = {.m = m};
     fire_import b = {.ctx = m->ctx, .g = g, .arena = {.ctx = m->ctx}, .scope = &scope, .symbolic = true};
-    fire_import_begin(&b, 2 * (m->file ? fire_onnx_file_size(m->file) : (int64_t)m->size) + ((int64_t)32 << 20));
+    fire_import_begin(&b, 2 * (m->file ? fire_onnx_file_size(m->file) : (int64_t)m->size) + FIRE_IMPORT_SYMBOLIC);
     fire_onnx_forget(m);
     fire_onnx_find(m, m->input->name)->value = *x;
     fire_import_nodes(&b, &scope);

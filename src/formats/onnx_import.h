@@ -55,6 +55,7 @@ typedef struct fire_scope {
 #define FIRE_IMPORT_NODES 1000000        /* lifted, every trip of a loop counted */
 #define FIRE_IMPORT_FOLD ((int64_t)1 << 28)  /* bytes of constants that one import computes, besides four times those of the file and of what is fed */
 
+#define FIRE_IMPORT_SYMBOLIC ((int64_t)20 << 20) /* the same where a file is opened, besides twice its size: with what the allocator loses it stays below 64 MiB */
 #define FIRE_IMPORT_NODE 640 /* bytes that a node with its values takes */
 #define FIRE_IMPORT_WORK ((int64_t)1 << 31) /* operations on constants, by reference kernels; what is more, a plan computes */
 #define FIRE_IMPORT_ONE_FOLD ((int64_t)1 << 28)

@@ -357,7 +357,7 @@ fire_status fire_onnx_layers(fire_onnx *m, fire_network **out, fire_error *err) 
     fire_graph_init(&g, m->ctx);
     if (m->file) g.align.get = fire_onnx_file_align, g.align.user = m->file;
     fire_import b = {.ctx = m->ctx, .g = &g, .arena = {.ctx = m->ctx}, .symbolic = true, .layers = &l};
-    fire_import_begin(&b, 2 * (int64_t)m->size + ((int64_t)32 << 20));
+    fire_import_begin(&b, 2 * (int64_t)m->size + FIRE_IMPORT_SYMBOLIC);
     lift(&b, m, &p);
     fire_import_end(&b);
     p.part = l.part;
