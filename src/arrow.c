@@ -183,6 +183,28 @@ void fire_view_read(const fire_view *v, int64_t row, fire_type type, void *to) {
         leaf_read_nulls(&v->leaf, i, 1, type, (char *)to + (size_t)leaf_whole(&v->index, at + v->index.offset) * step);
 }
 
+/* n elements of a column, each to the same place of its row. */
+#define STRIDED(to_type, from_type) \
+    { \
+        const from_type *from = (const from_type *)data; \
+        for (int64_t i = 0; i < n; i++, at += stride) *(to_type *)(void *)at = (to_type)from[i]; \
+        return; \
+    }
+
+void fire_view_read_rows(const fire_view *v, int64_t row, int64_t n, fire_type type, void *to, size_t stride) {
+    char *at = to;
+    if (v->uniform && v->width == 1 && (v->leaf.type == 'f' || v->leaf.type == 'g') && (type == FIRE_F32 || type == FIRE_F64)) {
+        const char *data = (const char *)v->leaf.data + (size_t)(v->start + row) * leaf_size(v->leaf.type);
+        if ((uintptr_t)data % leaf_size(v->leaf.type) == 0) {
+            if (v->leaf.type == 'f' && type == FIRE_F32) STRIDED(float, float)
+            if (v->leaf.type == 'f') STRIDED(double, float)
+            if (type == FIRE_F32) STRIDED(float, double)
+            STRIDED(double, double)
+        }
+    }
+    for (int64_t i = 0; i < n; i++, at += stride) fire_view_read(v, row + i, type, at);
+}
+
 static char letter_of(fire_type type) {
     switch (type) {
     case FIRE_F32: return 'f';

@@ -65,6 +65,8 @@ fire_status fire_view_check(fire_view *v, const char *name, int64_t rows, int64_
 
 /* fire_view_read - row's numbers, v->width of them, as `type` (F32, F64, I32 or I64); nulls become NaN. */
 void fire_view_read(const fire_view *v, int64_t row, fire_type type, void *to);
+/* fire_view_read_rows - the same for rows row .. row + n - 1, each `stride` bytes behind the one before. */
+void fire_view_read_rows(const fire_view *v, int64_t row, int64_t n, fire_type type, void *to, size_t stride);
 
 /* fire_view_direct - where `row` lies when rows are dense, of this type and aligned; else NULL. */
 const void *fire_view_direct(const fire_view *v, int64_t row, fire_type type);

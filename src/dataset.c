@@ -483,6 +483,27 @@ static const fire_chunk *chunk_of(const fire_dataset *d, int64_t raw) {
     return &d->chunk[lo];
 }
 
+/* Rows that follow each other: column by column, in tiles whose rows stay in the first cache meanwhile. */
+static void gather_run(const fire_dataset *d, fire_role role, int64_t first, int64_t n, fire_type type, size_t row_bytes, char *out) {
+    const int64_t tile = 64;
+    for (int64_t took; n > 0; first += took, n -= took, out += (size_t)took * row_bytes) {
+        const fire_chunk *c = chunk_of(d, first);
+        int64_t row = first - c->first;
+        took = c->rows - row < n ? c->rows - row : n;
+        const char *base = c->n_views[role] == 1 ? fire_view_direct(c->view[role], row, type) : NULL;
+        if (base) {
+            memcpy(out, base, (size_t)took * row_bytes);
+            continue;
+        }
+        if (took > tile) took = tile;
+        char *at = out;
+        for (int32_t k = 0; k < c->n_views[role]; k++) {
+            fire_view_read_rows(&c->view[role][k], row, took, type, at, row_bytes);
+            at += (size_t)c->view[role][k].width * fire_type_size(type);
+        }
+    }
+}
+
 void fire_dataset_gather(const fire_dataset *d, fire_role role, bool validation, const int64_t *index, int64_t first, int64_t n, fire_type type, void *to) {
     size_t size = fire_type_size(type);
     char *out = to;
@@ -500,6 +521,11 @@ void fire_dataset_gather(const fire_dataset *d, fire_role role, bool validation,
     const int64_t *list = d->listed ? d->index[validation] : NULL;
     const fire_chunk *c = d->chunk;
     size_t row_bytes = (size_t)d->row_width[role] * size;
+    if (!index && !list) {
+        assert(first >= 0 && first + n <= d->n[validation]);
+        gather_run(d, role, first, n, type, row_bytes, out);
+        return;
+    }
     const char *base = NULL; /* of chunk c, when its rows are already as wanted */
     bool fresh = true;
     for (int64_t i = 0; i < n; i++) {
