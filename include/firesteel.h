@@ -568,8 +568,8 @@ FIRE_API fire_status fire_records_open(fire_context *ctx, const char *path, fire
 /* fire_records_next - the next record, borrowed until the next call; *bytes NULL after the last one. After a failure the next call goes on behind the record, if only the CRC
 ** of its bytes is wrong (*bytes are those that are there); else no next record can be found, and the file counts as read. */
 FIRE_API fire_status fire_records_next(fire_records *r, const void **bytes, size_t *size, fire_error *err);
-/* fire_records_range - before the first record of a plain file: give only records that begin at bytes [from, to). The way there is walked by the records' lengths, so that no
-** bytes are taken for a record that are none. */
+/* fire_records_range - before the first record: give only records that begin at bytes [from, to). The way there is walked by the records' lengths, so that no bytes are taken
+** for a record that are none. All records of a packed file are in the range that begins at 0. */
 FIRE_API fire_status fire_records_range(fire_records *r, int64_t from, int64_t to, fire_error *err);
 FIRE_API void fire_records_close(fire_records *r);
 

@@ -210,8 +210,11 @@ static fire_status read_head(fire_records *r, uint64_t *length, bool *more, fire
 }
 
 fire_status fire_records_range(fire_records *r, int64_t from, int64_t to, fire_error *err) {
-    if (r->packed || r->offset || from < 0 || to < from)
-        return fire_fail(err, FIRE_E_USAGE, "fire_records_range: a packed file has no ranges; the range comes before the first record and ends behind its begin");
+    if (r->offset || from < 0 || to < from) return fire_fail(err, FIRE_E_USAGE, "fire_records_range: the range comes before the first record, and ends behind its begin");
+    if (r->packed) {
+        r->over = from > 0;
+        return FIRE_OK;
+    }
     r->stop = to;
     while (r->offset < from) {
         uint64_t length;
