@@ -6,7 +6,8 @@
 
 Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
 """
-from . import evaluation
+from . import cluster, evaluation
+from .cluster import distributed
 from .estimators import NNClassifier, NNRegressor
 from .evaluation import NNEvaluator
 from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
@@ -16,4 +17,4 @@ from .summary import TrainingSummary
 from .transformer import ModelTransformer
 from .udf import register_udf
 
-__all__ = ["ModelTransformer", "MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "evaluation", "register_udf"]
+__all__ = ["ModelTransformer", "MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "cluster", "distributed", "evaluation", "register_udf"]

@@ -50,17 +50,26 @@ def source() -> type[DataSource]:
             raise wrong(f"{name}={options[name]!r}; expected a whole number above 0")
         return value
 
+    def arrow(schema: Any) -> Any:
+        """The Arrow schema of Spark's, if examples can hold all of its columns."""
+        from pyspark.sql.pandas.types import to_arrow_schema
+
+        for field in schema.fields:
+            kind = field.dataType.simpleString()
+            inside = kind[6:-1] if kind.startswith("array<") else kind
+            inside = inside[6:-1] if inside.startswith("array<") else inside
+            if inside not in ("bigint", "int", "smallint", "tinyint", "boolean", "float", "double", "string", "binary"):
+                hint = "; pyspark.ml.functions.vector_to_array makes an array of a vector" if "type:tinyint" in kind or kind == "vector" else ""
+                raise wrong(f"the column '{field.name}' is {kind[:80]}; an example holds whole numbers, floats, doubles, booleans, strings, binaries and arrays (of arrays) of them{hint}", 2002)
+        return to_arrow_schema(schema)
+
     class Reader(DataSourceReader):
         def __init__(self, options: dict[str, str], schema: Any):
-            from pyspark.sql.pandas.types import to_arrow_schema
-            from firesteel.formats.tfrecord import columns_of
-
-            self.options, self.arrow = options, to_arrow_schema(schema)
+            self.options, self.arrow = options, arrow(schema)
             self.mode = choice(options, "mode", modes, "permissive")
             name = options.get("columnnameofcorruptrecord", corrupt)
             self.blame = name if name in schema.names else None
-            kinds = {column: (kind, lists) for column, kind, lists in columns_of(self.arrow)}
-            if self.blame is not None and kinds[self.blame] not in (("u", 0), ("z", 0)):
+            if self.blame is not None and schema[name].dataType.simpleString() not in ("string", "binary"):
                 raise wrong(f"the column {name!r} for corrupt records is {schema[name].dataType.simpleString()}; expected string (why) or binary (the record)", 2002)
             self.rows = number(options, "batchrows", 10_000)
 
@@ -78,11 +87,9 @@ def source() -> type[DataSource]:
 
     class Writer(DataSourceArrowWriter):
         def __init__(self, options: dict[str, str], schema: Any, overwrite: bool):
-            from pyspark.sql.pandas.types import to_arrow_schema
             from firesteel.executor import records
-            from firesteel.formats.tfrecord import columns_of
 
-            columns_of(to_arrow_schema(schema))  # says which column an example cannot hold
+            arrow(schema)
             (self.folder,) = paths_of(options)
             self.overwrite, self.job = overwrite, uuid.uuid4().hex
             self.compression = records.COMPRESSION[choice(options, "compression", tuple(records.COMPRESSION), str(options.get("codec", "none")).lower())]
