@@ -93,6 +93,10 @@ typedef struct fire_io {
     int (*map)(void *user, void *file, size_t bytes, void **data);
     void (*unmap)(void *user, void *data, size_t bytes);
     int (*open_below)(void *user, const char *dir, const char *path, void **file);
+    /* Optional, too. spill: `bytes` zeros that can be read and written, in a file in the folder `dir` that has no name, so that it is gone with the
+    ** process; a disk that is full is an error here, not later. Freed by unmap. forget: the pages of such memory need not stay in memory. */
+    int (*spill)(void *user, const char *dir, size_t bytes, void **data);
+    void (*forget)(void *user, void *data, size_t bytes);
 } fire_io;
 
 typedef struct fire_config {
@@ -330,11 +334,17 @@ FIRE_API fire_status fire_dataset_pad(fire_dataset *data, const struct fire_netw
 FIRE_API fire_status fire_dataset_pack(fire_dataset *data, fire_type type, const struct ArrowSchema *schema,
                                        struct ArrowArray *batch, const fire_columns *columns, fire_error *err);
 
+/* fire_dataset_cache - before rows are added: what is packed beyond `memory` bytes lies on local disk, in files of no name in `folder`. Training
+** reads it through the page cache in the order that it wants, window after window of about `window` bytes, so that the process stays as small as it is.
+** The rows of each step, and so the bits, are the same as in memory. */
+FIRE_API fire_status fire_dataset_cache(fire_dataset *data, const char *folder, int64_t memory, int64_t window, fire_error *err);
+
 typedef struct fire_dataset_info {
     int64_t rows, validation_rows; /* rows: all but the validation rows */
     int64_t skipped;               /* rows left out by FIRE_INVALID_SKIP */
     fire_shape x, y;               /* of one row, without the batch */
     bool has_y, has_w;
+    int64_t on_disk;               /* bytes that lie on local disk (fire_dataset_cache) */
 } fire_dataset_info;
 FIRE_API void fire_dataset_info_get(const fire_dataset *data, fire_dataset_info *info);
 

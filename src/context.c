@@ -1,6 +1,7 @@
 /* context.c - memory, CPU features, small checked helpers. */
 #include "context.h"
 #include "file.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -43,8 +44,9 @@ static fire_isa cpu_isa(void) {
 #endif
 }
 
-/* Before each block stands its size, so that the context knows what it has given; as long as the alignment. */
+/* Before each block stands its size, so that the context knows what it has given, and whether it lies on disk; as long as the alignment. */
 #define HEADER 64
+typedef struct block { size_t whole; bool spilled; } block;
 
 fire_status fire_context_new(const fire_config *config, fire_context **out, fire_error *err) {
     fire_config c = {.size = sizeof c};
@@ -112,7 +114,7 @@ void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) 
     char *p = within ? ctx->memory.alloc(ctx->memory.user, whole, 64) : NULL;
     if (p) {
         memset(p, 0, whole);
-        memcpy(p, &whole, sizeof whole);
+        *(block *)(void *)p = (block){whole, false};
         return p + HEADER;
     }
     __atomic_sub_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED);
@@ -125,10 +127,39 @@ void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) 
 void fire_free(fire_context *ctx, void *p) {
     if (!p) return;
     char *start = (char *)p - HEADER;
-    size_t whole;
-    memcpy(&whole, start, sizeof whole);
-    __atomic_sub_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED);
+    const block h = *(block *)(void *)start;
+    if (h.spilled) {
+        ctx->io.unmap(ctx->io.user, start, h.whole);
+        return;
+    }
+    __atomic_sub_fetch(&ctx->used, (int64_t)h.whole, __ATOMIC_RELAXED);
     ctx->memory.free(ctx->memory.user, start);
+}
+
+void *fire_spill(fire_context *ctx, const char *dir, size_t count, size_t size, fire_error *err) {
+    size_t bytes;
+    void *p = NULL;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX - 4 * HEADER) {
+        fire_fail(err, FIRE_E_FILE_IO, "cannot keep %zu elements of %zu bytes on disk", count, size);
+        return NULL;
+    }
+    int r = ctx->io.spill && ctx->io.unmap ? ctx->io.spill(ctx->io.user, dir, bytes + HEADER, &p) : -ENOTSUP;
+    if (r) {
+        char name[512];
+        const char *why = strerrordesc_np(-r);
+        fire_fail(err, FIRE_E_FILE_IO, "cannot keep %zu bytes of rows on local disk in '%s': %s; free some space there, or name another folder", bytes,
+                  fire_escape(name, sizeof name, dir, strlen(dir)), why ? why : "unknown error");
+        return NULL;
+    }
+    *(block *)p = (block){bytes + HEADER, true};
+    return (char *)p + HEADER;
+}
+
+void fire_forget(fire_context *ctx, void *p) {
+    if (!p) return;
+    char *start = (char *)p - HEADER;
+    const block h = *(block *)(void *)start;
+    if (h.spilled && ctx->io.forget) ctx->io.forget(ctx->io.user, start, h.whole);
 }
 
 void fire_release(fire_context *ctx, void *bytes) { fire_free(ctx, bytes); }

@@ -20,6 +20,11 @@ struct fire_context {
 void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err);
 void fire_free(fire_context *ctx, void *p);
 
+/* fire_spill - the same on local disk, in a file without a name in `dir`; fire_free frees it. Fails with FIRE_E_FILE_IO. fire_forget - it need not
+** stay in memory, where p is such a block. */
+void *fire_spill(fire_context *ctx, const char *dir, size_t count, size_t size, fire_error *err);
+void fire_forget(fire_context *ctx, void *p);
+
 /* fire_grow - make *array (elements of `size` bytes, *capacity of them) hold at least `need`, keeping
 ** contents and zeroing what is new; on failure all stays. */
 fire_status fire_grow(fire_context *ctx, void *array, int64_t *capacity, int64_t need, size_t size, fire_error *err);

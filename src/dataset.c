@@ -18,7 +18,7 @@ fire_status fire_dataset_new(fire_context *ctx, fire_dataset **out, fire_error *
     return FIRE_OK;
 }
 
-static void chunk_free(fire_context *ctx, fire_chunk *c) {
+void fire_chunk_free(fire_context *ctx, fire_chunk *c) {
     for (int r = 0; r < 3; r++) {
         fire_free(ctx, c->view[r]);
         fire_free(ctx, c->block[r]);
@@ -29,7 +29,7 @@ static void chunk_free(fire_context *ctx, fire_chunk *c) {
 
 void fire_dataset_free(fire_dataset *d) {
     if (!d) return;
-    for (int64_t i = 0; i < d->n_chunks; i++) chunk_free(d->ctx, &d->chunk[i]);
+    for (int64_t i = 0; i < d->n_chunks; i++) fire_chunk_free(d->ctx, &d->chunk[i]);
     fire_free(d->ctx, d->chunk);
     for (int i = 0; i < 2; i++) {
         fire_free(d->ctx, d->index[i]);
@@ -39,6 +39,7 @@ void fire_dataset_free(fire_dataset *d) {
     fire_free(d->ctx, d->id);
     fire_free(d->ctx, d->label);
     fire_free(d->ctx, d->pad);
+    fire_cache_free(d);
     fire_free(d->ctx, d);
 }
 
@@ -233,7 +234,7 @@ fire_status fire_dataset_add(fire_dataset *d, const fire_tensor *x, const fire_t
     return FIRE_OK;
 fail:
     plan_free(d->ctx, &plan);
-    chunk_free(d->ctx, &c);
+    fire_chunk_free(d->ctx, &c);
     return st;
 }
 
@@ -389,14 +390,19 @@ static void view_blocks(const fire_dataset *d, fire_chunk *c, fire_type type) {
         if (c->n_views[r]) fire_view_array(c->view[r], type, c->block[r], c->rows, d->row_width[r]);
 }
 
-static fire_status new_packed(const fire_dataset *d, fire_chunk *c, const int32_t n[3], const int64_t width[3], int64_t rows, fire_type type, fire_error *err) {
-    *c = (fire_chunk){.capacity = rows};
+fire_status fire_chunk_new(const fire_dataset *d, fire_chunk *c, const int32_t n[3], const int64_t width[3], int64_t rows, bool on_disk, fire_type type, fire_error *err) {
+    size_t size = fire_type_size(type);
+    *c = (fire_chunk){.capacity = rows, .on_disk = on_disk};
     for (int r = 0; r < 3; r++) {
-        int64_t count;
+        int64_t count, bytes;
         if (!n[r]) continue;
         c->n_views[r] = 1;
-        if (!fire_mul(rows, width[r], &count)) return fire_fail(err, FIRE_E_NOMEM, "out of memory: %lld rows of %lld numbers", (long long)rows, (long long)width[r]);
-        if (!(c->view[r] = fire_alloc(d->ctx, 1, sizeof(fire_view), err)) || !(c->block[r] = fire_alloc(d->ctx, (size_t)count, fire_type_size(type), err))) return FIRE_NOMEM;
+        if (!fire_mul(rows, width[r], &count) || !fire_mul(count, (int64_t)size, &bytes))
+            return fire_fail(err, FIRE_E_NOMEM, "out of memory: %lld rows of %lld numbers", (long long)rows, (long long)width[r]);
+        if (!(c->view[r] = fire_alloc(d->ctx, 1, sizeof(fire_view), err)) ||
+            !(c->block[r] = on_disk ? fire_spill(d->ctx, d->cache->folder, (size_t)count, size, err) : fire_alloc(d->ctx, (size_t)count, size, err)))
+            return err && err->status ? err->status : FIRE_NOMEM;
+        c->bytes += bytes;
     }
     return FIRE_OK;
 }
@@ -405,6 +411,8 @@ fire_status fire_dataset_pack(fire_dataset *d, fire_type type, const struct Arro
     intake in = {.d = d};
     shape_plan plan = {{0}};
     fire_chunk fresh = {0};
+    fire_error local = {0};
+    if (!err) err = &local;
     fire_status st = not_dealt(d, err);
     if (!st && type != FIRE_F32 && type != FIRE_F64) st = fire_fail(err, FIRE_E_USAGE, "fire_dataset_pack: type %d, expected float32 or float64", (int)type);
     if (!st && d->packed && d->packed != type) st = fire_fail(err, FIRE_E_USAGE, "fire_dataset_pack: rows before were packed as another type");
@@ -425,17 +433,24 @@ fire_status fire_dataset_pack(fire_dataset *d, fire_type type, const struct Arro
         int64_t row_bytes = (width[0] + width[1] + width[2] + 1) * (int64_t)size, capacity = (64 << 10) / row_bytes;
         if (capacity < d->raw_rows / 8) capacity = d->raw_rows / 8;
         if (capacity > (64 << 20) / row_bytes) capacity = (64 << 20) / row_bytes;
+        bool on_disk = d->cache && d->cache->held + (capacity < kept ? kept : capacity) * row_bytes > d->cache->memory;
+        if (on_disk) capacity = fire_cache_chunk(d, row_bytes);
         if (capacity < kept) capacity = kept;
-        st = new_packed(d, &fresh, in.n, width, capacity, type, err);
+        st = fire_chunk_new(d, &fresh, in.n, width, capacity, on_disk, type, err);
         fresh.first = d->raw_rows;
         if (!st) st = fire_grow(d->ctx, &d->chunk, &d->chunk_capacity, d->n_chunks + 1, sizeof *d->chunk, err);
     }
     if (!st) st = list_rows(d, in.keep[1] > 0, in.keep[0], in.keep[1], err);
-    if (st) { plan_free(d->ctx, &plan); chunk_free(d->ctx, &fresh); intake_free(&in); return st; }
+    if (st) { plan_free(d->ctx, &plan); fire_chunk_free(d->ctx, &fresh); intake_free(&in); return st; }
 
     if (known) commit_shape(d, &plan, in.n, &in.x, &in.y);
     if (kept) {
-        if (!room) { d->chunk[d->n_chunks] = fresh; c = &d->chunk[d->n_chunks++]; }
+        if (!room) {
+            if (c && c->on_disk) fire_chunk_forget(d, c); /* it is full */
+            d->chunk[d->n_chunks] = fresh;
+            c = &d->chunk[d->n_chunks++];
+            if (d->cache) *(c->on_disk ? &d->cache->spilled : &d->cache->held) += c->bytes;
+        }
         else c = &d->chunk[d->n_chunks - 1];
         int64_t at = c->rows;
         for (int64_t i = 0; i < in.rows; i++) {
@@ -465,7 +480,7 @@ fire_status fire_dataset_pack(fire_dataset *d, fire_type type, const struct Arro
 /* ---- reading ---- */
 
 void fire_dataset_info_get(const fire_dataset *d, fire_dataset_info *info) {
-    *info = (fire_dataset_info){.rows = d->n[0], .validation_rows = d->n[1], .skipped = d->skipped, .x = d->x, .y = d->y, .has_y = d->has_y, .has_w = d->has_w};
+    *info = (fire_dataset_info){.rows = d->n[0], .validation_rows = d->n[1], .skipped = d->skipped, .x = d->x, .y = d->y, .has_y = d->has_y, .has_w = d->has_w, .on_disk = d->cache ? d->cache->spilled : 0};
 }
 
 int64_t fire_dataset_source(const fire_dataset *d, bool validation, int64_t row) {
@@ -518,6 +533,16 @@ void fire_dataset_gather(const fire_dataset *d, fire_role role, bool validation,
             }
         return;
     }
+    const void *staged = fire_dataset_staged(d, role, validation, index, n, type);
+    if (staged) {
+        memcpy(to, staged, (size_t)n * (size_t)d->row_width[role] * size);
+        return;
+    }
+    if (fire_dataset_holds(d, validation, index, n)) { /* as another type */
+        for (int64_t i = 0; i < n; i++) fire_view_read(&d->cache->view[role], index - d->cache->list + i, type, out + (size_t)(i * d->row_width[role]) * size);
+        return;
+    }
+    fire_cache_touched(d, n, !index && !d->listed);
     const int64_t *list = d->listed ? d->index[validation] : NULL;
     const fire_chunk *c = d->chunk;
     size_t row_bytes = (size_t)d->row_width[role] * size;

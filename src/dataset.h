@@ -12,8 +12,23 @@ typedef struct fire_chunk {
     int32_t n_views[3];
     struct ArrowArray batch;    /* release NULL: none */
     void *block[3];             /* of a packed chunk: [capacity, width], its own memory */
-    int64_t capacity;
+    int64_t capacity, bytes;    /* bytes: of the blocks */
+    bool on_disk;               /* which lie there */
 } fire_chunk;
+
+/* Rows on local disk, and a window of them in memory in the order in which they are wanted (cache.c). */
+typedef struct fire_cache {
+    char *folder;
+    int64_t memory, window;     /* bytes of rows that are kept in memory; about so many are brought there at once */
+    int64_t held, spilled;      /* bytes of packed rows in memory and on disk now */
+    int64_t touched;            /* bytes of rows on disk that may lie in memory since all were forgotten; changed atomically */
+    /* The window: rows list[0 .. rows) of the training rows, densely, in that order. list NULL: empty. */
+    const int64_t *list;
+    int64_t rows, room;
+    uint64_t *sort;             /* [2 * room] */
+    void *block[3];             /* [room, width] */
+    fire_view view[3];
+} fire_cache;
 
 /* Rows of each part, 0 training and 1 validation, are raw rows in a list; without a list they are all raw rows, in order. */
 struct fire_dataset {
@@ -35,7 +50,32 @@ struct fire_dataset {
     /* After a deal: shards in all, those of this process, and where each begins in index[part]: [own_shards + 1]. */
     int32_t shards, first_shard, own_shards;
     int64_t *start[2];
+    fire_cache *cache;                /* NULL: all rows stay in memory */
 };
+
+/* cache.c. fire_dataset_room - zeroed memory for something of each row, on disk where rows are, freed by fire_free. fire_dataset_forget - no row on
+** disk need stay in memory. fire_cache_touched - n rows of a chunk were read, in no order. */
+void *fire_dataset_room(const fire_dataset *d, int64_t count, size_t size, fire_error *err);
+void fire_dataset_forget(const fire_dataset *d);
+void fire_cache_touched(const fire_dataset *d, int64_t rows, bool in_order);
+void fire_cache_free(fire_dataset *d);
+int64_t fire_cache_chunk(const fire_dataset *d, int64_t row_bytes); /* rows of a chunk on disk */
+void fire_chunk_forget(const fire_dataset *d, const fire_chunk *c);
+
+/* dataset.c: a packed chunk for `rows` rows of n[r] > 0 roles, width[r] numbers each; on failure what was made is in *c. */
+fire_status fire_chunk_new(const fire_dataset *d, fire_chunk *c, const int32_t n[3], const int64_t width[3], int64_t rows, bool on_disk, fire_type type, fire_error *err);
+void fire_chunk_free(fire_context *ctx, fire_chunk *c);
+
+/* fire_dataset_window - room for a window where there are rows on disk; fire_dataset_bring - rows list[0 .. n), as many as it holds, into it,
+** unless the first `need` are there already. The list stays as it is until the next call. fire_dataset_staged - where rows index[0 .. n) lie
+** in it, as `type`; NULL: they do not. fire_dataset_leave - the list is gone. */
+fire_status fire_dataset_window(fire_dataset *d, fire_error *err);
+void fire_dataset_bring(fire_dataset *d, const int64_t *list, int64_t n, int64_t need);
+const void *fire_dataset_staged(const fire_dataset *d, fire_role role, bool validation, const int64_t *index, int64_t n, fire_type type);
+bool fire_dataset_holds(const fire_dataset *d, bool validation, const int64_t *index, int64_t n); /* whether they are in the window */
+void fire_dataset_reorder(fire_dataset *d); /* the list has changed: what is in the window is not what it says */
+void fire_dataset_leave(fire_dataset *d);
+uint64_t *fire_sort_upper(uint64_t *a, uint64_t *b, int64_t n); /* order.c: by their upper 32 bits; returns a or b, where the result lies */
 
 /* fire_dataset_gather - copy rows index[0..n) of the training rows (validation: of the validation rows) to `to`, densely, converted
 ** to `type` (F32, F64, I32, I64); index NULL: rows first .. first + n - 1. Rows past the end are the caller's fault (assert). A role the dataset lacks: weights

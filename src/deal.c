@@ -38,7 +38,7 @@ int32_t fire_shard_first(int32_t shards, int32_t ranks, int32_t rank) {
 
 /* What the ranks must agree on before rows move. Sent as it lies in memory: all ranks run the same program on the same kind of machine. */
 typedef struct facts {
-    int64_t rows, shards, type, has_shape, has_w, has_y;
+    int64_t rows, shards, type, has_shape, has_w, has_y, on_disk;
     fire_shape x, y;
     int64_t width[3];
 } facts;
@@ -46,6 +46,7 @@ typedef struct facts {
 typedef struct hashed { uint64_t hash; int64_t row; } hashed; /* row: training rows first, then validation rows */
 typedef struct tally { uint64_t hash, count; } tally;
 typedef struct place { uint64_t id; const char *bytes; int64_t row; int32_t shard, part; } place; /* of a row that is here now: its bytes where it was received, or its number */
+#define ROUND (4 << 20)               /* bytes of rows that each rank reads and sends at once where rows lie on disk */
 
 /* One deal in progress: what must be freed however it ends. */
 typedef struct deal {
@@ -60,6 +61,10 @@ typedef struct deal {
     void **send, **recv;              /* [ranks] */
     size_t *send_bytes, *recv_bytes;  /* [ranks] */
     char *row;                        /* one row's bytes */
+    bool streams;                     /* some rank has rows on disk: all send theirs in rounds, and rows lie as they came */
+    int64_t most_rows;                /* of a rank */
+    fire_chunk *fresh; int64_t n_fresh, fresh_capacity; /* what has come in rounds */
+    place *place; int64_t n_place;    /* [n_place] */
 } deal;
 
 static int by_hash(const void *a, const void *b) {
@@ -88,14 +93,14 @@ static bool sane(const facts *f) {
     int64_t sum = 0;
     for (int r = 0; r < 3; r++)
         if (!fire_add(sum, f->width[r], &sum)) return false;
-    return sum < INT64_MAX / 64 && f->x.rank >= 0 && f->x.rank <= FIRE_MAX_RANK && f->y.rank >= 0 && f->y.rank <= FIRE_MAX_RANK &&
+    return f->rows >= 0 && sum < INT64_MAX / 64 && f->x.rank >= 0 && f->x.rank <= FIRE_MAX_RANK && f->y.rank >= 0 && f->y.rank <= FIRE_MAX_RANK &&
            (f->type == FIRE_NO_TYPE || f->type == FIRE_F32 || f->type == FIRE_F64);
 }
 
 /* Learn the shape of rows from the ranks that have some. */
 static fire_status agree(deal *t, fire_error *err) {
     fire_dataset *d = t->d;
-    t->facts = (facts){.rows = d->n[0] + d->n[1], .shards = t->shards, .type = d->packed, .has_shape = d->has_shape, .has_w = d->has_w, .has_y = d->has_y, .x = d->x, .y = d->y};
+    t->facts = (facts){.rows = d->n[0] + d->n[1], .shards = t->shards, .type = d->packed, .has_shape = d->has_shape, .has_w = d->has_w, .has_y = d->has_y, .on_disk = d->cache && d->cache->spilled, .x = d->x, .y = d->y};
     for (int r = 0; r < 3; r++) t->facts.width[r] = d->row_width[r];
     if (t->ranks > 1) {
         facts *all = fire_alloc(t->ctx, (size_t)t->ranks, sizeof *all, err);
@@ -106,6 +111,8 @@ static fire_status agree(deal *t, fire_error *err) {
             char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
             if (!sane(&all[r])) st = malformed(err, r);
             else if (all[r].shards != t->shards) st = fire_fail(err, FIRE_E_USAGE, "rank %d deals rows to %lld shards, this rank to %d", (int)r, (long long)all[r].shards, (int)t->shards);
+            if (all[r].rows > t->most_rows) t->most_rows = all[r].rows;
+            t->streams |= all[r].on_disk != 0;
             if (st || !all[r].has_shape || !all[r].rows) continue;
             if (!first) { first = &all[r]; continue; }
             if (!fire_same_shape(&first->x, &all[r].x) || !fire_same_shape(&first->y, &all[r].y))
@@ -143,9 +150,9 @@ static int32_t home(const deal *t, uint64_t hash) { return (int32_t)((unsigned _
 /* Number equal rows over all ranks and turn hashes into ids. */
 static fire_status number_rows(deal *t, fire_error *err) {
     int64_t n = t->d->n[0] + t->d->n[1];
-    if (!(t->hash = fire_alloc(t->ctx, (size_t)n, sizeof *t->hash, err)) || !(t->id = fire_alloc(t->ctx, (size_t)n, sizeof *t->id, err)) ||
+    if (!(t->hash = fire_dataset_room(t->d, n, sizeof *t->hash, err)) || !(t->id = fire_dataset_room(t->d, n, sizeof *t->id, err)) ||
         !(t->row = fire_alloc(t->ctx, t->row_bytes, 1, err)))
-        return FIRE_NOMEM;
+        return err->status;
     for (int64_t i = 0; i < n; i++) {
         row_read(t, i, t->row);
         t->hash[i] = (hashed){fire_hash(i >= t->d->n[0], t->row, t->row_bytes), i};
@@ -269,6 +276,94 @@ static fire_status move_rows(deal *t, fire_error *err) {
     return st;
 }
 
+/* ---- rows on disk: in rounds ---- */
+
+/* A row that came into the last chunk, or one more. */
+static fire_status add_row(deal *t, const char *bytes, int64_t total, fire_error *err) {
+    fire_dataset *d = t->d;
+    fire_chunk *c = t->n_fresh ? &t->fresh[t->n_fresh - 1] : NULL;
+    if (!c || c->rows == c->capacity) {
+        int32_t n[3] = {t->size[0] > 0, t->size[1] > 0, t->size[2] > 0};
+        bool on_disk = d->cache && total * (int64_t)t->row_bytes > d->cache->memory;
+        int64_t first = c ? c->first + c->rows : 0, rows = on_disk ? fire_cache_chunk(d, (int64_t)t->row_bytes) : total;
+        if (c) fire_chunk_forget(d, c);
+        fire_status st = fire_grow(t->ctx, &t->fresh, &t->fresh_capacity, t->n_fresh + 1, sizeof *t->fresh, err);
+        if (st) return st;
+        c = &t->fresh[t->n_fresh++];
+        if ((st = fire_chunk_new(d, c, n, t->facts.width, rows < total - first ? rows : total - first, on_disk, (fire_type)t->facts.type, err))) return st;
+        c->first = first;
+    }
+    for (int r = 0; r < 3; r++) {
+        if (t->size[r]) memcpy((char *)c->block[r] + (size_t)c->rows * t->size[r], bytes, t->size[r]);
+        bytes += t->size[r];
+    }
+    c->rows++;
+    return FIRE_OK;
+}
+
+/* Every rank sends the next rows of its table, and takes in what the others send. */
+static fire_status stream_rows(deal *t, fire_error *err) {
+    int64_t n = t->d->n[0] + t->d->n[1], total = 0;
+    size_t record = record_bytes(t), ranks = (size_t)t->ranks;
+    int64_t each = ROUND / (int64_t)record > 0 ? ROUND / (int64_t)record : 1;
+    int64_t *count = fire_alloc(t->ctx, ranks * (ranks + 1), sizeof *count, err), *all = count + ranks; /* [to], then [from][to] */
+    if (!count) return FIRE_NOMEM;
+    for (int64_t i = 0; i < n; i++) count[owner(t, shard_of(t, t->id[i]))]++;
+    fire_status st = fire_comm_gather(t->comm, count, ranks * sizeof *count, all, err);
+    for (size_t r = 0; r < ranks && !st; r++)
+        if (!fire_add(total, all[r * ranks + (size_t)t->rank], &total)) st = malformed(err, (int32_t)r);
+    fire_free(t->ctx, count);
+    if (!st && !(t->place = fire_dataset_room(t->d, total, sizeof *t->place, err))) st = err->status;
+    for (int32_t r = 0; r < t->ranks && !st; r++)
+        if (!(t->send[r] = fire_alloc(t->ctx, (size_t)(each < n ? each : n), record, err))) st = FIRE_NOMEM;
+    for (int64_t from = 0; from < t->most_rows && !st; from += each) {
+        for (int32_t r = 0; r < t->ranks; r++) t->send_bytes[r] = 0;
+        for (int64_t i = from; i < n && i < from + each; i++) {
+            int32_t r = owner(t, shard_of(t, t->id[i]));
+            char *p = (char *)t->send[r] + t->send_bytes[r];
+            uint64_t part = i >= t->d->n[0];
+            memcpy(p, &t->id[i], 8);
+            memcpy(p + 8, &part, 8);
+            row_read(t, i, p + 16);
+            t->send_bytes[r] += record;
+        }
+        st = exchange(t, err);
+        for (int32_t r = 0; r < t->ranks && !st; r++)
+            for (size_t o = 0; o < t->recv_bytes[r] && !st; o += record) {
+                uint64_t part;
+                place *at = &t->place[t->n_place];
+                if (t->recv_bytes[r] % record || t->n_place == total) { st = malformed(err, r); break; }
+                memcpy(&at->id, (char *)t->recv[r] + o, 8);
+                memcpy(&part, (char *)t->recv[r] + o + 8, 8);
+                at->part = part != 0;
+                at->shard = shard_of(t, at->id);
+                at->row = t->n_place++;
+                if (owner(t, at->shard) != t->rank) st = malformed(err, r);
+                else st = add_row(t, (char *)t->recv[r] + o + 16, total, err);
+            }
+        for (int32_t r = 0; r < t->ranks; r++) {
+            fire_comm_release(t->comm, t->recv[r]);
+            t->recv[r] = NULL;
+        }
+    }
+    if (!st && t->n_place != total) st = malformed(err, t->rank);
+    free_messages(t);
+    return st;
+}
+
+/* Compare rows of one id by their bytes. */
+static int compare_rows(const deal *t, const place *a, const place *b) {
+    if (!t->streams) return memcmp(a->bytes, b->bytes, t->row_bytes);
+    const fire_chunk *c[2] = {t->fresh, t->fresh};
+    while (a->row - c[0]->first >= c[0]->rows) c[0]++;
+    while (b->row - c[1]->first >= c[1]->rows) c[1]++;
+    for (int r = 0; r < 3; r++) {
+        int order = t->size[r] ? memcmp((char *)c[0]->block[r] + (size_t)(a->row - c[0]->first) * t->size[r], (char *)c[1]->block[r] + (size_t)(b->row - c[1]->first) * t->size[r], t->size[r]) : 0;
+        if (order) return order;
+    }
+    return 0;
+}
+
 static int32_t own_first(const deal *t, int32_t rank) { return fire_shard_first(t->shards, t->ranks, rank); }
 
 /* Put the rows that are here now in order. With one rank they stay where they are and only their numbers are sorted. */
@@ -276,7 +371,8 @@ static fire_status arrange(deal *t, fire_error *err) {
     fire_dataset *d = t->d;
     int64_t total = d->n[0] + d->n[1], n[2] = {0};
     size_t record = record_bytes(t);
-    bool moved = t->ranks > 1;
+    bool moved = t->ranks > 1 && !t->streams, listed = d->listed && !t->streams;
+    if (t->streams) total = t->n_place;
     if (moved) {
         total = 0;
         for (int32_t r = 0; r < t->ranks; r++) {
@@ -289,10 +385,12 @@ static fire_status arrange(deal *t, fire_error *err) {
     fire_chunk c = {0};
     int64_t *index[2] = {0}, *start[2] = {0}, *width[3] = {0};
     uint64_t *ids = NULL;
-    place *at = fire_alloc(t->ctx, (size_t)total, sizeof *at, err);
-    if (!at) return st;
+    place *at = t->streams ? t->place : fire_dataset_room(d, total, sizeof *at, err);
+    if (!at) return err->status;
+    t->place = at;
     int64_t k = 0;
-    if (moved)
+    if (t->streams) {}
+    else if (moved)
         for (int32_t r = 0; r < t->ranks; r++)
             for (size_t o = 0; o < t->recv_bytes[r]; o += record, k++) {
                 uint64_t part;
@@ -307,8 +405,8 @@ static fire_status arrange(deal *t, fire_error *err) {
         for (; k < total; k++) at[k] = (place){.id = t->id[k], .row = k, .shard = shard_of(t, t->id[k]), .part = k >= d->n[0]};
     qsort(at, (size_t)total, sizeof *at, by_place);
     /* Different rows of one id have never been seen, but the order must not depend on luck: insert by bytes. */
-    for (int64_t i = 1; moved && i < total; i++)
-        for (int64_t j = i; j > 0 && by_place(&at[j - 1], &at[j]) == 0 && memcmp(at[j - 1].bytes, at[j].bytes, t->row_bytes) > 0; j--) {
+    for (int64_t i = 1; t->ranks > 1 && i < total; i++)
+        for (int64_t j = i; j > 0 && by_place(&at[j - 1], &at[j]) == 0 && compare_rows(t, &at[j - 1], &at[j]) > 0; j--) {
             place x = at[j];
             at[j] = at[j - 1];
             at[j - 1] = x;
@@ -316,12 +414,14 @@ static fire_status arrange(deal *t, fire_error *err) {
     for (int64_t i = 0; i < total; i++) n[at[i].part]++;
 
     for (int p = 0; p < 2; p++)
-        if (!(index[p] = fire_alloc(t->ctx, (size_t)n[p], sizeof **index, err)) || !(start[p] = fire_alloc(t->ctx, (size_t)own + 1, sizeof **start, err))) goto fail;
-    if (!(ids = fire_alloc(t->ctx, (size_t)n[0], sizeof *ids, err))) goto fail;
+        if (!(index[p] = fire_dataset_room(d, n[p], sizeof **index, err)) || !(start[p] = fire_alloc(t->ctx, (size_t)own + 1, sizeof **start, err))) goto fail;
+    if (!(ids = fire_dataset_room(d, n[0], sizeof *ids, err))) goto fail;
+    for (int r = 0; r < 3 && t->ranks > 1; r++) {
+        if (!(width[r] = fire_alloc(t->ctx, 1, sizeof **width, err))) goto fail;
+        width[r][0] = t->facts.width[r];
+    }
     if (moved) {
         for (int r = 0; r < 3; r++) {
-            if (!(width[r] = fire_alloc(t->ctx, 1, sizeof **width, err))) goto fail;
-            width[r][0] = t->facts.width[r];
             if (!t->size[r]) continue;
             if (!(c.view[r] = fire_alloc(t->ctx, 1, sizeof(fire_view), err)) || !(c.block[r] = fire_alloc(t->ctx, (size_t)total, t->size[r], err))) goto fail;
             c.n_views[r] = 1;
@@ -341,8 +441,8 @@ static fire_status arrange(deal *t, fire_error *err) {
             }
             index[p][to] = i;
         } else {
-            int64_t row = at[i].row - (p ? d->n[0] : 0);
-            index[p][to] = d->listed ? d->index[p][row] : row;
+            int64_t row = t->streams ? at[i].row : at[i].row - (p ? d->n[0] : 0);
+            index[p][to] = listed ? d->index[p][row] : row;
         }
         if (!p) ids[to] = at[i].id;
         start[p][at[i].shard - first + 1]++;
@@ -351,23 +451,28 @@ static fire_status arrange(deal *t, fire_error *err) {
         for (int32_t s = 0; s < own; s++) start[p][s + 1] += start[p][s];
 
     /* Nothing fails from here on. */
-    if (moved) {
-        for (int64_t i = 0; i < d->n_chunks; i++) {
-            for (int r = 0; r < 3; r++) {
-                fire_free(t->ctx, d->chunk[i].view[r]);
-                fire_free(t->ctx, d->chunk[i].block[r]);
-            }
-            d->chunk[i] = (fire_chunk){0};
+    if (t->ranks > 1) {
+        for (int64_t i = 0; i < d->n_chunks; i++) fire_chunk_free(t->ctx, &d->chunk[i]);
+        if (moved) {
+            d->chunk[0] = c;
+            d->n_chunks = 1;
+        } else {
+            fire_free(t->ctx, d->chunk);
+            d->chunk = t->fresh;
+            d->n_chunks = t->n_fresh;
+            d->chunk_capacity = t->fresh_capacity;
+            t->fresh = NULL;
+            t->n_fresh = 0;
         }
         for (int r = 0; r < 3; r++) {
-            if (c.n_views[r]) fire_view_array(c.view[r], (fire_type)t->facts.type, c.block[r], total, t->facts.width[r]);
+            for (int64_t i = 0; t->size[r] && i < d->n_chunks; i++) fire_view_array(d->chunk[i].view[r], (fire_type)t->facts.type, d->chunk[i].block[r], d->chunk[i].rows, t->facts.width[r]);
             fire_free(t->ctx, d->width[r]);
             d->width[r] = width[r];
-            d->n_columns[r] = c.n_views[r];
-            d->row_width[r] = c.n_views[r] ? t->facts.width[r] : 0;
+            d->n_columns[r] = t->size[r] > 0;
+            d->row_width[r] = t->size[r] ? t->facts.width[r] : 0;
         }
-        d->chunk[0] = c;
-        d->n_chunks = 1;
+        if (d->cache) d->cache->held = d->cache->spilled = 0;
+        for (int64_t i = 0; d->cache && i < d->n_chunks; i++) *(d->chunk[i].on_disk ? &d->cache->spilled : &d->cache->held) += d->chunk[i].bytes;
         d->raw_rows = total;
         d->x = t->facts.x;
         d->y = t->facts.y;
@@ -389,10 +494,9 @@ static fire_status arrange(deal *t, fire_error *err) {
     d->shards = t->shards;
     d->first_shard = first;
     d->own_shards = own;
-    fire_free(t->ctx, at);
     return FIRE_OK;
 fail:
-    fire_free(t->ctx, at);
+    if (err->status) st = err->status;
     fire_free(t->ctx, ids);
     for (int r = 0; r < 3; r++) {
         fire_free(t->ctx, width[r]);
@@ -420,8 +524,9 @@ fire_status fire_dataset_deal(fire_dataset *d, fire_comm *comm, int32_t shards, 
         st = FIRE_NOMEM;
     if (!st) st = agree(&t, err);
     if (!st) st = number_rows(&t, err);
-    if (!st && t.ranks > 1) st = move_rows(&t, err);
+    if (!st && t.ranks > 1) st = t.streams ? stream_rows(&t, err) : move_rows(&t, err);
     if (!st) st = arrange(&t, err);
+    fire_dataset_forget(d);
     if (t.send && t.recv && t.send_bytes && t.recv_bytes) free_messages(&t);
     fire_free(t.ctx, t.send);
     fire_free(t.ctx, t.recv);
@@ -430,6 +535,9 @@ fire_status fire_dataset_deal(fire_dataset *d, fire_comm *comm, int32_t shards, 
     fire_free(t.ctx, t.hash);
     fire_free(t.ctx, t.id);
     fire_free(t.ctx, t.row);
+    fire_free(t.ctx, t.place);
+    for (int64_t i = 0; i < t.n_fresh; i++) fire_chunk_free(t.ctx, &t.fresh[i]);
+    fire_free(t.ctx, t.fresh);
     if (st && comm) fire_comm_fail(comm, err);
     return st;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -71,6 +72,28 @@ static int posix_map(void *user, void *file, size_t bytes, void **data) {
 }
 static void posix_unmap(void *user, void *data, size_t bytes) { munmap(data, bytes); }
 
+/* A file that never has a name where the file system can do that, and otherwise for a moment. */
+static int nameless(const char *dir) {
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)) return fd >= 0 ? fd : -errno;
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/firesteel-XXXXXX", dir) >= (int)sizeof path) return -ENAMETOOLONG;
+    if ((fd = mkostemp(path, O_CLOEXEC)) < 0) return -errno;
+    return unlink(path) ? (close(fd), -EIO) : fd;
+}
+
+static int posix_spill(void *user, const char *dir, size_t bytes, void **data) {
+    int fd = nameless(dir), r;
+    if (fd < 0) return fd;
+    do r = -posix_fallocate(fd, 0, (off_t)bytes); while (r == -EINTR); /* a hole would be SIGBUS when the disk is full */
+    void *p = r ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (!r && p == MAP_FAILED) r = -errno;
+    close(fd);
+    if (!r) *data = p;
+    return r;
+}
+static void posix_forget(void *user, void *data, size_t bytes) { madvise(data, bytes, MADV_DONTNEED); } /* of a shared mapping: the file keeps it */
+
 /* struct open_how of linux/openat2.h, which older systems lack. */
 struct how { uint64_t flags, mode, resolve; };
 #ifndef SYS_openat2
@@ -124,6 +147,7 @@ const fire_io fire_io_posix = {
     .open = posix_open, .size = posix_size, .read = posix_read, .write = posix_write, .sync = posix_sync, .close = posix_close,
     .rename = posix_rename, .remove = posix_remove, .make_dir = posix_make_dir, .sync_dir = posix_sync_dir,
     .map = posix_map, .unmap = posix_unmap, .open_below = posix_open_below,
+    .spill = posix_spill, .forget = posix_forget,
 };
 
 /* ---- whole files ---- */

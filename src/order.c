@@ -29,7 +29,7 @@ fire_status fire_shards_new(fire_context *ctx, fire_shards *s, const fire_datase
     int64_t n = d->n[0];
     if (n > UINT32_MAX) return fire_fail(err, FIRE_E_UNSUPPORTED, "%lld rows on one worker, at most %lld are possible; use more workers", (long long)n, (long long)UINT32_MAX);
     if (!(s->rows = fire_alloc(ctx, (size_t)s->n, sizeof *s->rows, err)) || !(s->start = fire_alloc(ctx, (size_t)s->own + 1, sizeof *s->start, err)) ||
-        !(s->row = fire_alloc(ctx, (size_t)n, sizeof *s->row, err)) || !(s->id = fire_alloc(ctx, (size_t)n, sizeof *s->id, err)))
+        !(s->row = fire_dataset_room(d, n, sizeof *s->row, err)) || !(s->id = fire_dataset_room(d, n, sizeof *s->id, err)))
         goto nomem;
     if (recut) {
         /* Count, then place: rows keep their order inside a shard. */
@@ -58,7 +58,7 @@ fire_status fire_shards_new(fire_context *ctx, fire_shards *s, const fire_datase
     int64_t largest = 0;
     for (int32_t k = 0; k < s->own; k++)
         if (s->start[k + 1] - s->start[k] > largest) largest = s->start[k + 1] - s->start[k];
-    if (!(s->sort = fire_alloc(ctx, (size_t)largest, 2 * sizeof *s->sort, err))) goto nomem;
+    if (!(s->sort = fire_dataset_room(d, largest, 2 * sizeof *s->sort, err))) goto nomem;
     if (ranks > 1) {
         fire_status st = fire_comm_sum(comm, FIRE_I64, s->rows, s->n, err);
         if (st) { fire_shards_free(s); return st; }
@@ -71,11 +71,11 @@ fire_status fire_shards_new(fire_context *ctx, fire_shards *s, const fire_datase
     return FIRE_OK;
 nomem:
     fire_shards_free(s);
-    return FIRE_NOMEM;
+    return err && err->status ? err->status : FIRE_NOMEM;
 }
 
 /* Sort n entries by their upper 32 bits, least significant digit first: three passes of 11, 11 and 10 bits. */
-static uint64_t *radix_sort(uint64_t *a, uint64_t *b, int64_t n) {
+uint64_t *fire_sort_upper(uint64_t *a, uint64_t *b, int64_t n) {
     static const int shift[3] = {32, 43, 54}, bits[3] = {11, 11, 10};
     for (int pass = 0; pass < 3; pass++) {
         uint32_t at[2048] = {0}, mask = (1u << bits[pass]) - 1, sum = 0;
@@ -105,7 +105,7 @@ void fire_order(fire_shards *s, uint64_t seed, int64_t epoch, bool shuffle, int6
         const uint64_t *id = s->id;
         /* An entry is the upper half of the row's 64-bit draw, and its place in the shard. */
         for (int64_t i = 0; i < n; i++) s->sort[i] = (fire_draw(key, id[row[i]], (uint64_t)epoch) & 0xffffffff00000000u) | (uint64_t)i;
-        uint64_t *e = radix_sort(s->sort, s->sort + n, n);
+        uint64_t *e = fire_sort_upper(s->sort, s->sort + n, n);
         /* Equal halves are rare: order those by the whole draw, then by id. */
         for (int64_t i = 1; i < n; i++)
             for (int64_t j = i; j > 0 && e[j - 1] >> 32 == e[j] >> 32; j--) {
@@ -117,6 +117,9 @@ void fire_order(fire_shards *s, uint64_t seed, int64_t epoch, bool shuffle, int6
             }
         for (int64_t i = 0; i < n; i++) order[first + i] = row[(uint32_t)e[i]];
     }
+    fire_forget(s->ctx, s->sort);
+    fire_forget(s->ctx, s->row);
+    fire_forget(s->ctx, s->id);
 }
 
 /* How many rows of a shard with `other` rows stand before (at: or at) position (k + 1/2) / n: those j with (2j + 1) n < (2k + 1) other. */

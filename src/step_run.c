@@ -175,7 +175,7 @@ fire_status fire_step_start(fire_step *s, int32_t slice, bool validation, const 
     c->last = r;
     r->used = ++c->runs;
 
-    const void *x = index ? NULL : fire_dataset_direct(s->data, FIRE_ROLE_X, validation, first, n, net->type);
+    const void *x = index ? fire_dataset_staged(s->data, FIRE_ROLE_X, validation, index, n, net->type) : fire_dataset_direct(s->data, FIRE_ROLE_X, validation, first, n, net->type);
     if (!x) {
         if (!c->x) {
             int64_t numbers;

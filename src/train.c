@@ -159,6 +159,8 @@ static fire_status one_epoch(fire_training *f, int32_t epoch, fire_progress *p, 
     bool full = net->optim->full_batch;
     *enough = false;
     fire_order(&f->shards, f->o.seed, net->epoch, !f->o.no_shuffle && !full, f->order);
+    fire_dataset_reorder(f->data);
+    fire_forget(f->ctx, f->order);
     if (!full) fire_step_clear_sums(&f->step);
     memset(f->at, 0, (size_t)f->shards.own * sizeof *f->at);
     f->step.draw[0] = (int64_t)f->o.seed;
@@ -294,6 +296,7 @@ static void clear(fire_training *f) {
     fire_local_free(f);
     fire_lbfgs_free(&f->lbfgs);
     fire_shards_free(&f->shards);
+    fire_dataset_leave(f->data);
     void *own[] = {f->order, f->at, f->batch, f->job, f->join, f->all, f->tree, f->travel, f->sums, f->good_params, f->good_fixed, f->best_params, f->best_fixed};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) fire_free(f->ctx, own[i]);
 }

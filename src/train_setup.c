@@ -187,10 +187,10 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     }
     int64_t own_rows = f->shards.start[f->shards.own];
     int64_t slots = f->o.reproducible ? REPRODUCIBLE : f->ranks;
-    if (!(f->order = fire_alloc(f->ctx, (size_t)own_rows, sizeof *f->order, err)) || !(f->at = fire_alloc(f->ctx, (size_t)f->shards.own, sizeof *f->at, err)) ||
+    if (!(f->order = fire_dataset_room(f->data, own_rows, sizeof *f->order, err)) || !(f->at = fire_alloc(f->ctx, (size_t)f->shards.own, sizeof *f->at, err)) ||
         !(f->job = fire_alloc(f->ctx, (size_t)slices, sizeof *f->job, err)) ||
         !(f->sums = fire_alloc(f->ctx, (size_t)slots, (size_t)f->step.n_sums * sizeof *f->sums, err)))
-        return FIRE_NOMEM;
+        return err->status;
     if (!f->o.reproducible && f->shards.own > 1) {
         int64_t most = f->o.batch_size < own_rows ? f->o.batch_size : own_rows;
         if (!(f->batch = fire_alloc(f->ctx, (size_t)most, sizeof *f->batch, err))) return FIRE_NOMEM;
@@ -201,6 +201,7 @@ fire_status fire_train_set_up(fire_training *f, fire_error *err) {
     if (!(f->join = fire_alloc(f->ctx, (size_t)most * (size_t)(f->o.reproducible ? REPRODUCIBLE : f->threads), fire_type_size(net->type), err))) return FIRE_NOMEM;
     if (full && (st = fire_lbfgs_new(&f->lbfgs, net, f, fire_train_objective, err))) return st;
     if (blocks && !(f->all = fire_alloc(f->ctx, (size_t)net->n_params + TAIL, sizeof *f->all, err))) return FIRE_NOMEM;
+    if (!f->o.reproducible && f->shards.own == 1 && !full && !stateful && (st = fire_dataset_window(f->data, err))) return st;
     if ((st = fire_row_sums_new(&f->rows, &f->step, f->comm, err))) return st;
     if ((st = fire_updater_new(&f->updater, net, f->step.grad, err)) || (st = make_tree(f, err))) return st;
     if ((st = fire_local_new(f, err))) return st;

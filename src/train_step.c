@@ -174,7 +174,10 @@ static void cut(fire_training *f, int64_t merged_end) {
         f->at[s] = end;
         if (f->o.reproducible) f->job[s] = (fire_slice_job){.index = index, .n = n};
         else if (own > 1) memcpy(f->batch + total, index, (size_t)n * sizeof *index);
-        else f->job[0].index = index;
+        else {
+            f->job[0].index = index;
+            fire_dataset_bring(f->data, index, f->order + f->shards.start[1] - index, n);
+        }
         total += n;
     }
     if (f->o.reproducible) { f->n_jobs = own; return; }

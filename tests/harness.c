@@ -75,6 +75,13 @@ static void counted_unmap(void *user, void *data, size_t bytes) {
     live(user, -1);
     fire_io_posix.unmap(NULL, data, bytes);
 }
+static int counted_spill(void *user, const char *dir, size_t bytes, void **data) {
+    if (fails(user, false)) return -ENOSPC;
+    int r = fire_io_posix.spill(NULL, dir, bytes, data);
+    if (!r) live(user, 1);
+    return r;
+}
+static void counted_forget(void *user, void *data, size_t bytes) { fire_io_posix.forget(NULL, data, bytes); }
 static int counted_open_below(void *user, const char *dir, const char *path, void **file) {
     if (fails(user, false)) return -EIO;
     handle *f = malloc(sizeof *f);
@@ -91,7 +98,7 @@ void harness_init(harness *h) {
     *h = (harness){
         .memory = {h, counted_alloc, counted_free},
         .io = {h, counted_open, counted_size, counted_read, counted_write, counted_sync, counted_close, counted_rename, counted_remove,
-               counted_make_dir, counted_sync_dir, counted_map, counted_unmap, counted_open_below},
+               counted_make_dir, counted_sync_dir, counted_map, counted_unmap, counted_open_below, counted_spill, counted_forget},
     };
 }
 

@@ -208,6 +208,18 @@ static PyObject *dataset_add_stream(PyObject *object, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+/* dataset_cache - before rows are added: what is beyond `memory` bytes lies on local disk in `folder`. */
+static PyObject *dataset_cache(PyObject *object, PyObject *args) {
+    PyObject *folder = NULL;
+    long long memory, window;
+    fire_error err;
+    if (!PyArg_ParseTuple(args, "O&LL:cache", PyUnicode_FSConverter, &folder, &memory, &window)) return NULL;
+    fire_status status = fire_dataset_cache(((Dataset *)object)->data, PyBytes_AsString(folder), memory, window, &err);
+    Py_DECREF(folder);
+    if (status) return raise_error(&err);
+    Py_RETURN_NONE;
+}
+
 static PyObject *dataset_pad(PyObject *object, PyObject *network) {
     fire_error err;
     if (!PyObject_TypeCheck(network, state_of(object)->network)) return PyErr_Format(PyExc_TypeError, "pad: expected a Network");
@@ -263,6 +275,7 @@ static PyMethodDef dataset_methods[] = {
     {"add_batch", dataset_add_batch, METH_VARARGS, NULL},
     {"add_stream", dataset_add_stream, METH_VARARGS, NULL},
     {"pad", dataset_pad, METH_O, NULL},
+    {"cache", dataset_cache, METH_VARARGS, NULL},
     {"split", dataset_split, METH_VARARGS, NULL},
     {"deal", dataset_deal, METH_VARARGS, NULL},
     {"info", dataset_info, METH_NOARGS, NULL},
