@@ -314,11 +314,13 @@ static fire_status stream_rows(deal *t, fire_error *err) {
         if (!fire_add(total, all[r * ranks + (size_t)t->rank], &total)) st = malformed(err, (int32_t)r);
     fire_free(t->ctx, count);
     if (!st && !(t->place = fire_dataset_room(t->d, total, sizeof *t->place, err))) st = err->status;
-    for (int32_t r = 0; r < t->ranks && !st; r++)
-        if (!(t->send[r] = fire_alloc(t->ctx, (size_t)(each < n ? each : n), record, err))) st = FIRE_NOMEM;
     for (int64_t from = 0; from < t->most_rows && !st; from += each) {
-        for (int32_t r = 0; r < t->ranks; r++) t->send_bytes[r] = 0;
-        for (int64_t i = from; i < n && i < from + each; i++) {
+        for (int64_t i = from; i < n && i < from + each; i++) t->send_bytes[owner(t, shard_of(t, t->id[i]))] += record;
+        for (int32_t r = 0; r < t->ranks && !st; r++) {
+            if (!(t->send[r] = fire_alloc(t->ctx, t->send_bytes[r], 1, err))) st = FIRE_NOMEM;
+            t->send_bytes[r] = 0;
+        }
+        for (int64_t i = from; i < n && i < from + each && !st; i++) {
             int32_t r = owner(t, shard_of(t, t->id[i]));
             char *p = (char *)t->send[r] + t->send_bytes[r];
             uint64_t part = i >= t->d->n[0];
@@ -327,7 +329,7 @@ static fire_status stream_rows(deal *t, fire_error *err) {
             row_read(t, i, p + 16);
             t->send_bytes[r] += record;
         }
-        st = exchange(t, err);
+        if (!st) st = exchange(t, err);
         for (int32_t r = 0; r < t->ranks && !st; r++)
             for (size_t o = 0; o < t->recv_bytes[r] && !st; o += record) {
                 uint64_t part;
@@ -341,10 +343,7 @@ static fire_status stream_rows(deal *t, fire_error *err) {
                 if (owner(t, at->shard) != t->rank) st = malformed(err, r);
                 else st = add_row(t, (char *)t->recv[r] + o + 16, total, err);
             }
-        for (int32_t r = 0; r < t->ranks; r++) {
-            fire_comm_release(t->comm, t->recv[r]);
-            t->recv[r] = NULL;
-        }
+        free_messages(t);
     }
     if (!st && t->n_place != total) st = malformed(err, t->rank);
     free_messages(t);

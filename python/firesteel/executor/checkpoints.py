@@ -277,6 +277,12 @@ class Checkpoints:
             net.save_checkpoint(self._where.path(self.attempt, name))
             self.sweep()
 
+    def save_best(self, model: bytes) -> None:
+        """The model of the best epoch so far, beside the checkpoints."""
+        with self._named():
+            self.check_owner()
+            self._where.write(model, self.attempt, "best.onnx")
+
     def finish(self) -> None:
         with self._named():
             if self._sender is not None:

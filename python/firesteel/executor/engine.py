@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+import tempfile
 from typing import Any, Callable, Iterable, Optional, Sequence, Union
 
 import numpy
@@ -33,11 +35,21 @@ def context(threads: int = 1) -> Any:
 
 # ---- rows ----------------------------------------------------------------------------
 
+def local_folder() -> str:
+    """A folder on this host's own disk: of those that Spark gave this application, another for each task, else the system's."""
+    given = [d for d in os.environ.get("SPARK_LOCAL_DIRS", "").split(",") if os.path.isdir(d)]
+    return given[os.getpid() % len(given)] if given else tempfile.gettempdir()
+
+
 def read(batches: Iterable[pyarrow.RecordBatch], job: Job) -> Any:
     """Convert and pack the rows of every batch as it arrives; the batch's own memory is released at once."""
     from .. import _core
 
     data = _core.Dataset(context(job.threads))
+    if job.cache != "memory":
+        # What is held besides a window: rows in memory with "auto", nothing with "disk". Half of the window is for sorting and the chunks that it is read from.
+        kept = job.cache_memory if job.cache == "auto" else 0
+        data.cache(local_folder(), kept, max(1, job.cache_memory // (8 if kept else 2)))
     recipe = Recipe.parse(job.recipe)
     dtype = TYPES[recipe.dtype]
     data.pad(build(recipe, job.threads))

@@ -80,6 +80,8 @@ class Job:
     average_optimizer: bool = True    # then the optimizer's state is averaged as well, not only at the end of an epoch
     compression: str = "none"         # of what workers send each other: none, bf16, threshold
     compression_ratio: float = 1 / 16  # of threshold: bytes sent, as a share of those without
+    cache: str = "memory"             # of rows: memory, disk, auto
+    cache_memory: int = 1 << 30       # bytes of rows in memory, with the last two
     checkpoint_dir: Optional[str] = None  # a folder that all workers see; see executor/checkpoints.py
     checkpoint_epochs: int = 1        # a checkpoint after every so many
     checkpoint_steps: int = 0         # and within epochs after every so many steps; 0: none

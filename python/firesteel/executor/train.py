@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import queue
 import socket
 import struct
@@ -158,6 +159,16 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
     mine = (checkpoints.epoch, checkpoints.step) if checkpoints is not None else (0, 0)
     first, first_step = POSITION.unpack(comm.gather(POSITION.pack(*mine))[0])
     told, stop = 0.0, False
+    validates = job.validation_fraction > 0 or any(p["validation_rows"] for p in peers)
+    best = math.inf
+
+    def improved(loss: Optional[float]) -> bool:
+        """As the engine's early stopping judges."""
+        nonlocal best
+        if loss is None or best < math.inf and not best - loss > job.min_delta:
+            return False
+        best = loss
+        return True
 
     def progress(event: dict[str, Any]) -> bool:
         nonlocal told, stop
@@ -169,6 +180,8 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         if event["event"] == "epoch":
             for name, value in event["results"].items():
                 history.setdefault(name, []).append(value)
+            if checkpoints is not None and job.patience > 0 and improved(event["results"]["val_loss" if validates else "loss"]):
+                checkpoints.save_best(bytes(net.save_bytes()))
         now = time.monotonic()
         if reporter is not None and (now - told > 0.05 or event["epoch"] + 1 == event["epochs"]):  # epochs may be far shorter than that
             told = now
@@ -176,11 +189,12 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
             stop = stop or reporter.stop_asked()
         return stop
 
+    net: Any = checkpoints.network if checkpoints is not None else None
     try:
-        net = checkpoints.network if checkpoints is not None else None
         if net is None:
             net = engine.network(Recipe.parse(job.recipe, job.recipe_weights), job)
-        validates = job.validation_fraction > 0 or any(p["validation_rows"] for p in peers)
+        for key, text in job.notes:
+            net.set_note(key, text)
         report, error = engine.fit(net, data, comm, job, progress if rank == 0 else None, validates, first, first_step)
         if checkpoints is not None and error is None and not report["cancelled"]:
             checkpoints.finish()

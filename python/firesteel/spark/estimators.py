@@ -76,6 +76,8 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
             loss=loss or head.loss, optimizer=optimizer, metrics=self._metrics(net, head), learning_rate=self.value("learningRate"),
             epochs=self.value("epochs"), batch_size=self.value("batchSize"), seed=self.value("seed"),
             validation_fraction=self.value("validationFraction"), classes=self._classes(head, label), class_weight=self._class_weight(head),
+            local_steps=self.value("localSteps"), average_optimizer=bool(self.value("averageOptimizer")), compression=self.value("gradientCompression"),
+            compression_ratio=self.value("compressionRatio"), cache=self.value("cache"), cache_memory=self.value("cacheMemory") << 20,
             patience=self.value("patience"), checkpoint_dir=self._checkpoint_dir(), checkpoint_epochs=self.value("checkpointEpochs"), resume=self.value("resume"),
             notes=self._notes(names, label)))
 

@@ -51,6 +51,12 @@ TABLE = (
     Entry("thresholds", "thresholds", UNSET, "Cc", "one number per class: the class with the largest probability / threshold is predicted; multi-label: a label is set above its threshold"),
     Entry("handleInvalid", "invalid", "error", "CRcrt", "rows with a null, NaN or infinity: 'error' fails naming the column, 'skip' leaves the row out, 'keep' passes it to the network (nulls as NaN)"),
     Entry("patience", "count0", 0, "CR", "stop after so many epochs in which val_loss (loss, without validation rows) did not get better, and put the best weights back; 0: never"),
+    Entry("localSteps", "count", 1, "CR", "steps that each worker takes by itself, on its share of each batch, before the workers' weights are averaged; 1: gradients are summed in every step, which is exact"),
+    Entry("averageOptimizer", "flag", 1, "CR", "with localSteps above 1: 1 averages the optimizer's state along with the weights, 0 only at the end of an epoch, which sends less; with gradientCompression always so"),
+    Entry("gradientCompression", "compression", "none", "CR", "what workers send of gradients: 'none' all, 'bf16' 16 bits of each number, 'threshold' those beyond a threshold; what is left out is sent later"),
+    Entry("compressionRatio", "ratio", 0.0625, "CR", "with gradientCompression='threshold': bytes to send, as a share of those without compression"),
+    Entry("cache", "cache", "auto", "CR", "where a worker keeps its rows: 'memory', 'disk' (files of no name in Spark's local folders, read in windows), 'auto' in memory up to cacheMemory, the rest on disk"),
+    Entry("cacheMemory", "count", 1024, "CR", "with cache 'auto' or 'disk': MiB of rows that a worker holds in memory"),
     Entry("checkpointDir", "text", UNSET, "CR", "folder for checkpoints, on a disk that all workers share; with it a fit goes on after a lost worker or a killed driver"),
     Entry("checkpointEpochs", "count", 1, "CR", "a checkpoint after every so many epochs"),
     Entry("maxRestarts", "count0", 3, "CR", "with checkpointDir: how many times the job is started again from the last checkpoint when a worker is lost"),
@@ -242,6 +248,24 @@ def _channels(name: str, v: Any) -> str:
     return str(v)
 
 
+def _ratio(name: str, v: Any) -> float:
+    if not is_number(v) or not 0 < float(v) <= 1:
+        raise bad(name, v, "a number above 0 and up to 1")
+    return float(v)
+
+
+def _compression(name: str, v: Any) -> str:
+    if v not in ("none", "bf16", "threshold"):
+        raise bad(name, v, "'none', 'bf16' or 'threshold'")
+    return str(v)
+
+
+def _cache(name: str, v: Any) -> str:
+    if v not in ("memory", "disk", "auto"):
+        raise bad(name, v, "'memory', 'disk' or 'auto'")
+    return str(v)
+
+
 def _engine(name: str, v: Any) -> str:
     from .nets import engine_text
 
@@ -256,6 +280,7 @@ def _net(name: str, v: Any) -> Any:
 
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _text, "column": _column, "outcolumn": _outcolumn, "columns": _columns, "count": _count, "count0": _count0, "seed": _seed,
+    "ratio": _ratio, "compression": _compression, "cache": _cache,
     "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
     "inputs": _inputs, "mapping": _mapping, "outputmode": _outputmode, "binarytype": _binarytype, "channels": _channels,
     "invalid": _invalid, "resume": _resume, "engine": _engine, "metric": _metric, "net": _net,

@@ -14,6 +14,7 @@ class TrainingSummary:
     stoppedEarly       whether patience ended the training
     resumedFrom        epochs that stood in the checkpoint that this training went on from, else 0
     steps, rows        updates made; rows seen in all epochs (since then)
+    bytesSent          what all workers sent each other while training, in bytes
     rowsPerWorker      rows that each worker read, before they were dealt
     skippedRows        rows left out by handleInvalid="skip"
     validationRows     rows evaluated instead of trained on, before validationFraction
@@ -30,6 +31,7 @@ class TrainingSummary:
         self.stoppedEarly = bool(report["stopped_early"])
         self.resumedFrom = int(result["first_epoch"])
         self.steps, self.rows = int(report["steps"]), int(report["rows"])
+        self.bytesSent = int(report.get("bytes_sent", 0))
         self.rowsPerWorker: list[int] = list(result["rows"])
         self.skippedRows, self.validationRows = int(result["skipped"]), int(result["validation_rows"])
         self.hosts: list[str] = list(result["hosts"])
