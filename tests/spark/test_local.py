@@ -437,3 +437,24 @@ def test_progress_on_the_driver(df, capsys):
     small(numWorkers=2, epochs=3, verbose=1, validationFraction=0.2).fit(df)
     out = capsys.readouterr().out
     assert "Epoch 3/3" in out and "val_loss" in out and "rows/s" in out
+
+
+# ---- rows on disk, and what workers send --------------------------------------------------------
+
+def test_rows_on_disk_give_the_same_bits(df, model):
+    disk = small(numWorkers=2, cache="disk", cacheMemory=1).fit(df)
+    assert [w.tobytes() for w in disk.network.get_weights()] == [w.tobytes() for w in model.network.get_weights()]
+    assert "cache='tape': expected 'memory', 'disk' or 'auto'" in raised("FS1004", lambda: small(cache="tape"))
+
+
+def test_local_steps_and_compression(df, model, tmp_path):
+    how = dict(numWorkers=2, localSteps=3, gradientCompression="threshold", compressionRatio=0.25, validationFraction=0.2, patience=20, checkpointDir=str(tmp_path))
+    fitted, again = small(**how).fit(df), small(**how, resume="never").fit(df)
+    assert [w.tobytes() for w in fitted.network.get_weights()] == [w.tobytes() for w in again.network.get_weights()]
+    assert fitted.summary.history["loss"][-1] < fitted.summary.history["loss"][0]
+    assert 0 < fitted.summary.bytesSent < model.summary.bytesSent
+    best = fire.load(str(sorted(tmp_path.glob("attempt-*/best.onnx"))[0]))  # the model that fit returned
+    assert [w.tobytes() for w in best.get_weights()] == [w.tobytes() for w in fitted.network.get_weights()]
+    raised("FS1004", lambda: small(gradientCompression="zip"))
+    raised("FS1004", lambda: small(compressionRatio=0))
+    raised("FS1004", lambda: small(localSteps=0))
