@@ -74,10 +74,15 @@ void fire_dataset_forget(const fire_dataset *d) {
         if (d->listed) fire_forget(d->ctx, d->index[p]);
 }
 
-void fire_cache_touched(const fire_dataset *d, int64_t rows, bool in_order) {
+void fire_cache_touched(const fire_dataset *d, fire_role role, int64_t first, int64_t rows, bool in_order) {
     fire_cache *c = d->cache;
     if (!c || !c->spilled) return;
-    int64_t each = (d->row_width[0] + d->row_width[1] + d->row_width[2]) * 8 + (in_order ? 0 : PAGES);
+    int64_t each = d->row_width[role] * (int64_t)fire_type_size(d->packed);
+    /* Labels and weights together are small, however they are read. */
+    if (role == FIRE_ROLE_X) {
+        int64_t last = __atomic_exchange_n(&c->last, first + rows - 1, __ATOMIC_RELAXED);
+        if (!in_order && (rows > 1 || first < last || first > last + 1)) each += PAGES;
+    }
     if (__atomic_add_fetch(&c->touched, rows * each, __ATOMIC_RELAXED) > c->window) fire_dataset_forget(d);
 }
 

@@ -542,8 +542,8 @@ void fire_dataset_gather(const fire_dataset *d, fire_role role, bool validation,
         for (int64_t i = 0; i < n; i++) fire_view_read(&d->cache->view[role], index - d->cache->list + i, type, out + (size_t)(i * d->row_width[role]) * size);
         return;
     }
-    fire_cache_touched(d, n, !index && !d->listed);
     const int64_t *list = d->listed ? d->index[validation] : NULL;
+    if (d->cache) fire_cache_touched(d, role, list ? list[index ? *index : first] : index ? *index : first, n, !index && !list);
     const fire_chunk *c = d->chunk;
     size_t row_bytes = (size_t)d->row_width[role] * size;
     if (!index && !list) {

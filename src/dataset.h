@@ -22,6 +22,7 @@ typedef struct fire_cache {
     int64_t memory, window;     /* bytes of rows that are kept in memory; about so many are brought there at once */
     int64_t held, spilled;      /* bytes of packed rows in memory and on disk now */
     int64_t touched;            /* bytes of rows on disk that may lie in memory since all were forgotten; changed atomically */
+    int64_t last;               /* raw row that was read last; likewise */
     /* The window: rows list[0 .. rows) of the training rows, densely, in that order. list NULL: empty. */
     const int64_t *list;
     int64_t rows, room;
@@ -54,10 +55,11 @@ struct fire_dataset {
 };
 
 /* cache.c. fire_dataset_room - zeroed memory for something of each row, on disk where rows are, freed by fire_free. fire_dataset_forget - no row on
-** disk need stay in memory. fire_cache_touched - n rows of a chunk were read, in no order. */
+** disk need stay in memory. fire_cache_touched - rows are about to be read,
+** from raw row `first` on; in_order: its neighbours. */
 void *fire_dataset_room(const fire_dataset *d, int64_t count, size_t size, fire_error *err);
 void fire_dataset_forget(const fire_dataset *d);
-void fire_cache_touched(const fire_dataset *d, int64_t rows, bool in_order);
+void fire_cache_touched(const fire_dataset *d, fire_role role, int64_t first, int64_t rows, bool in_order);
 void fire_cache_free(fire_dataset *d);
 int64_t fire_cache_chunk(const fire_dataset *d, int64_t row_bytes); /* rows of a chunk on disk */
 void fire_chunk_forget(const fire_dataset *d, const fire_chunk *c);

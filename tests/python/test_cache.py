@@ -9,15 +9,15 @@ from firesteel.executor import engine
 
 
 def test_memory_is_flat_and_bits_are_the_same(tmp_path):
-    rows = 25600
-    share = rows // 2 * WIDTH * 4                     # of a worker: 40 MB, 20 times what it may hold
+    rows = 51200
+    share = rows // 2 * WIDTH * 4                     # of a worker: 80 MB, 20 times what it may hold
     disk = run(str(tmp_path), rows=rows, cache="disk", memory=share // 20)
     memory = run(str(tmp_path), rows=rows, cache="memory")
     assert disk[0]["model"] == memory[0]["model"] and disk[0]["loss"] == memory[0]["loss"]
     for d, m in zip(disk, memory):
         if "asan" in os.environ.get("LD_PRELOAD", ""):
             continue  # which keeps what was freed
-        assert d["most"] < share * 0.6 < share < m["most"], (share, disk, memory)
+        assert d["most"] < share * 0.5 < share < m["most"], (share, disk, memory)
     assert os.listdir(tmp_path) == []
 
 
