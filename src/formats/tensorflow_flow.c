@@ -167,7 +167,8 @@ static void run_frame(fire_import *b, fire_onnx *m, int32_t f) {
     for (int64_t u = 0; u < frame->n_units; u++)
         if (frame->unit[u] < m->n_nodes && (node[frame->unit[u]].kind == FIRE_TF_NEXT || node[frame->unit[u]].kind == FIRE_TF_EXIT)) node[frame->unit[u]].value = DEAD;
     for (int64_t trip = 0; more && !b->g->first.status; trip++) {
-        if (f && b->nodes_left-- <= 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES); return; }
+        /* Looking at a node costs a quarter of computing one, so that a loop of control nodes alone ends in time too. */
+        if (f && (b->nodes_left -= 1 + frame->n_units / 4) < 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES); return; }
         for (int64_t u = 0; u < frame->n_units && !b->g->first.status; u++) {
             if (frame->unit[u] < m->n_nodes) run_node(b, m, frame->unit[u], trip);
             else run_frame(b, m, frame->unit[u] - (int32_t)m->n_nodes);
