@@ -94,8 +94,9 @@ typedef struct fire_io {
     void (*unmap)(void *user, void *data, size_t bytes);
     int (*open_below)(void *user, const char *dir, const char *path, void **file);
     /* Optional, too. spill: `bytes` zeros that can be read and written, in a file in the folder `dir` that has no name, so that it is gone with the
-    ** process; a disk that is full is an error here, not later. Freed by unmap. forget: the pages of such memory need not stay in memory. */
-    int (*spill)(void *user, const char *dir, size_t bytes, void **data);
+    ** process; a disk that is full is an error here, not later. Freed by unmap, then close of *file, by which it can be read as well: to read single rows
+    ** costs less so than to map their pages. forget: the pages of such memory need not stay in memory. */
+    int (*spill)(void *user, const char *dir, size_t bytes, void **data, void **file);
     void (*forget)(void *user, void *data, size_t bytes);
 } fire_io;
 

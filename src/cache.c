@@ -1,14 +1,15 @@
 /* cache.c - rows on local disk: which lie there, and a window of them in memory.
 **
 ** A row of an epoch may lie anywhere in the table. To read rows one by one in their order would touch a page for each; so the next rows of the order,
-** as many as a window holds, are sorted by where they lie, read in that direction, and put where the order wants them. After each chunk its pages are
-** given back: what the process holds stays the window and one chunk. The pages stay in the system's cache as long as it has room.
+** as many as a window holds, are sorted by where they lie, read in that direction, and put where the order wants them. Pages that were mapped on the
+** way are given back: what the process holds stays the window and a chunk or two. The system keeps them in its cache as long as it has room.
 */
 #include "dataset.h"
 #include <string.h>
 
 #define PAGES (64 << 10)  /* bytes that one read of a row may bring in: the kernel maps its neighbours along */
-#define MOST (64 << 20)   /* bytes of a chunk on disk at most */
+#define MOST (64 << 20)   /* bytes of the first chunk on disk at most */
+#define NARROW 256        /* bytes of a row */
 #define SMALL (1 << 20)   /* bytes; lists that are shorter stay in memory */
 
 fire_status fire_dataset_cache(fire_dataset *d, const char *folder, int64_t memory, int64_t window, fire_error *err) {
@@ -54,9 +55,11 @@ void *fire_dataset_room(const fire_dataset *d, int64_t count, size_t size, fire_
     return fire_alloc(d->ctx, (size_t)count, size, err);
 }
 
+/* Not small beside what is there already, so that there are a few dozen files at most. */
 int64_t fire_cache_chunk(const fire_dataset *d, int64_t row_bytes) {
     int64_t bytes = d->cache->window / 4;
     if (bytes > MOST) bytes = MOST;
+    if (bytes < d->cache->spilled / 16) bytes = d->cache->spilled / 16;
     if (bytes < PAGES) bytes = PAGES;
     return bytes / row_bytes ? bytes / row_bytes : 1;
 }
@@ -106,34 +109,41 @@ fire_status fire_dataset_window(fire_dataset *d, fire_error *err) {
     return made ? FIRE_OK : FIRE_NOMEM;
 }
 
-/* One row into place k of the window. */
-static void take_row(const fire_dataset *d, const fire_chunk *c, int64_t row, int64_t k, size_t number) {
+/* One row into place k of the window. Wide roles are read from the file, which leaves no pages behind; many narrow ones share a page. */
+static fire_status take_row(const fire_dataset *d, const fire_chunk *c, int64_t row, int64_t k, size_t number, fire_error *err) {
     for (int r = 0; r < 3; r++) {
         size_t bytes = (size_t)d->row_width[r] * number;
-        if (d->n_columns[r]) memcpy((char *)d->cache->block[r] + (size_t)k * bytes, (const char *)c->block[r] + (size_t)row * bytes, bytes);
+        char *to = (char *)d->cache->block[r] + (size_t)k * bytes;
+        fire_status st = FIRE_OK;
+        if (!d->n_columns[r]) continue;
+        if (bytes > NARROW) st = fire_spill_read(d->ctx, c->block[r], row * (int64_t)bytes, to, bytes, err);
+        else memcpy(to, (const char *)c->block[r] + (size_t)row * bytes, bytes);
+        if (st) return st;
     }
+    return FIRE_OK;
 }
 
-void fire_dataset_bring(fire_dataset *d, const int64_t *list, int64_t n, int64_t need) {
+fire_status fire_dataset_bring(fire_dataset *d, const int64_t *list, int64_t n, int64_t need, fire_error *err) {
     fire_cache *c = d->cache;
-    if (!c || !c->room || !need || need > c->room) return;
-    if (c->list && list >= c->list && list + need <= c->list + c->rows) return;
+    if (!c || !c->room || !need || need > c->room) return FIRE_OK;
+    if (c->list && list >= c->list && list + need <= c->list + c->rows) return FIRE_OK;
     if (n > c->room) n = c->room;
+    c->list = NULL;
     const int64_t *raw = d->listed ? d->index[0] : NULL;
     for (int64_t k = 0; k < n; k++) c->sort[k] = (uint64_t)(raw ? raw[list[k]] : list[k]) << 32 | (uint64_t)k;
     const uint64_t *e = fire_sort_upper(c->sort, c->sort + n, n);
     size_t number = fire_type_size(d->packed);
-    int64_t at = 0, seen = -1;
-    for (int64_t k = 0; k < n; k++) {
+    fire_status st = FIRE_OK;
+    for (int64_t k = 0, at = 0; k < n && !st; k++) {
         int64_t row = (int64_t)(e[k] >> 32);
         while (row - d->chunk[at].first >= d->chunk[at].rows) at++;
-        if (at != seen && seen >= 0) fire_chunk_forget(d, &d->chunk[seen]);
-        seen = at;
-        take_row(d, &d->chunk[at], row - d->chunk[at].first, (int64_t)(uint32_t)e[k], number);
+        st = take_row(d, &d->chunk[at], row - d->chunk[at].first, (int64_t)(uint32_t)e[k], number, err);
     }
     fire_dataset_forget(d);
+    if (st) return st;
     c->list = list;
     c->rows = n;
+    return FIRE_OK;
 }
 
 void fire_dataset_reorder(fire_dataset *d) {

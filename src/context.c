@@ -46,7 +46,7 @@ static fire_isa cpu_isa(void) {
 
 /* Before each block stands its size, so that the context knows what it has given, and whether it lies on disk; as long as the alignment. */
 #define HEADER 64
-typedef struct block { size_t whole; bool spilled; } block;
+typedef struct block { size_t whole; bool spilled; void *file; } block;
 
 fire_status fire_context_new(const fire_config *config, fire_context **out, fire_error *err) {
     fire_config c = {.size = sizeof c};
@@ -114,7 +114,7 @@ void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) 
     char *p = within ? ctx->memory.alloc(ctx->memory.user, whole, 64) : NULL;
     if (p) {
         memset(p, 0, whole);
-        *(block *)(void *)p = (block){whole, false};
+        *(block *)(void *)p = (block){.whole = whole};
         return p + HEADER;
     }
     __atomic_sub_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED);
@@ -130,6 +130,7 @@ void fire_free(fire_context *ctx, void *p) {
     const block h = *(block *)(void *)start;
     if (h.spilled) {
         ctx->io.unmap(ctx->io.user, start, h.whole);
+        ctx->io.close(ctx->io.user, h.file);
         return;
     }
     __atomic_sub_fetch(&ctx->used, (int64_t)h.whole, __ATOMIC_RELAXED);
@@ -138,12 +139,12 @@ void fire_free(fire_context *ctx, void *p) {
 
 void *fire_spill(fire_context *ctx, const char *dir, size_t count, size_t size, fire_error *err) {
     size_t bytes;
-    void *p = NULL;
+    void *p = NULL, *file = NULL;
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX - 4 * HEADER) {
         fire_fail(err, FIRE_E_FILE_IO, "cannot keep %zu elements of %zu bytes on disk", count, size);
         return NULL;
     }
-    int r = ctx->io.spill && ctx->io.unmap ? ctx->io.spill(ctx->io.user, dir, bytes + HEADER, &p) : -ENOTSUP;
+    int r = ctx->io.spill && ctx->io.unmap ? ctx->io.spill(ctx->io.user, dir, bytes + HEADER, &p, &file) : -ENOTSUP;
     if (r) {
         char name[512];
         const char *why = strerrordesc_np(-r);
@@ -151,8 +152,18 @@ void *fire_spill(fire_context *ctx, const char *dir, size_t count, size_t size, 
                   fire_escape(name, sizeof name, dir, strlen(dir)), why ? why : "unknown error");
         return NULL;
     }
-    *(block *)p = (block){bytes + HEADER, true};
+    *(block *)p = (block){bytes + HEADER, true, file};
     return (char *)p + HEADER;
+}
+
+fire_status fire_spill_read(fire_context *ctx, const void *p, int64_t offset, void *to, size_t bytes, fire_error *err) {
+    const block h = *(const block *)(const void *)((const char *)p - HEADER);
+    if (!h.spilled) {
+        memcpy(to, (const char *)p + offset, bytes);
+        return FIRE_OK;
+    }
+    int64_t n = ctx->io.read(ctx->io.user, h.file, HEADER + offset, to, bytes);
+    return n == (int64_t)bytes ? FIRE_OK : fire_file_fail(err, FIRE_E_FILE_IO, "read back", "rows that were kept on local disk", n < 0 ? n : -EIO);
 }
 
 void fire_forget(fire_context *ctx, void *p) {

@@ -24,6 +24,8 @@ void fire_free(fire_context *ctx, void *p);
 ** stay in memory, where p is such a block. */
 void *fire_spill(fire_context *ctx, const char *dir, size_t count, size_t size, fire_error *err);
 void fire_forget(fire_context *ctx, void *p);
+/* fire_spill_read - bytes from `offset` on of such a block, or of any other, by reading its file. */
+fire_status fire_spill_read(fire_context *ctx, const void *p, int64_t offset, void *to, size_t bytes, fire_error *err);
 
 /* fire_grow - make *array (elements of `size` bytes, *capacity of them) hold at least `need`, keeping
 ** contents and zeroing what is new; on failure all stays. */

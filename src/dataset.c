@@ -446,7 +446,6 @@ fire_status fire_dataset_pack(fire_dataset *d, fire_type type, const struct Arro
     if (known) commit_shape(d, &plan, in.n, &in.x, &in.y);
     if (kept) {
         if (!room) {
-            if (c && c->on_disk) fire_chunk_forget(d, c); /* it is full */
             d->chunk[d->n_chunks] = fresh;
             c = &d->chunk[d->n_chunks++];
             if (d->cache) *(c->on_disk ? &d->cache->spilled : &d->cache->held) += c->bytes;
@@ -469,6 +468,7 @@ fire_status fire_dataset_pack(fire_dataset *d, fire_type type, const struct Arro
         d->raw_rows += kept;
         d->packed = type;
         view_blocks(d, c, type);
+        if (c->on_disk) fire_cache_touched(d, FIRE_ROLE_X, c->first + at - kept, kept, true);
     } else intake_list(&in, d->raw_rows, true);
     struct ArrowArray done = *batch;
     batch->release = NULL;

@@ -72,7 +72,7 @@ void fire_chunk_free(fire_context *ctx, fire_chunk *c);
 ** unless the first `need` are there already. The list stays as it is until the next call. fire_dataset_staged - where rows index[0 .. n) lie
 ** in it, as `type`; NULL: they do not. fire_dataset_leave - the list is gone. */
 fire_status fire_dataset_window(fire_dataset *d, fire_error *err);
-void fire_dataset_bring(fire_dataset *d, const int64_t *list, int64_t n, int64_t need);
+fire_status fire_dataset_bring(fire_dataset *d, const int64_t *list, int64_t n, int64_t need, fire_error *err);
 const void *fire_dataset_staged(const fire_dataset *d, fire_role role, bool validation, const int64_t *index, int64_t n, fire_type type);
 bool fire_dataset_holds(const fire_dataset *d, bool validation, const int64_t *index, int64_t n); /* whether they are in the window */
 void fire_dataset_reorder(fire_dataset *d); /* the list has changed: what is in the window is not what it says */

@@ -64,6 +64,7 @@ typedef struct deal {
     bool streams;                     /* some rank has rows on disk: all send theirs in rounds, and rows lie as they came */
     int64_t most_rows;                /* of a rank */
     fire_chunk *fresh; int64_t n_fresh, fresh_capacity; /* what has come in rounds */
+    int64_t forget_after;             /* rows that a chunk gets before its pages are given back */
     place *place; int64_t n_place;    /* [n_place] */
 } deal;
 
@@ -285,8 +286,9 @@ static fire_status add_row(deal *t, const char *bytes, int64_t total, fire_error
     if (!c || c->rows == c->capacity) {
         int32_t n[3] = {t->size[0] > 0, t->size[1] > 0, t->size[2] > 0};
         bool on_disk = d->cache && total * (int64_t)t->row_bytes > d->cache->memory;
-        int64_t first = c ? c->first + c->rows : 0, rows = on_disk ? fire_cache_chunk(d, (int64_t)t->row_bytes) : total;
+        int64_t first = c ? c->first + c->rows : 0, rows = on_disk ? fire_cache_chunk(d, (int64_t)t->row_bytes + 1) : total;
         if (c) fire_chunk_forget(d, c);
+        t->forget_after = d->cache ? d->cache->window / 4 / ((int64_t)t->row_bytes + 1) + 1 : INT64_MAX;
         fire_status st = fire_grow(t->ctx, &t->fresh, &t->fresh_capacity, t->n_fresh + 1, sizeof *t->fresh, err);
         if (st) return st;
         c = &t->fresh[t->n_fresh++];
@@ -297,7 +299,7 @@ static fire_status add_row(deal *t, const char *bytes, int64_t total, fire_error
         if (t->size[r]) memcpy((char *)c->block[r] + (size_t)c->rows * t->size[r], bytes, t->size[r]);
         bytes += t->size[r];
     }
-    c->rows++;
+    if (++c->rows % t->forget_after == 0 && c->on_disk) fire_chunk_forget(d, c);
     return FIRE_OK;
 }
 

@@ -82,14 +82,14 @@ static int nameless(const char *dir) {
     return unlink(path) ? (close(fd), -EIO) : fd;
 }
 
-static int posix_spill(void *user, const char *dir, size_t bytes, void **data) {
+static int posix_spill(void *user, const char *dir, size_t bytes, void **data, void **file) {
     int fd = nameless(dir), r;
     if (fd < 0) return fd;
     do r = -posix_fallocate(fd, 0, (off_t)bytes); while (r == -EINTR); /* a hole would be SIGBUS when the disk is full */
     void *p = r ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (!r && p == MAP_FAILED) r = -errno;
-    close(fd);
-    if (!r) *data = p;
+    if (r) close(fd);
+    else *data = p, *file = (void *)((intptr_t)fd + 1);
     return r;
 }
 static void posix_forget(void *user, void *data, size_t bytes) { madvise(data, bytes, MADV_DONTNEED); } /* of a shared mapping: the file keeps it */

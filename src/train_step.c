@@ -174,10 +174,7 @@ static void cut(fire_training *f, int64_t merged_end) {
         f->at[s] = end;
         if (f->o.reproducible) f->job[s] = (fire_slice_job){.index = index, .n = n};
         else if (own > 1) memcpy(f->batch + total, index, (size_t)n * sizeof *index);
-        else {
-            f->job[0].index = index;
-            fire_dataset_bring(f->data, index, f->order + f->shards.start[1] - index, n);
-        }
+        else f->job[0].index = index;
         total += n;
     }
     if (f->o.reproducible) { f->n_jobs = own; return; }
@@ -275,7 +272,9 @@ fire_status fire_train_step(fire_training *f, int32_t epoch, int64_t t, fire_err
     for (int32_t i = 0; i < f->n_jobs; i++) own += f->job[i].n;
     f->step.batch_rows = (double)(local ? own : end - first);
     if (local) fire_local_begin(f);
-    fire_status st = run_jobs(f, err);
+    const int64_t *index = f->job[0].index;
+    fire_status st = f->shards.own == 1 && !f->o.reproducible ? fire_dataset_bring(f->data, index, f->order + f->shards.start[1] - index, own, err) : FIRE_OK;
+    if (!st) st = run_jobs(f, err);
     if (st) return st;
     total sum;
     if ((st = add_up(f, &sum, err))) return st;

@@ -75,11 +75,16 @@ static void counted_unmap(void *user, void *data, size_t bytes) {
     live(user, -1);
     fire_io_posix.unmap(NULL, data, bytes);
 }
-static int counted_spill(void *user, const char *dir, size_t bytes, void **data) {
+static int counted_spill(void *user, const char *dir, size_t bytes, void **data, void **file) {
     if (fails(user, false)) return -ENOSPC;
-    int r = fire_io_posix.spill(NULL, dir, bytes, data);
-    if (!r) live(user, 1);
-    return r;
+    handle *f = malloc(sizeof *f);
+    assert_non_null(f);
+    f->write = false;
+    int r = fire_io_posix.spill(NULL, dir, bytes, data, &f->file);
+    if (r) { free(f); return r; }
+    live(user, 2); /* a mapping, and a file */
+    *file = f;
+    return 0;
 }
 static void counted_forget(void *user, void *data, size_t bytes) { fire_io_posix.forget(NULL, data, bytes); }
 static int counted_open_below(void *user, const char *dir, const char *path, void **file) {
