@@ -40,7 +40,7 @@ def worker(rank, workers, rows, cache, memory, epochs, hidden, folder):
     from firesteel.spark.nets import recipe_of
 
     os.environ["SPARK_LOCAL_DIRS"] = folder
-    recipe = recipe_of("net", fire.Sequential([layers.Dense(hidden, "relu"), layers.Dense(10, "softmax")]))
+    recipe = recipe_of("net", fire.Sequential([layers.Dense(hidden, "relu"), layers.Dense(128, "relu"), layers.Dense(10, "softmax")]))
     job = Job(version=engine.version(), recipe=recipe.text, recipe_weights=None, features=("x",), labels=("y",), workers=workers, secret=bytes(16),
               loss="sparse_categorical_crossentropy", optimizer="adam", metrics="accuracy", epochs=epochs, batch_size=128, seed=1, cache=cache, cache_memory=memory)
 
