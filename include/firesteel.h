@@ -120,6 +120,10 @@ FIRE_API fire_status fire_set_threads(fire_context *ctx, int32_t threads, fire_e
 
 /* fire_set_limits - memory_limit and work_limit from now on. */
 FIRE_API fire_status fire_set_limits(fire_context *ctx, int64_t memory, int64_t work, fire_error *err);
+/* fire_set_cache - a folder (it is made if its parent is there) in which processes of a host share weights in the order that convolutions like, in
+** models that score from now on. NULL: none, as at the start. Who may write to it may change what models compute. Its files, one for each weight,
+** processor and version of oneDNN, may be removed at any time; nothing else limits how many there are. */
+FIRE_API fire_status fire_set_cache(fire_context *ctx, const char *folder, fire_error *err);
 
 /* ---- tensors ------------------------------------------------------------- */
 

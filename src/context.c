@@ -81,6 +81,7 @@ fire_status fire_context_new(const fire_config *config, fire_context **out, fire
 
 void fire_context_free(fire_context *ctx) {
     if (!ctx) return;
+    fire_free(ctx, ctx->cache);
     fire_memory m = ctx->memory;
     m.free(m.user, (char *)ctx - HEADER);
 }
@@ -101,19 +102,14 @@ fire_status fire_set_limits(fire_context *ctx, int64_t memory, int64_t work, fir
 
 /* ---- memory ---- */
 
-void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) {
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX - 4 * HEADER) {
-        fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu elements of %zu bytes asked for", count, size);
-        return NULL;
-    }
+static void *take(fire_context *ctx, size_t bytes, bool zeroed, fire_error *err) {
     const size_t whole = (bytes ? bytes : 1) + HEADER;
     const uint64_t used = (uint64_t)__atomic_add_fetch(&ctx->used, (int64_t)whole, __ATOMIC_RELAXED); /* others may add at the same time: it may wrap */
     const int64_t limit = __atomic_load_n(&ctx->memory_limit, __ATOMIC_RELAXED);
     const bool within = !limit || used <= (uint64_t)limit;
     char *p = within ? ctx->memory.alloc(ctx->memory.user, whole, 64) : NULL;
     if (p) {
-        memset(p, 0, whole);
+        memset(p, 0, zeroed ? whole : HEADER);
         *(block *)(void *)p = (block){.whole = whole};
         return p + HEADER;
     }
@@ -121,6 +117,21 @@ void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) 
     if (within) fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for", bytes);
     else fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for besides the %llu that are used; the limit is %lld, set by memory_limit or fire_set_limits",
                    bytes, (unsigned long long)(used - whole), (long long)limit);
+    return NULL;
+}
+
+void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > (size_t)PTRDIFF_MAX - 4 * HEADER) {
+        fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu elements of %zu bytes asked for", count, size);
+        return NULL;
+    }
+    return take(ctx, bytes, true, err);
+}
+
+void *fire_alloc_raw(fire_context *ctx, size_t bytes, fire_error *err) {
+    if (bytes <= (size_t)PTRDIFF_MAX - 4 * HEADER) return take(ctx, bytes, false, err);
+    fire_fail(err, FIRE_E_NOMEM, "out of memory: %zu bytes asked for", bytes);
     return NULL;
 }
 

@@ -12,6 +12,7 @@ struct fire_context {
     fire_isa isa;          /* best that CPU and config allow */
     bool reference_only;
     int64_t memory_limit, work_limit; /* 0: none */
+    char *cache;           /* folder of what processes share (packs.h); NULL: none */
     int64_t used;          /* bytes that fire_alloc has given and not got back; changed atomically */
 };
 
@@ -19,6 +20,7 @@ struct fire_context {
 ** pointer that may be freed. count * size is checked for overflow, and the sum of all against the context's memory_limit. */
 void *fire_alloc(fire_context *ctx, size_t count, size_t size, fire_error *err);
 void fire_free(fire_context *ctx, void *p);
+void *fire_alloc_raw(fire_context *ctx, size_t bytes, fire_error *err); /* the same, neither zeroed nor touched */
 
 /* fire_spill - the same on local disk, in a file without a name in `dir`; fire_free frees it. Fails with FIRE_E_FILE_IO. fire_forget - it need not
 ** stay in memory, where p is such a block. */

@@ -13,11 +13,11 @@ from . import _core, callbacks, constraints, errors, evaluation, initializers, l
 from .errors import FiresteelError
 from .history import History
 from .layers import Input, Layer
-from .models import Model, Sequential, context, load, model_from_json, set_limits, set_threads
+from .models import Model, Sequential, context, load, model_from_json, set_cache, set_limits, set_threads
 
 __version__ = _core.version()
 __all__ = ["FiresteelError", "History", "Input", "Layer", "Model", "Sequential", "callbacks", "constraints", "context", "errors", "evaluation", "explain", "initializers",
-           "layers", "load", "losses", "model_from_json", "metrics", "ops", "optimizers", "regularizers", "set_limits", "set_threads", "utils"]
+           "layers", "load", "losses", "model_from_json", "metrics", "ops", "optimizers", "regularizers", "set_cache", "set_limits", "set_threads", "utils"]
 
 
 def explain(code: int | str) -> str:

@@ -147,7 +147,16 @@ static PyObject *context_set_limits(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *context_set_cache(PyObject *self, PyObject *args) {
+    const char *folder;
+    fire_error err;
+    if (!PyArg_ParseTuple(args, "z:set_cache", &folder)) return NULL;
+    if (fire_set_cache(((Context *)self)->ctx, folder, &err)) return raise_error(&err);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef context_methods[] = {
+    {"set_cache", context_set_cache, METH_VARARGS, NULL},
     {"set_limits", context_set_limits, METH_VARARGS, NULL},
     {"set_threads", context_set_threads, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},

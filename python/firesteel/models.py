@@ -49,6 +49,12 @@ def set_limits(memory: int | None = None, work: int | None = None) -> None:
     context().set_limits(memory or 0, work or 0)
 
 
+def set_cache(folder: str | PathLike[str] | None) -> None:
+    """A folder in which the processes of a host share weights of convolutions, in the order that the kernels like, for models that score from now on;
+    None: each has its own. Who may write there may change what models compute. Its files may be removed at any time."""
+    context().set_cache(None if folder is None else fspath(folder))
+
+
 def _named(module: Any) -> dict[str, type[Named]]:
     return {name: kind for name, kind in vars(module).items() if isinstance(kind, type) and issubclass(kind, Named)}
 

@@ -2,9 +2,11 @@
 **
 ** Activations stay as they lie, channels last or first. Weights are given to oneDNN in the order that it likes best: the primitive's state
 ** has a reorder from our order into scratch (or from scratch into our order, for their gradient). Weights that are held are reordered once,
-** not by each run. Threads are as in matmul.c: one.
+** not by each run, and lie in the context's cache where it has one. Threads are as in matmul.c: one.
 */
+#include "packs.h"
 #include "kernel.h"
+#include "sha256.h"
 #include "window.h"
 #include <oneapi/dnnl/dnnl.h>
 #include <string.h>
@@ -23,6 +25,9 @@ typedef struct convolution {
     dnnl_memory_t memory[ROLES], plain, scratch; /* plain: weights in our order when W is in oneDNN's */
     size_t room, packed_bytes;                   /* scratch of the primitive; weights in oneDNN's order, which lie behind it unless they are held */
     void *packed;                                /* held weights in oneDNN's order */
+    uint8_t layout[32];                          /* SHA-256 of what oneDNN's order is here */
+    bool shared;                                 /* it can be told: held weights may lie in the cache */
+    fire_contents file;                          /* of the cache, in which they lie; size 0: they do not */
     fire_context *ctx;
     int arg[ROLES];
 } convolution;
@@ -41,6 +46,7 @@ static void release(fire_context *ctx, void *state) {
     if (s->stream) dnnl_stream_destroy(s->stream);
     if (s->engine) dnnl_engine_destroy(s->engine);
     fire_free(ctx, s->packed);
+    if (s->file.size) fire_contents_free(ctx, &s->file);
     fire_free(ctx, s);
 }
 
@@ -66,6 +72,31 @@ static dnnl_status_t weights_desc(dnnl_memory_desc_t *desc, const fire_conv *c, 
     for (int i = w->rank - 1; i >= 0; i--) dims[g + 2 + i] = w->k[3 - w->rank + i], strides[g + 2 + i] = step, step *= dims[g + 2 + i];
     if (any) return dnnl_memory_desc_create_with_tag(desc, w->rank + 2 + g, dims, dnnl_f32, dnnl_format_tag_any);
     return dnnl_memory_desc_create_with_strides(desc, w->rank + 2 + g, dims, dnnl_f32, strides);
+}
+
+/* What of oneDNN decides where each weight goes: its version and processor, the order of blocks. Orders that are told in no such way are not shared. */
+static void find_layout(convolution *s, const_dnnl_memory_desc_t best, const fire_conv *c) {
+    const dnnl_version_t *v = dnnl_version();
+    struct { int64_t numbers[16]; dnnl_dims_t dims, padded, strides, blocks, index; } told;
+    const dnnl_dims_t *list;
+    dnnl_format_kind_t kind;
+    int32_t ndims = 0, blocks = 0;
+    fire_sha256 h;
+    memset(&told, 0, sizeof told);
+    if (dnnl_memory_desc_query(best, dnnl_query_format_kind, &kind) || kind != dnnl_blocked || dnnl_memory_desc_query(best, dnnl_query_ndims_s32, &ndims) ||
+        dnnl_memory_desc_query(best, dnnl_query_inner_nblks_s32, &blocks) || ndims > DNNL_MAX_NDIMS || blocks > DNNL_MAX_NDIMS) return;
+    const struct { dnnl_query_t what; int64_t *to; int32_t n; } lists[] = {{dnnl_query_dims, told.dims, ndims}, {dnnl_query_padded_dims, told.padded, ndims}, {dnnl_query_strides, told.strides, ndims},
+                                                                           {dnnl_query_inner_blks, told.blocks, blocks}, {dnnl_query_inner_idxs, told.index, blocks}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (lists[i].n && dnnl_memory_desc_query(best, lists[i].what, &list)) return;
+        for (int32_t d = 0; d < lists[i].n; d++) lists[i].to[d] = (*list)[d];
+    }
+    const int64_t numbers[] = {1, v->major, v->minor, v->patch, dnnl_get_effective_cpu_isa(), ndims, blocks, (int64_t)s->packed_bytes, c->w.last, c->w.rank, c->group, c->in, c->out, c->w.k[0], c->w.k[1], c->w.k[2]};
+    memcpy(told.numbers, numbers, sizeof numbers);
+    fire_sha256_init(&h);
+    fire_sha256_add(&h, &told, sizeof told);
+    fire_sha256_end(&h, s->layout);
+    s->shared = true;
 }
 
 /* Every oneDNN object that is made here is freed here or kept in s. */
@@ -120,6 +151,7 @@ static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bia
             TRY(dnnl_primitive_create(&s->reorder, reorder));
             *scratch += s->packed_bytes;
         }
+        if (!st) find_layout(s, best, c);
     }
     dnnl_primitive_desc_t descs[] = {desc, hint, reorder};
     for (size_t i = 0; i < sizeof descs / sizeof *descs; i++)
@@ -156,7 +188,9 @@ static fire_status prepare(fire_context *ctx, fire_call *call, const fire_conv *
     if (st == dnnl_out_of_memory) result = fire_fail(err, FIRE_E_NOMEM, "oneDNN has no memory for a convolution");
     else if (st) result = fire_fail(err, FIRE_E_UNSUPPORTED, "oneDNN cannot compute a convolution (status %d)", (int)st);
     else if (held) {
-        s->packed = fire_alloc(ctx, s->packed_bytes, 1, err);
+        s->ctx = ctx;
+        s->shared &= ctx->cache && s->packed_bytes >= FIRE_PACKS_FROM;
+        s->packed = s->shared ? fire_packs_room(ctx, s->packed_bytes, err) : fire_alloc(ctx, s->packed_bytes, 1, err);
         if (!s->packed) result = FIRE_NOMEM;
         *scratch = s->room;
     }
@@ -172,7 +206,8 @@ static void execute(const fire_call *call, void *x, void *w, void *b, void *y, b
     void *data[ROLES] = {x, w, b, y};
     int n = 0, threads = omp_get_max_threads();
     if (threads != 1) omp_set_num_threads(1);
-    if (s->packed) data[W] = s->packed;
+    if (s->file.size) data[W] = (char *)s->file.data + FIRE_PACKS_HEAD;
+    else if (s->packed) data[W] = s->packed;
     else if (s->reorder) {
         data[W] = (char *)call->scratch + s->room;
         if (!out) turn(s, w, data[W], false);
@@ -191,8 +226,7 @@ static void execute(const fire_call *call, void *x, void *w, void *b, void *y, b
     if (threads != 1) omp_set_num_threads(threads);
 }
 
-static void hold(const fire_call *call) {
-    convolution *s = call->state;
+static void pack(convolution *s, const fire_call *call) {
     if (!s->reorder) {
         memcpy(s->packed, call->in[W].data, s->packed_bytes);
         return;
@@ -201,6 +235,26 @@ static void hold(const fire_call *call) {
     if (threads != 1) omp_set_num_threads(1);
     turn(s, call->in[W].data, s->packed, false);
     if (threads != 1) omp_set_num_threads(threads);
+}
+
+/* The memory of its own that weights have stays theirs, for numbers that are not in the cache; while they are it takes no pages. */
+static void hold(const fire_call *call) {
+    convolution *s = call->state;
+    const fire_tensor *w = &call->in[W];
+    uint8_t key[32];
+    fire_sha256 h;
+    if (s->file.size) fire_contents_free(s->ctx, &s->file);
+    if (s->shared) {
+        fire_sha256_init(&h);
+        fire_sha256_add(&h, s->layout, sizeof s->layout);
+        fire_sha256_add(&h, w->data, (size_t)fire_count(&w->shape) * fire_type_size(w->type));
+        fire_sha256_end(&h, key);
+        if (fire_packs_find(s->ctx, key, s->packed_bytes, &s->file)) return;
+    }
+    pack(s, call);
+    if (!s->shared) return;
+    fire_packs_keep(s->ctx, key, s->packed, s->packed_bytes);
+    if (fire_packs_find(s->ctx, key, s->packed_bytes, &s->file)) fire_packs_forget(s->packed, s->packed_bytes);
 }
 
 static const char *decline(fire_context *ctx, const fire_call *call) {
