@@ -253,7 +253,8 @@ static void hold(const fire_call *call) {
     }
     pack(s, call);
     if (!s->shared) return;
-    fire_packs_keep(s->ctx, key, s->packed, s->packed_bytes);
+    if (!fire_packs_find(s->ctx, key, s->packed_bytes, &s->file)) fire_packs_keep(s->ctx, key, s->packed, s->packed_bytes); /* nobody was faster */
+    else fire_contents_free(s->ctx, &s->file);
     if (fire_packs_find(s->ctx, key, s->packed_bytes, &s->file)) fire_packs_forget(s->packed, s->packed_bytes);
 }
 
