@@ -25,7 +25,7 @@ ways = {
     "gradients beyond a threshold, a sixteenth of the bytes": dict(gradientCompression="threshold", compressionRatio=1 / 16),
 }
 for name, how in ways.items():
-    estimator = NNClassifier(net=net, epochs=12, batchSize=64, numWorkers=2, seed=1, validationIndicatorCol="held", patience=2, verbose=0, **how)
+    estimator = NNClassifier(net=net, epochs=8, batchSize=64, numWorkers=2, seed=1, validationIndicatorCol="held", patience=2, verbose=0, **how)
     summary = estimator.fit(table).summary
     assert summary.bestEpoch is not None
     print(f"{name}: accuracy {summary.history['val_accuracy'][summary.bestEpoch]:.3f}, best of {summary.totalIterations} epochs was {summary.bestEpoch + 1}, "
