@@ -521,6 +521,10 @@ typedef struct fire_named { const char *name; fire_tensor tensor; } fire_named;
 ** the file says; all outputs come back, in one block of memory of the context that the caller frees with fire_release(ctx, *out). */
 FIRE_API fire_status fire_run(fire_network *net, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err);
 
+/* fire_run_rows - compute it once for each of `rows` rows, at least one: inputs are tensors of numbers [rows, ...], of which each run sees one row, and
+** outputs come back as [rows, ...], with one shape for all rows. Memory as for fire_run. */
+FIRE_API fire_status fire_run_rows(fire_network *net, int64_t rows, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err);
+
 /* fire_run_port - name (to[capacity]), type and shape (-1: free) of the i-th input or output of such a model; FIRE_USAGE past the last, or
 ** if the network is no such model. */
 FIRE_API fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_tensor *shape, char *to, size_t capacity);

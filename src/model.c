@@ -463,9 +463,19 @@ fire_status fire_load_bytes_in(fire_context *ctx, const void *bytes, size_t size
 }
 fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err) { return fire_load_bytes_in(ctx, bytes, size, NULL, out, err); }
 
+static fire_status runs_by_name(const fire_network *net, fire_error *err) {
+    if (net->onnx_file && (net->onnx || net->file_stamp == net->value_stamp)) return FIRE_OK;
+    return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_run: the network has layers; score rows with fire_predict");
+}
+
 fire_status fire_run(fire_network *net, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
-    if (!net->onnx_file || (!net->onnx && net->file_stamp != net->value_stamp)) return fire_fail(err, FIRE_E_UNSUPPORTED, "fire_run: the network has layers; score rows with fire_predict");
-    return fire_onnx_model_run(net->onnx_file, n_in, in, out, n_out, err);
+    fire_status s = runs_by_name(net, err);
+    return s ? s : fire_onnx_model_run(net->onnx_file, n_in, in, out, n_out, err);
+}
+
+fire_status fire_run_rows(fire_network *net, int64_t rows, int32_t n_in, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
+    fire_status s = runs_by_name(net, err);
+    return s ? s : fire_onnx_model_run_rows(net->onnx_file, rows, n_in, in, out, n_out, err);
 }
 
 fire_status fire_explain_run(fire_network *net, int64_t batch, int32_t n, const fire_named *shapes, fire_write *write, void *user, fire_error *err) {
@@ -474,7 +484,7 @@ fire_status fire_explain_run(fire_network *net, int64_t batch, int32_t n, const 
 }
 
 fire_status fire_run_port(const fire_network *net, bool output, int32_t i, fire_tensor *shape, char *to, size_t capacity) {
-    return net->onnx_file && (net->onnx || net->file_stamp == net->value_stamp) && i >= 0 && capacity ? fire_onnx_model_port(net->onnx_file, output, i, shape, to, capacity) : FIRE_USAGE;
+    return !runs_by_name(net, NULL) && i >= 0 && capacity ? fire_onnx_model_port(net->onnx_file, output, i, shape, to, capacity) : FIRE_USAGE;
 }
 
 /* Whether there is a file of that name in a folder. */

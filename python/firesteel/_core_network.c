@@ -586,11 +586,12 @@ static PyObject *network_predict(PyObject *object, PyObject *args) {
 }
 
 /* network_run - outputs by name of a model of other software, as tuples (name, (type, shape, data)); types tells what the values are where they do
-** not say it. */
+** not say it; rows: compute it once for each of so many rows, 0: once. */
 static PyObject *network_run(PyObject *object, PyObject *args) {
     PyObject *given, *arrays, *kinds;
     texts names;
-    if (!PyArg_ParseTuple(args, "OO!O!:run", &given, &PyList_Type, &arrays, &PyList_Type, &kinds) || texts_read(given, &names)) return NULL;
+    long long rows = 0;
+    if (!PyArg_ParseTuple(args, "OO!O!|L:run", &given, &PyList_Type, &arrays, &PyList_Type, &kinds, &rows) || texts_read(given, &names)) return NULL;
     const Py_ssize_t n = names.n;
     fire_named *in = PyMem_Calloc((size_t)n + 1, sizeof *in), *out = NULL;
     feed fed = {0};
@@ -610,7 +611,7 @@ static PyObject *network_run(PyObject *object, PyObject *args) {
     if (ok) {
         Network *self = enter(object, 0);
         Py_BEGIN_ALLOW_THREADS
-        status = fire_run(self->net, (int32_t)n, in, &out, &n_out, &err);
+        status = rows ? fire_run_rows(self->net, rows, (int32_t)n, in, &out, &n_out, &err) : fire_run(self->net, (int32_t)n, in, &out, &n_out, &err);
         Py_END_ALLOW_THREADS
         if (!status) result = PyList_New(0);
         for (int32_t k = 0; result && k < n_out; k++) {

@@ -131,6 +131,8 @@ fire_onnx *fire_onnx_model_index(fire_onnx_model *o);
 fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err);
 /* fire_onnx_model_explain - as fire_explain_run. */
 fire_status fire_onnx_model_explain(fire_onnx_model *o, int64_t batch, int32_t n, const fire_named *shapes, fire_write *write, void *user, fire_error *err);
+/* fire_onnx_model_run_rows - as fire_run_rows. */
+fire_status fire_onnx_model_run_rows(fire_onnx_model *o, int64_t rows, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err);
 /* fire_onnx_model_port - name, type and shape of input or output i; not FIRE_OK past the last one. */
 fire_status fire_onnx_model_port(const fire_onnx_model *o, bool output, int64_t i, fire_tensor *shape, char *name, size_t capacity);
 

@@ -347,38 +347,152 @@ static fire_status collect(fire_onnx_model *o, const ready *r, fire_named **out,
     return FIRE_OK;
 }
 
-fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
+/* What a run needs: the model's inputs in order, and of them the tensors of numbers. */
+typedef struct { fire_tensor *feed, *flat; int64_t n_flat, bytes; ready own; } fed;
+
+static void fed_clear(fire_context *ctx, fed *f) {
+    ready_clear(ctx, &f->own);
+    fire_free(ctx, f->flat);
+    fire_free(ctx, f->feed);
+    *f = (fed){0};
+}
+
+/* Graph and plan for what is fed, with its tensors bound: one that is kept, or *f's own where it holds numbers of this run. */
+static fire_status prepare(fire_onnx_model *o, int32_t n, const fire_named *in, fed *f, ready **out, fire_error *err) {
     const fire_onnx *m = &o->m;
-    fire_tensor *feed = fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *feed, err), *flat = NULL;
-    int64_t n_flat = 0, bytes = 0;
-    if (!feed) return FIRE_NOMEM;
-    ready own = {0}, *r = NULL;
+    ready *r = NULL;
     bool once = false;
-    fire_status s = sort_feeds(m, n, in, feed, err);
-    if (!s) s = flatten(o->ctx, m->n_inputs, feed, &flat, &n_flat, &bytes, err);
+    *f = (fed){.feed = fire_alloc(o->ctx, (size_t)m->n_inputs, sizeof *f->feed, err)};
+    if (!f->feed) return FIRE_NOMEM;
+    fire_status s = sort_feeds(m, n, in, f->feed, err);
+    if (!s) s = flatten(o->ctx, m->n_inputs, f->feed, &f->flat, &f->n_flat, &f->bytes, err);
     for (int i = 0; i < KEPT && !s && !r; i++)
-        if (o->kept[i].plan && same_feeds(m, &o->kept[i], feed)) r = &o->kept[i];
+        if (o->kept[i].plan && same_feeds(m, &o->kept[i], f->feed)) r = &o->kept[i];
     if (!s && !r) {
-        s = make(o, feed, flat, n_flat, bytes, &own, &once, err);
-        r = &own;
+        s = make(o, f->feed, f->flat, f->n_flat, f->bytes, &f->own, &once, err);
+        r = &f->own;
         if (!s && !once) {
             r = &o->kept[0];
             for (int i = 1; i < KEPT; i++)
                 if (o->kept[i].used < r->used) r = &o->kept[i];
             ready_clear(o->ctx, r);
-            *r = own; /* the plan borrows nothing of the graph struct itself but what is in its memory */
-            own = (ready){0};
+            *r = f->own; /* the plan borrows nothing of the graph struct itself but what is in its memory */
+            f->own = (ready){0};
         }
     }
+    if (s) return s;
+    r->used = ++o->runs;
+    for (int64_t i = 0; i < f->n_flat; i++) fire_plan_bind(r->plan, r->fed[i], f->flat[i].data);
+    *out = r;
+    return FIRE_OK;
+}
+
+fire_status fire_onnx_model_run(fire_onnx_model *o, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
+    fed f;
+    ready *r = NULL;
+    fire_status s = prepare(o, n, in, &f, &r, err);
     if (!s) {
-        r->used = ++o->runs;
-        for (int64_t i = 0; i < n_flat; i++) fire_plan_bind(r->plan, r->fed[i], flat[i].data);
         fire_plan_run(r->plan);
         s = collect(o, r, out, n_out, err);
     }
-    ready_clear(o->ctx, &own);
-    fire_free(o->ctx, flat);
-    fire_free(o->ctx, feed);
+    fed_clear(o->ctx, &f);
+    return s;
+}
+
+/* Room for the outputs of `rows` rows, with shapes and types as r has them for one. */
+static fire_status rows_room(fire_onnx_model *o, const ready *r, int64_t rows, fire_named **out, int32_t *n_out, fire_error *err) {
+    const fire_onnx *m = &o->m;
+    char text[80];
+    block b = {0};
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass && !(b.memory = fire_alloc(o->ctx, (size_t)b.size, 1, err))) return FIRE_NOMEM;
+        b.size = 0;
+        fire_named *named = room(&b, m->n_outputs * (int64_t)sizeof *named);
+        *n_out = 0;
+        for (int64_t k = 0; k < m->n_outputs; k++) {
+            const result *y = &r->output[k];
+            const fire_span label = fire_onnx_label(&m->output[k]);
+            if (y->kind == NOT_GIVEN) continue;
+            fire_tensor t = {0};
+            int64_t bytes = 0;
+            if (y->kind == TENSOR) {
+                t = fire_plan_tensor(r->plan, r->planned[y->at]);
+                t.type = r->called[y->at];
+            }
+            if (y->kind != TENSOR || t.type == FIRE_TEXT || t.shape.rank == FIRE_MAX_RANK)
+                return fire_fail(err, FIRE_E_UNSUPPORTED, "the output '%s' is no tensor of numbers that could have one more dimension", show(label, text, sizeof text));
+            if (!fire_mul(fire_count(&t.shape) * (int64_t)fire_type_size(t.type), rows, &bytes) || bytes > INT64_MAX / 4 - b.size)
+                return fire_fail(err, FIRE_E_NOMEM, "the output '%s' of %lld rows is too large", show(label, text, sizeof text), (long long)rows);
+            memmove(t.shape.dim + 1, t.shape.dim, (size_t)t.shape.rank++ * sizeof *t.shape.dim);
+            t.shape.dim[0] = rows;
+            char *own = room(&b, (int64_t)label.size + 1);
+            t.data = room(&b, bytes);
+            if (!pass) continue;
+            if (label.size) memcpy(own, label.bytes, label.size);
+            own[label.size] = 0;
+            named[(*n_out)++] = (fire_named){own, t};
+        }
+    }
+    *out = (fire_named *)b.memory;
+    return FIRE_OK;
+}
+
+/* The outputs of one row to their place among all rows'. */
+static fire_status put_row(const fire_onnx_model *o, const ready *r, int64_t row, const fire_named *to, fire_error *err) {
+    char text[80], a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
+    for (int64_t k = 0, at = 0; k < o->m.n_outputs; k++) {
+        const result *y = &r->output[k];
+        if (y->kind == NOT_GIVEN) continue;
+        const fire_tensor *all = &to[at++].tensor;
+        fire_shape cell = {.rank = all->shape.rank - 1};
+        memcpy(cell.dim, all->shape.dim + 1, sizeof cell.dim - sizeof *cell.dim);
+        const fire_tensor t = y->kind == TENSOR ? fire_plan_tensor(r->plan, r->planned[y->at]) : (fire_tensor){0};
+        if (y->kind != TENSOR || r->called[y->at] != all->type || !fire_same_shape(&t.shape, &cell))
+            return fire_fail(err, FIRE_E_SHAPE, "the output '%s' has shape %s in row 0 and %s in row %lld", show(fire_onnx_label(&o->m.output[k]), text, sizeof text),
+                             fire_shape_text(&cell, a), fire_shape_text(&t.shape, b), (long long)row);
+        const size_t bytes = (size_t)fire_count(&cell) * fire_type_size(all->type);
+        if (bytes) memcpy((char *)all->data + (size_t)row * bytes, fire_plan_data(r->plan, r->planned[y->at]), bytes);
+    }
+    return FIRE_OK;
+}
+
+fire_status fire_onnx_model_run_rows(fire_onnx_model *o, int64_t rows, int32_t n, const fire_named *in, fire_named **out, int32_t *n_out, fire_error *err) {
+    char text[80];
+    fire_named *row = fire_alloc(o->ctx, (size_t)n, sizeof *row, err), *made = NULL;
+    if (!row) return FIRE_NOMEM;
+    fire_status s = rows < 1 ? fire_fail(err, FIRE_E_USAGE, "fire_run_rows: %lld rows; expected at least one", (long long)rows) : FIRE_OK;
+    for (int32_t k = 0; k < n && !s; k++) {
+        const fire_tensor *t = &in[k].tensor;
+        row[k] = (fire_named){in[k].name, {t->type, {.rank = t->shape.rank - 1}, t->data}};
+        if (t->type == FIRE_NO_TYPE || t->type == FIRE_TEXT || t->type & (FIRE_LIST | FIRE_OPTIONAL) || t->shape.rank < 1 || t->shape.dim[0] != rows)
+            s = fire_fail(err, FIRE_E_SHAPE, "the input '%s' is no tensor of numbers for %lld rows", fire_escape(text, sizeof text, in[k].name, strlen(in[k].name)), (long long)rows);
+        else memcpy(row[k].tensor.shape.dim, t->shape.dim + 1, sizeof t->shape.dim - sizeof *t->shape.dim);
+    }
+    /* Plans that hold numbers of a run, and only these, are made anew for every row. */
+    fed f = {0};
+    ready *r = NULL;
+    for (int64_t at = 0; at < rows && !s; at++) {
+        if (!r || r == &f.own) {
+            for (int32_t k = 0; k < n; k++) {
+                const size_t bytes = (size_t)fire_count(&row[k].tensor.shape) * fire_type_size(fire_import_storage(row[k].tensor.type));
+                row[k].tensor.data = in[k].tensor.data ? (char *)in[k].tensor.data + (size_t)at * bytes : NULL;
+            }
+            fed_clear(o->ctx, &f);
+            s = prepare(o, n, row, &f, &r, err);
+        } else
+            for (int64_t i = 0; i < f.n_flat; i++) {
+                const size_t bytes = (size_t)fire_count(&f.flat[i].shape) * fire_type_size(f.flat[i].type);
+                fire_plan_bind(r->plan, r->fed[i], (char *)f.flat[i].data + (size_t)at * bytes);
+            }
+        if (!s && !made) s = rows_room(o, r, rows, &made, n_out, err);
+        if (s) break;
+        fire_plan_run(r->plan);
+        s = put_row(o, r, at, made, err);
+    }
+    fed_clear(o->ctx, &f);
+    fire_free(o->ctx, row);
+    if (s) fire_free(o->ctx, made);
+    else *out = made;
     return s;
 }
 
