@@ -27,7 +27,7 @@ static inline fire_status fire_cumulative_infer(const void *attrs, int n_in, con
     return s ? s : fire_cumulative_axis(in, &axis, err);
 }
 
-/* in[0], any shape, to out[0] of the same; product: multiply, else add. In double. */
+/* in[0], any shape, to out[0] of the same; product: multiply, else add. In double, but for int64. */
 static inline void fire_cumulative_run(const fire_call *call, bool product) {
     const fire_cumulative_attrs *t = call->attrs;
     const fire_shape *s = &call->in[0].shape;
@@ -38,6 +38,15 @@ static inline void fire_cumulative_run(const fire_call *call, bool product) {
     for (int d = axis + 1; d < s->rank; d++) step *= s->dim[d];
     for (int64_t o = 0; o < outer; o++)
         for (int64_t i = 0; i < step; i++) {
+            if (call->in[0].type == FIRE_I64) { /* exact, where a double would not be */
+                int64_t past = product, now;
+                for (int64_t k = 0; k < size; k++, past = now) {
+                    const int64_t at = (o * size + (t->reverse ? size - 1 - k : k)) * step + i, x = fire_whole_at(&call->in[0], at);
+                    now = product ? fire_whole_mul(past, x) : fire_whole_add(past, x);
+                    ((int64_t *)call->out[0].data)[at] = t->exclusive ? past : now;
+                }
+                continue;
+            }
             double before = product, with;
             for (int64_t k = 0; k < size; k++, before = with) {
                 const int64_t at = (o * size + (t->reverse ? size - 1 - k : k)) * step + i;

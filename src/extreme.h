@@ -8,6 +8,15 @@ static inline void fire_extreme_run(const fire_call *call, bool largest) {
     const fire_tensor *y = &call->out[0];
     fire_walk w = fire_walk_start(&y->shape, call->n_in, call->in);
     for (int64_t e = 0, count = fire_count(&y->shape); e < count; e++, fire_walk_next(&w)) {
+        if (y->type == FIRE_I64) { /* exact, where a double would not be */
+            int64_t most = fire_whole_at(&call->in[0], w.i[0]);
+            for (int k = 1; k < call->n_in; k++) {
+                const int64_t x = fire_whole_at(&call->in[k], w.i[k]);
+                if (largest ? x > most : x < most) most = x;
+            }
+            ((int64_t *)y->data)[e] = most;
+            continue;
+        }
         double best = fire_get(&call->in[0], w.i[0]);
         for (int k = 1; k < call->n_in; k++) {
             double x = fire_get(&call->in[k], w.i[k]);

@@ -203,6 +203,29 @@ void fire_run_binary(const fire_call *call, double (*f)(double, double)) {
         fire_put(y, e, f(fire_get(&call->in[0], w.i[0]), fire_get(&call->in[1], w.i[1])));
 }
 
+void fire_run_unary_whole(const fire_call *call, double (*f)(double), int64_t (*g)(int64_t)) {
+    if (call->in[0].type != FIRE_I64) {
+        fire_run_unary(call, f);
+        return;
+    }
+    int64_t *y = call->out[0].data;
+    for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++) y[i] = g(fire_whole_at(&call->in[0], i));
+}
+
+void fire_run_binary_whole(const fire_call *call, double (*f)(double, double), int64_t (*g)(int64_t, int64_t)) {
+    const fire_tensor *y = &call->out[0];
+    if (call->in[0].type != FIRE_I64) {
+        fire_run_binary(call, f);
+        return;
+    }
+    fire_walk w = fire_walk_start(&y->shape, 2, call->in);
+    for (int64_t e = 0, n = fire_count(&y->shape); e < n; e++, fire_walk_next(&w)) {
+        const int64_t v = g(fire_whole_at(&call->in[0], w.i[0]), fire_whole_at(&call->in[1], w.i[1]));
+        if (y->type == FIRE_I64) ((int64_t *)y->data)[e] = v;
+        else fire_put(y, e, (double)v); /* the truth of a comparison */
+    }
+}
+
 void fire_run_copy(const fire_call *call) {
     size_t bytes = (size_t)fire_count(&call->out[0].shape) * fire_type_size(call->out[0].type);
     if (bytes && call->out[0].data != call->in[0].data) memcpy(call->out[0].data, call->in[0].data, bytes);

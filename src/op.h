@@ -165,6 +165,14 @@ void fire_walk_next(fire_walk *w);
 ** numbers go through doubles. */
 void fire_run_unary(const fire_call *call, double (*f)(double));
 void fire_run_binary(const fire_call *call, double (*f)(double, double));
+/* The same, with g for int64, whose numbers a double does not hold: so these are exact, and wrap around. fire_whole_at: number i of a
+** tensor, of which one that is absent has 0. */
+void fire_run_unary_whole(const fire_call *call, double (*f)(double), int64_t (*g)(int64_t));
+void fire_run_binary_whole(const fire_call *call, double (*f)(double, double), int64_t (*g)(int64_t, int64_t));
+static inline int64_t fire_whole_at(const fire_tensor *t, int64_t i) { return t->type == FIRE_I64 ? ((const int64_t *)t->data)[i] : fire_whole(fire_get(t, i)); }
+static inline int64_t fire_whole_add(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+static inline int64_t fire_whole_sub(int64_t a, int64_t b) { return (int64_t)((uint64_t)a - (uint64_t)b); }
+static inline int64_t fire_whole_mul(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
 void fire_run_copy(const fire_call *call); /* in0's numbers as they lie: Reshape and its kin */
 
 /* fire_node_attrs - attributes of a node as text, for a grad that applies an operator with the same ones. Returns buf. */

@@ -1,5 +1,6 @@
 /* reduce.c - fold a tensor along some of its dimensions. */
 #include "reduce.h"
+#include <string.h>
 
 const fire_attr fire_reduce_table[] = {
     {"keepdims", FIRE_ATTR_INT, offsetof(fire_reduce_attrs, keep), 1, 0, 1, .help = "keep reduced dimensions as 1"},
@@ -33,19 +34,40 @@ fire_status fire_reduce_infer(const void *attrs, int n_in, const fire_tensor *in
 
 size_t fire_reduce_scratch(const fire_call *call) { return (size_t)fire_count(&call->out[0].shape) * sizeof(double); }
 
+/* How many elements each accumulator holds. *kept: the output's shape with reduced dimensions as 1. */
+static int64_t accumulators(const fire_call *call, fire_tensor *kept) {
+    uint32_t mask;
+    *kept = (fire_tensor){.shape = call->in[0].shape};
+    if (fire_reduce_mask(call->attrs, call->n_in, call->in, &mask, NULL)) return 0;
+    int64_t each = 1;
+    for (int d = 0; d < kept->shape.rank; d++)
+        if (mask >> d & 1) each *= kept->shape.dim[d], kept->shape.dim[d] = 1;
+    return each;
+}
+
 int64_t fire_reduce_run(const fire_call *call, double start, double (*fold)(double, double)) {
     const fire_tensor *x = &call->in[0];
-    fire_tensor kept = {.shape = x->shape}; /* the output's shape with reduced dimensions as 1 */
-    uint32_t mask;
-    if (fire_reduce_mask(call->attrs, call->n_in, call->in, &mask, NULL)) return 0;
-    int64_t each = 1, n = fire_count(&call->out[0].shape);
-    for (int d = 0; d < x->shape.rank; d++)
-        if (mask >> d & 1) each *= x->shape.dim[d], kept.shape.dim[d] = 1;
+    fire_tensor kept;
+    const int64_t each = accumulators(call, &kept), n = fire_count(&call->out[0].shape);
     double *sum = call->scratch;
     for (int64_t i = 0; i < n; i++) sum[i] = start;
     fire_walk w = fire_walk_start(&x->shape, 1, &kept);
     for (int64_t e = 0, count = fire_count(&x->shape); e < count; e++, fire_walk_next(&w)) sum[w.i[0]] = fold(sum[w.i[0]], fire_get(x, e));
     return each;
+}
+
+bool fire_reduce_whole(const fire_call *call, int64_t start, int64_t (*fold)(int64_t, int64_t)) {
+    const fire_tensor *x = &call->in[0];
+    if (x->type != FIRE_I64) return false;
+    fire_tensor kept;
+    (void)accumulators(call, &kept);
+    int64_t *sum = call->scratch; /* not the output, which may lie where the input does */
+    const int64_t n = fire_count(&call->out[0].shape);
+    for (int64_t i = 0; i < n; i++) sum[i] = start;
+    fire_walk w = fire_walk_start(&x->shape, 1, &kept);
+    for (int64_t e = 0, count = fire_count(&x->shape); e < count; e++, fire_walk_next(&w)) sum[w.i[0]] = fold(sum[w.i[0]], fire_whole_at(x, e));
+    if (n) memcpy(call->out[0].data, sum, (size_t)n * sizeof *sum);
+    return true;
 }
 
 fire_value fire_reduce_kept(fire_graph *g, const fire_node *n, fire_value v) {

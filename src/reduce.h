@@ -15,6 +15,9 @@ fire_status fire_reduce_infer(const void *attrs, int n_in, const fire_tensor *in
 size_t fire_reduce_scratch(const fire_call *call);
 int64_t fire_reduce_run(const fire_call *call, double start, double (*fold)(double sum, double x));
 
+/* fire_reduce_whole - the same for int64, exactly, into the output; false, and nothing done, for other types. */
+bool fire_reduce_whole(const fire_call *call, int64_t start, int64_t (*fold)(int64_t sum, int64_t x));
+
 /* fire_reduce_kept - v, an output of node n or a gradient of it, with the reduced dimensions as 1, so that it broadcasts against n's input. */
 fire_value fire_reduce_kept(fire_graph *g, const fire_node *n, fire_value v);
 int64_t fire_reduce_flops(const fire_call *call);

@@ -27,6 +27,7 @@ class Arithmetic:
     """Python's operators, by the functions of fire.ops. There is nothing to branch on: values are known only when the engine runs."""
 
     __hash__ = object.__hash__
+    __array_ufunc__ = None  # NumPy leaves array @ tensor to the tensor
 
     def __bool__(self) -> bool:
         raise errors.make(1001, "Python cannot branch on a tensor, whose value is known only when the engine runs; use ops.where")
@@ -39,8 +40,17 @@ class Arithmetic:
     def __rmul__(self, other: Any) -> Any: return _ops().multiply(other, self)
     def __truediv__(self, other: Any) -> Any: return _ops().divide(self, other)
     def __rtruediv__(self, other: Any) -> Any: return _ops().divide(other, self)
+    def __floordiv__(self, other: Any) -> Any: return _ops().floor_divide(self, other)
+    def __rfloordiv__(self, other: Any) -> Any: return _ops().floor_divide(other, self)
+    def __mod__(self, other: Any) -> Any: return _ops().mod(self, other)
+    def __rmod__(self, other: Any) -> Any: return _ops().mod(other, self)
     def __pow__(self, other: Any) -> Any: return _ops().power(self, other)
+    def __rpow__(self, other: Any) -> Any: return _ops().power(other, self)
     def __matmul__(self, other: Any) -> Any: return _ops().matmul(self, other)
+    def __rmatmul__(self, other: Any) -> Any: return _ops().matmul(other, self)
+    def __and__(self, other: Any) -> Any: return _ops().logical_and(self, other)
+    def __or__(self, other: Any) -> Any: return _ops().logical_or(self, other)
+    def __invert__(self) -> Any: return _ops().logical_not(self)
     def __neg__(self) -> Any: return _ops().negative(self)
     def __abs__(self) -> Any: return _ops().absolute(self)
     def __lt__(self, other: Any) -> Any: return _ops().less(self, other)

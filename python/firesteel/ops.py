@@ -1,20 +1,25 @@
-"""ops - keras.ops by name, over tensors of a model that is being written: for custom layers and losses.
+"""ops - keras.ops by name, over tensors of a model that is being written: for custom layers and losses, and for tensor programs on tables.
 
 The functions compute nothing. Inside a custom layer's `call` or a custom loss they write a program of the engine's operators, which then runs
-in C, is differentiated, and is saved with the model. On the tensors of a Model they make a layer: `ops.add(a, b)`, or `a + b`.
+in C, is differentiated, and is saved with the model. On the tensors of a Model they make a layer: `ops.add(a, b)`, or `a + b`. In a program of
+firesteel.spark.frames they compute on columns.
 
-Shapes have None for the batch, which comes first and is never reduced: the engine sees a batch in parts.
+Shapes have None for the batch, which comes first and is never reduced: the engine sees a batch in parts. A program of frames sees blocks of rows
+whole, and may reduce them.
 """
 from __future__ import annotations
 
+import builtins
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast as cast_type
 
+import numpy as np
+
 from . import _core, _graph as graph, errors
 from ._text import attrs_text
 
-_TYPES = {"float32": 1, "float64": 11, "bool": 9, "int32": 6, "int64": 7, "uint8": 2, "int8": 3}
+_TYPES = {"float32": 1, "float64": 11, "bool": 9, "int16": 5, "int32": 6, "int64": 7, "uint8": 2, "int8": 3}
 _NAMES = {number: name for name, number in _TYPES.items()}
 _Made = TypeVar("_Made", bound=Callable[..., Any])
 
@@ -50,6 +55,8 @@ class Weight(graph.Arithmetic):
 class Trace:
     """A program as it is written: its inputs are numbered first, then the weights, then what each statement gives."""
 
+    whole = False  # whether dimensions whose size is open may be worked along; here they are the batch
+
     def __init__(self, float_type: int, inputs: Sequence[tuple[int, Sequence[int]]], weights: Sequence[Weight] = ()) -> None:
         self.float_type = float_type
         self.lines: list[str] = []
@@ -71,10 +78,15 @@ class Trace:
             return f"i[1]{{{int(value)}}}"
         if hasattr(value, "__float__"):
             return f"f{{{float(value)!r}}}"
+        array = np.asarray(value)
+        if array.dtype.kind in "biuf":
+            kind = self.float_type if array.dtype.kind == "f" else 9 if array.dtype.kind == "b" else 7
+            numbers = (repr(float(n)) if kind == self.float_type else str(int(n)) for n in array.ravel().tolist())
+            return f"t{kind}[{','.join(map(str, array.shape))}]{{{','.join(numbers)}}}"
         raise errors.make(1001, f"{type(value).__name__}; expected a tensor or a number")
 
-    def emit(self, op: str, *values: Any, **attrs: Any) -> Tensor:
-        """Write one statement. Texts among the values are constants as they stand."""
+    def emit(self, op: str, *values: Any, truncate: bool = False, **attrs: Any) -> Tensor:
+        """Write one statement. Texts among the values are constants as they stand. truncate: whole numbers are divided without a rest."""
         like = next((self.kind(v) for v in values if isinstance(v, (Tensor, Weight))), None)
         operands = ",".join(v if isinstance(v, str) else self.operand(v, like) for v in values)
         line = " ".join(part for part in (op, operands, attrs_text(attrs)) if part)
@@ -106,7 +118,7 @@ def trace(function: Callable[..., Any], float_type: int, inputs: Sequence[tuple[
     written = Trace(float_type, inputs, weights)
     result = function(*written.inputs)
     outputs = list(result) if isinstance(result, (list, tuple)) else [result]
-    if not outputs or not all(isinstance(o, (Tensor, Weight)) for o in outputs):
+    if not outputs or not builtins.all(isinstance(o, (Tensor, Weight)) for o in outputs):
         raise errors.make(1001, f"{who}: gave {type(result).__name__}; expected what functions of fire.ops give")
     return written.body(outputs), len(outputs)
 
@@ -150,6 +162,7 @@ def _op(function: _Made) -> _Made:
 
 
 _HERE = object()
+_FAR = 2**62  # the end of any dimension
 
 
 def _unary(name: str, op: str, help: str, **attrs: Any) -> Callable[..., Any]:
@@ -202,6 +215,25 @@ minimum = _binary("minimum", "Min", "the smaller of x1 and x2")
 multiply = _binary("multiply", "Mul", "x1 * x2")
 power = _binary("power", "Pow", "x1 to the x2")
 subtract = _binary("subtract", "Sub", "x1 - x2")
+
+
+logical_xor = _binary("logical_xor", "Xor", "x1 or x2 but not both, of booleans")
+
+
+@_op
+def floor_divide(t: Trace, x1: Any, x2: Any) -> Any:
+    """The whole number below x1 / x2"""
+    if builtins.any(isinstance(v, Tensor) and v._kind in (2, 3, 5, 6, 7) for v in (x1, x2)):
+        return t.emit("Div", t.emit("Sub", x1, t.emit("Mod", x1, x2)), x2, truncate=True)
+    return t.emit("Floor", t.emit("Div", x1, x2))
+
+
+@_op
+def mod(t: Trace, x1: Any, x2: Any) -> Any:
+    """What is left of x1 when it is divided by x2, with the sign of x2"""
+    if builtins.any(isinstance(v, Tensor) and v._kind in (2, 3, 5, 6, 7) for v in (x1, x2)):
+        return t.emit("Mod", x1, x2)
+    return t.emit("Sub", x1, t.emit("Mul", x2, t.emit("Floor", t.emit("Div", x1, x2))))
 
 
 @_op
@@ -290,20 +322,25 @@ def cast(t: Trace, x: Any, dtype: str) -> Any:
     return t.emit("Float", x) if dtype == "float" else t.emit("Cast", x, to=_TYPES[dtype])
 
 
+def _whole(x: Any) -> bool:
+    """Whether the engine sees all of a dimension whose size is open."""
+    return bool(getattr(getattr(x, "_trace", None), "whole", False))
+
+
 def _own_axis(x: Any, axis: int, who: str) -> int:
     """An axis that is not the batch, counted from 0."""
     rank = len(x.shape)
     if not -rank <= axis < rank:
         raise errors.make(1002, f"ops.{who}: axis={axis}, but the tensor has {rank} dimensions")
     at = axis % rank
-    if x.shape[at] is None:
+    if x.shape[at] is None and not _whole(x):
         raise errors.make(1001, f"ops.{who}: axis {axis} is the batch, which the engine sees in parts; work within each row")
     return at
 
 
 def _axes(x: Any, axis: Any, who: str) -> list[int]:
     if axis is None:
-        if None in x.shape:
+        if None in x.shape and not _whole(x):
             raise errors.make(1001, f"ops.{who}: axis=None would reduce the batch, which the engine sees in parts; name the axes of a row, as in axis=-1")
         return list(range(len(x.shape)))
     return [_own_axis(x, int(a), who) for a in ([axis] if hasattr(axis, "__index__") else axis)]
@@ -345,10 +382,158 @@ def argmax(t: Trace, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
 
 
 @_op
+def argmin(t: Trace, x: Any, axis: int = -1, keepdims: bool = False) -> Any:
+    """Place of the smallest along axis, as int64"""
+    return t.emit("ArgMin", x, axis=_own_axis(x, axis, "argmin"), keepdims=int(keepdims))
+
+
+@_op
+def any(t: Trace, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether one of the booleans along axis holds"""
+    return t.emit("Cast", t.emit("ReduceMax", t.emit("Cast", x, to=6), whole(_axes(x, axis, "any")), keepdims=int(keepdims)), to=9)
+
+
+@_op
+def all(t: Trace, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all of the booleans along axis hold"""
+    return t.emit("Cast", t.emit("ReduceMin", t.emit("Cast", x, to=6), whole(_axes(x, axis, "all")), keepdims=int(keepdims)), to=9)
+
+
+@_op
+def count_nonzero(t: Trace, x: Any, axis: Any = None) -> Any:
+    """How many along axis are not zero, as int32"""
+    return t.emit("ReduceSum", t.emit("Cast", t.emit("Cast", x, to=9), to=6), whole(_axes(x, axis, "count_nonzero")), keepdims=0)
+
+
+@_op
+def isnan(t: Trace, x: Any) -> Any:
+    """Where x is NaN"""
+    return t.emit("IsNaN", x)
+
+
+@_op
+def cumsum(t: Trace, x: Any, axis: int) -> Any:
+    """Sums of all up to each, along axis"""
+    return t.emit("CumSum", x, whole([_own_axis(x, axis, "cumsum")]))
+
+
+@_op
+def norm(t: Trace, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The root of the sum of squares along axis"""
+    return t.emit("ReduceL2", x, whole(_axes(x, axis, "norm")), keepdims=int(keepdims))
+
+
+@_op
+def zeros_like(t: Trace, x: Any, dtype: str | None = None) -> Any:
+    """Zeros of the shape of x, and of its type unless another is given"""
+    return _filled(t, x, 0, dtype)
+
+
+@_op
+def ones_like(t: Trace, x: Any, dtype: str | None = None) -> Any:
+    """Ones of the shape of x, and of its type unless another is given"""
+    return _filled(t, x, 1, dtype)
+
+
+@_op
+def full_like(t: Trace, x: Any, fill_value: float, dtype: str | None = None) -> Any:
+    """One number in the shape of x, of its type unless another is given"""
+    return _filled(t, x, fill_value, dtype)
+
+
+def _filled(t: Trace, x: Any, value: float, dtype: str | None) -> Any:
+    kind = x._kind if dtype is None else _type(dtype, "dtype")
+    if t.whole:
+        return t.emit("Expand", np.array([value], _NAMES[kind]), t.emit("Shape", x))
+    made = t.emit("ExpandLike", float(value), x)
+    return made if kind == t.float_type else t.emit("Cast", made, to=kind)
+
+
+def _type(dtype: Any, who: str) -> int:
+    name = np.dtype(dtype).name if isinstance(dtype, (type, np.dtype)) else str(dtype)
+    if name not in _TYPES:
+        raise errors.make(1001, f"{who}='{name}'; expected one of {', '.join(_TYPES)}")
+    return _TYPES[name]
+
+
+def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
+    """Numbers as a constant of a program; of a tensor, the tensor, cast where another type is asked for"""
+    if isinstance(x, Tensor):
+        return x if dtype is None else x._trace.emit("Cast", x, to=_type(dtype, "dtype"))
+    array = np.asarray(x)
+    if dtype is None:
+        return array.astype({"f": "float32", "i": "int32", "u": "int32"}.get(array.dtype.kind, array.dtype)) if not hasattr(x, "dtype") else array
+    return array.astype(_NAMES[_type(dtype, "dtype")])
+
+
+def zeros(shape: Any, dtype: Any = "float32") -> Any:
+    """A constant of zeros"""
+    return np.zeros(shape, _NAMES[_type(dtype, "dtype")])
+
+
+def ones(shape: Any, dtype: Any = "float32") -> Any:
+    """A constant of ones"""
+    return np.ones(shape, _NAMES[_type(dtype, "dtype")])
+
+
+def full(shape: Any, fill_value: float, dtype: Any = "float32") -> Any:
+    """A constant of one number"""
+    return np.full(shape, fill_value, _NAMES[_type(dtype, "dtype")])
+
+
+@_op
+def take(t: Trace, x: Any, indices: Any, axis: int = 0) -> Any:
+    """The elements of x at these places along axis"""
+    return t.emit("Gather", x, indices if isinstance(indices, Tensor) else np.asarray(indices, np.int64), axis=_own_axis(x, axis, "take") if isinstance(x, Tensor) else axis)
+
+
+@_op
+def one_hot(t: Trace, x: Any, num_classes: int, dtype: str = "float32") -> Any:
+    """1 at the place that x names and 0 elsewhere, along a new last axis"""
+    places = np.arange(int(num_classes), dtype=np.int64)
+    return t.emit("Cast", t.emit("Equal", t.emit("Unsqueeze", t.emit("Cast", x, to=7), whole([-1])), places), to=_type(dtype, "dtype"))
+
+
+@_op
+def segment_sum(t: Trace, data: Any, segment_ids: Any, num_segments: int) -> Any:
+    """Sums of the elements of data along axis 0 that have the same segment number, for segments 0 to num_segments - 1"""
+    _own_axis(data, 0, "segment_sum")
+    zero = np.zeros((int(num_segments), *data.shape[1:]), _NAMES[data._kind])
+    return t.emit("ScatterND", zero, t.emit("Unsqueeze", t.emit("Cast", segment_ids, to=7), whole([-1])), data, reduction="add")
+
+
+@_op
+def tile(t: Trace, x: Any, repeats: Any) -> Any:
+    """x again and again, so many times along each axis"""
+    counts = [int(n) for n in (repeats if isinstance(repeats, (list, tuple)) else [repeats])]
+    if len(counts) < len(x.shape):
+        counts = [1] * (len(x.shape) - len(counts)) + counts
+    return t.emit("Tile", x, whole(counts))
+
+
+@_op
+def broadcast_to(t: Trace, x: Any, shape: Sequence[int]) -> Any:
+    """x repeated to a shape"""
+    return t.emit("Expand", x, whole(shape))
+
+
+@_op
+def outer(t: Trace, x1: Any, x2: Any) -> Any:
+    """Every element of x1 times every element of x2, both vectors"""
+    return t.emit("Mul", t.emit("Unsqueeze", x1, whole([1])), x2)
+
+
+@_op
+def copy(t: Trace, x: Any) -> Any:
+    """x again"""
+    return t.emit("Identity", x)
+
+
+@_op
 def reshape(t: Trace, x: Any, newshape: Sequence[int | None]) -> Any:
     """Another shape, the batch (None or -1) first; one other size may be -1"""
     sizes = [-1 if n is None else int(n) for n in newshape]
-    if x.shape and x.shape[0] is None and sizes and sizes[0] == -1 and sizes.count(-1) == 2:
+    if x.shape and x.shape[0] is None and None not in x.shape[1:] and sizes and sizes[0] == -1 and sizes.count(-1) == 2:
         row = 1
         for n in x.shape[1:]:
             row *= n
@@ -412,11 +597,12 @@ def getitem(t: Trace, x: Any, key: Any) -> Any:
         size = x.shape[_own_axis(x, axis, "getitem")]
         if isinstance(k, slice):
             step = 1 if k.step is None else int(k.step)
-            start = (0 if step > 0 else size - 1) if k.start is None else int(k.start)
-            end = (size if step > 0 else -size - 1) if k.stop is None else int(k.stop)
+            last = _FAR if size is None else size
+            start = (0 if step > 0 else last - 1) if k.start is None else int(k.start)
+            end = (last if step > 0 else -last - 1) if k.stop is None else int(k.stop)
         else:
-            start, end, step = int(k), int(k) + 1 or size, 1
-            if not -size <= start < size:
+            start, end, step = int(k), int(k) + 1 or size or _FAR, 1
+            if size is not None and not -size <= start < size:
                 raise errors.make(1002, f"ops.getitem: {start} is outside of dimension {axis}, which has {size}")
             gone.append(axis)
         starts.append(start)

@@ -3,7 +3,8 @@
 #include <math.h>
 
 static double abs_of(double x) { return fabs(x); }
-static void abs_run(const fire_call *call) { fire_run_unary(call, abs_of); }
+static int64_t abs_long(int64_t x) { return x < 0 ? fire_whole_sub(0, x) : x; }
+static void abs_run(const fire_call *call) { fire_run_unary_whole(call, abs_of, abs_long); }
 
 static void abs_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     dx[0] = fire_apply(g, "Mul", 2, FIRE_IN(dy[0], fire_apply(g, "Sign", 1, n->in, NULL)), NULL);

@@ -2,7 +2,7 @@
 #include "op.h"
 
 static double add_of(double a, double b) { return a + b; }
-static void add_run(const fire_call *call) { fire_run_binary(call, add_of); }
+static void add_run(const fire_call *call) { fire_run_binary_whole(call, add_of, fire_whole_add); }
 
 static void add_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     dx[0] = fire_sum_like(g, dy[0], n->in[0]);

@@ -19,6 +19,13 @@ static void clip_run(const fire_call *call) {
     const fire_tensor *low = call->n_in > 1 && call->in[1].type ? &call->in[1] : NULL;
     const fire_tensor *high = call->n_in > 2 && call->in[2].type ? &call->in[2] : NULL;
     for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++) {
+        if (call->in[0].type == FIRE_I64) { /* exact, where a double would not be */
+            int64_t v = fire_whole_at(&call->in[0], i);
+            if (low && v < fire_whole_at(low, 0)) v = fire_whole_at(low, 0);
+            if (high && v > fire_whole_at(high, 0)) v = fire_whole_at(high, 0);
+            ((int64_t *)call->out[0].data)[i] = v;
+            continue;
+        }
         double x = fire_get(&call->in[0], i);
         if (low && x < fire_get(low, 0)) x = fire_get(low, 0);
         if (high && x > fire_get(high, 0)) x = fire_get(high, 0);

@@ -3,9 +3,10 @@
 
 static double div_of(double a, double b) { return a / b; }
 static double div_whole(double a, double b) { return b == 0 ? 0 : a / b; }
+static int64_t div_long(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? fire_whole_sub(0, a) : a / b; }
 static void div_run(const fire_call *call) {
     fire_type t = call->out[0].type;
-    fire_run_binary(call, t == FIRE_F32 || t == FIRE_F64 ? div_of : div_whole);
+    fire_run_binary_whole(call, t == FIRE_F32 || t == FIRE_F64 ? div_of : div_whole, div_long);
 }
 
 /* da = dy / b, db = -dy y / b */

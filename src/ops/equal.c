@@ -8,7 +8,8 @@ static fire_status equal_infer(const void *attrs, int n_in, const fire_tensor *i
 }
 
 static double equal_of(double a, double b) { return a == b; }
-static void equal_run(const fire_call *call) { fire_run_binary(call, equal_of); }
+static int64_t equal_long(int64_t a, int64_t b) { return a == b; }
+static void equal_run(const fire_call *call) { fire_run_binary_whole(call, equal_of, equal_long); }
 
 const fire_op fire_op_equal = {
     .name = "Equal", .help = "a == b",

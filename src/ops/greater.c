@@ -2,7 +2,8 @@
 #include "op.h"
 
 static double greater_of(double a, double b) { return a > b; }
-static void greater_run(const fire_call *call) { fire_run_binary(call, greater_of); }
+static int64_t greater_long(int64_t a, int64_t b) { return a > b; }
+static void greater_run(const fire_call *call) { fire_run_binary_whole(call, greater_of, greater_long); }
 
 const fire_op fire_op_greater = {
     .name = "Greater", .help = "a > b",

@@ -2,7 +2,8 @@
 #include "op.h"
 
 static double greater_or_equal_of(double a, double b) { return a >= b; }
-static void greater_or_equal_run(const fire_call *call) { fire_run_binary(call, greater_or_equal_of); }
+static int64_t greater_or_equal_long(int64_t a, int64_t b) { return a >= b; }
+static void greater_or_equal_run(const fire_call *call) { fire_run_binary_whole(call, greater_or_equal_of, greater_or_equal_long); }
 
 const fire_op fire_op_greater_or_equal = {
     .name = "GreaterOrEqual", .help = "a >= b",

@@ -2,7 +2,8 @@
 #include "op.h"
 
 static double less_of(double a, double b) { return a < b; }
-static void less_run(const fire_call *call) { fire_run_binary(call, less_of); }
+static int64_t less_long(int64_t a, int64_t b) { return a < b; }
+static void less_run(const fire_call *call) { fire_run_binary_whole(call, less_of, less_long); }
 
 const fire_op fire_op_less = {
     .name = "Less", .help = "a < b",

@@ -2,7 +2,8 @@
 #include "op.h"
 
 static double less_or_equal_of(double a, double b) { return a <= b; }
-static void less_or_equal_run(const fire_call *call) { fire_run_binary(call, less_or_equal_of); }
+static int64_t less_or_equal_long(int64_t a, int64_t b) { return a <= b; }
+static void less_or_equal_run(const fire_call *call) { fire_run_binary_whole(call, less_or_equal_of, less_or_equal_long); }
 
 const fire_op fire_op_less_or_equal = {
     .name = "LessOrEqual", .help = "a <= b",

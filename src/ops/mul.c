@@ -2,7 +2,7 @@
 #include "op.h"
 
 static double mul_of(double a, double b) { return a * b; }
-static void mul_run(const fire_call *call) { fire_run_binary(call, mul_of); }
+static void mul_run(const fire_call *call) { fire_run_binary_whole(call, mul_of, fire_whole_mul); }
 
 static void mul_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     dx[0] = fire_sum_like(g, fire_apply(g, "Mul", 2, FIRE_IN(dy[0], n->in[1]), NULL), n->in[0]);

@@ -2,7 +2,8 @@
 #include "op.h"
 
 static double neg_of(double x) { return -x; }
-static void neg_run(const fire_call *call) { fire_run_unary(call, neg_of); }
+static int64_t neg_long(int64_t x) { return fire_whole_sub(0, x); }
+static void neg_run(const fire_call *call) { fire_run_unary_whole(call, neg_of, neg_long); }
 
 static void neg_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     dx[0] = fire_apply(g, "Neg", 1, dy, NULL);

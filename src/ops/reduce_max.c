@@ -16,8 +16,10 @@ static fire_status reduce_max_infer(const void *attrs, int n_in, const fire_tens
 }
 
 static double fold(double best, double x) { return x > best || x != x ? x : best; }
+static int64_t fold_long(int64_t best, int64_t x) { return x > best ? x : best; }
 static void reduce_max_run(const fire_call *call) {
     const double *best = call->scratch;
+    if (fire_reduce_whole(call, INT64_MIN, fold_long)) return;
     fire_reduce_run(call, -INFINITY, fold);
     for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++) fire_put(&call->out[0], i, best[i]);
 }

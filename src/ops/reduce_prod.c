@@ -4,6 +4,7 @@
 static double fold(double product, double x) { return product * x; }
 static void reduce_prod_run(const fire_call *call) {
     const double *product = call->scratch;
+    if (fire_reduce_whole(call, 1, fire_whole_mul)) return;
     fire_reduce_run(call, 1, fold);
     for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++) fire_put(&call->out[0], i, product[i]);
 }

@@ -4,6 +4,7 @@
 static double fold(double sum, double x) { return sum + x; }
 static void reduce_sum_run(const fire_call *call) {
     const double *sum = call->scratch;
+    if (fire_reduce_whole(call, 0, fire_whole_add)) return;
     fire_reduce_run(call, 0, fold);
     for (int64_t i = 0, n = fire_count(&call->out[0].shape); i < n; i++) fire_put(&call->out[0], i, sum[i]);
 }

@@ -2,7 +2,8 @@
 #include "op.h"
 
 static double sign_of(double x) { return x > 0 ? 1 : x < 0 ? -1 : x; /* 0 and NaN stay */ }
-static void sign_run(const fire_call *call) { fire_run_unary(call, sign_of); }
+static int64_t sign_long(int64_t x) { return (x > 0) - (x < 0); }
+static void sign_run(const fire_call *call) { fire_run_unary_whole(call, sign_of, sign_long); }
 
 const fire_op fire_op_sign = {
     .name = "Sign", .help = "sign of x",

@@ -2,7 +2,7 @@
 #include "op.h"
 
 static double sub_of(double a, double b) { return a - b; }
-static void sub_run(const fire_call *call) { fire_run_binary(call, sub_of); }
+static void sub_run(const fire_call *call) { fire_run_binary_whole(call, sub_of, fire_whole_sub); }
 
 static void sub_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
     dx[0] = fire_sum_like(g, dy[0], n->in[0]);

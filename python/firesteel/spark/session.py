@@ -262,3 +262,21 @@ class Background:
         except Exception:
             pass  # the application may be gone; what counts then is that we stop waiting
         self._thread.join(seconds)
+
+
+# ---- grouped tables -----------------------------------------------------------------------
+
+def group_keys(grouped: Any, who: str) -> tuple[Any, list[str]]:
+    """The table of `df.groupBy(keys)` and the names of its keys, which must be columns of it."""
+    df = getattr(grouped, "_df", None)
+    if df is None or not hasattr(grouped, "count") or hasattr(grouped, "columns"):
+        raise fail(1001, f"{who}: {type(grouped).__name__} where df.groupBy(keys) was expected")
+    java = getattr(grouped, "_jgd", None)  # RelationalGroupedDataset, whose text ends in its type; a client of Connect knows it by itself
+    kind = str(getattr(grouped, "_group_type", "groupby")) if java is None else re.sub(r".*type: (\w+).*", r"\1", str(java.toString()), flags=re.S)
+    if kind.lower() != "groupby":
+        raise fail(1005, f"{who}: grouped by {kind.lower()}; expected groupBy")
+    keys: list[str] = list(grouped.count().columns[:-1])
+    for key in keys:
+        if key not in df.columns:
+            raise fail(2001, f"{who}: the key {key!r} is no column of the table; make it one before grouping: df.withColumn(name, ...).groupBy(name)")
+    return df, keys
