@@ -290,6 +290,55 @@ static fire_status run_named(fire_context *c, const model *m, int n, const fire_
     return s;
 }
 
+static fire_status run_rows(fire_context *c, void *user, fire_error *err) {
+    const model *m = user;
+    fire_network *net = NULL;
+    fire_named *out = NULL;
+    int32_t n_out = 0;
+    float x[12], s[3] = {10, 20, 30};
+    for (int i = 0; i < 12; i++) x[i] = (float)i;
+    fire_status r = fire_load_bytes(c, m->b.data, (size_t)m->b.size, &net, err);
+    const fire_named in[2] = {{"x", {FIRE_F32, {3, {3, 2, 2}}, x}}, {"s", {FIRE_F32, {1, {3}}, s}}};
+    if (!r) r = fire_run_rows(net, 3, 2, in, &out, &n_out, err);
+    if (!r) {
+        assert_int_equal(n_out, 1);
+        assert_int_equal(out->tensor.shape.rank, 3);
+        assert_int_equal(out->tensor.shape.dim[0], 3);
+        for (int i = 0; i < 12; i++) assert_float_equal(((float *)out->tensor.data)[i], x[i] + s[i / 4], 0);
+    }
+    fire_release(c, out);
+    fire_network_free(net);
+    return r;
+}
+
+/* A model of one row, once for each of three; also where every allocation fails in turn. */
+static void rows_by_name(void **state) {
+    model m = begin(8, 18);
+    simple(&m, "Add", "x s", "y");
+    value(&m, 11, "x", 1, DIMS(2, 2));
+    value(&m, 11, "s", 1, DIMS(-2));
+    value(&m, 12, "y", 1, DIMS(2, 2));
+    end(&m);
+    fire_error err = {0};
+    if (run_rows(ctx, &m, &err)) fail_msg("%s", err.message);
+    assert_true(harness_fail_each(run_rows, &m) > 5);
+    fire_network *net;
+    fire_named *out;
+    int32_t n_out;
+    float x[8] = {0};
+    assert_int_equal(fire_load_bytes(ctx, m.b.data, (size_t)m.b.size, &net, NULL), FIRE_OK);
+    const struct { int64_t rows; fire_shape x, s; const char *says; } wrong[] = {
+        {0, {3, {2, 2, 2}}, {1, {2}}, "at least one"}, {2, {3, {1, 2, 2}}, {1, {2}}, "'x'"}, {2, {3, {2, 2, 2}}, {0}, "'s'"}, {2, {3, {2, 1, 2}}, {1, {2}}, "'x'"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const fire_named in[2] = {{"x", {FIRE_F32, wrong[i].x, x}}, {"s", {FIRE_F32, wrong[i].s, x}}};
+        assert_int_equal(fire_run_rows(net, wrong[i].rows, 2, in, &out, &n_out, &err), FIRE_USAGE);
+        assert_non_null(strstr(err.message, wrong[i].says));
+    }
+    fire_network_free(net);
+    fire_buffer_free(&m.b);
+}
+
 /* What does not map rows to rows is loaded all the same, and refuses to score rows. */
 static void only_by_name(void **state) {
     static const struct { int type; int64_t dim[5]; fire_shape given; } cases[] = {
@@ -655,7 +704,7 @@ static void files_that_are_mapped(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_network), cmocka_unit_test(constants_and_attributes), cmocka_unit_test(metadata_stays), cmocka_unit_test(unsupported_nodes),
-        cmocka_unit_test(bad_names), cmocka_unit_test(only_by_name), cmocka_unit_test(numbers_decide), cmocka_unit_test(hostile_nodes), cmocka_unit_test(endless_loops), cmocka_unit_test(bad_weights), cmocka_unit_test(typed_numbers),
+        cmocka_unit_test(bad_names), cmocka_unit_test(rows_by_name), cmocka_unit_test(only_by_name), cmocka_unit_test(numbers_decide), cmocka_unit_test(hostile_nodes), cmocka_unit_test(endless_loops), cmocka_unit_test(bad_weights), cmocka_unit_test(typed_numbers),
         cmocka_unit_test(hash_is_of_meaning), cmocka_unit_test(memory_runs_out), cmocka_unit_test(files_that_are_mapped),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
