@@ -180,15 +180,11 @@ def test_models_as_programs(spark, vectors, tmp_path):
     path = tmp_path / "net.onnx"
     net.save(str(path))
     for graph in (str(path), path, path.read_bytes()):
-        mapped = tfs.map_rows(graph, single.select("y"), feed_dict={tfs_input(graph): "y"})
-        np.testing.assert_allclose([r[0] for r in mapped.collect()], expected, rtol=1e-5)
+        mapped = tfs.map_rows(graph, single.select(single.y.alias("f")), feed_dict={"y": "f"})
+        np.testing.assert_allclose([r.scores for r in mapped.collect()], expected, rtol=1e-5)
     raised("FS2002", lambda: tfs.map_blocks(net, single, feed_dict={"y": "double"}), "'double' is double", "cast")
     raised("FS1003", lambda: tfs.map_blocks(net, single, feed_dict={"w": "y"}), "'w'", "the program has y")
     raised("FS1002", lambda: tfs.map_rows(net, tfs.append_shape(single, "y", [3])), "float[3]")
-
-
-def tfs_input(graph):
-    return fire.load(graph)._net.ports(False)[0][0] if not isinstance(graph, bytes) and fire.load(graph)._net.ports(False) else "x"
 
 
 def test_pandas():

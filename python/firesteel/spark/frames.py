@@ -75,7 +75,7 @@ class Bound(NamedTuple):
     program: Program
     columns: list[tuple[StructField, Cell]]  # of each input of the program
     each: bool = False                       # of a model: it takes blocks, and computes the rows of one independently
-    block: bool = True                       # of a model: it takes blocks
+    block: bool = False                      # of a model: it takes blocks
 
 
 def _bind(fetches: Any, schema: StructType, who: str, blocks: bool, column_of: Callable[[str], tuple[str, str]]) -> Bound:
@@ -138,8 +138,7 @@ def _direct(feed_dict: Optional[Mapping[Any, Any]]) -> Callable[[str], tuple[str
 
     def column_of(name: str) -> tuple[str, str]:
         at = feed.get(name, name)
-        hint = "" if name in feed else "; feed_dict={placeholder: column} maps one to a column of another name"
-        return (at if isinstance(at, str) else str(at)), f"placeholder {name!r}" + (f" (feed_dict: {at!r})" if name in feed else "") + hint * 0
+        return (at if isinstance(at, str) else str(at)), f"placeholder {name!r}" + (f" (feed_dict: {at!r})" if name in feed else "")
     return column_of
 
 
@@ -184,7 +183,7 @@ def _map(fetches: Any, df: Any, feed_dict: Optional[Mapping[Any, str]], how: str
     _check_feed(feed_dict, bound, fetches)
     # By name, as TensorFrames has them.
     program = dataclasses.replace(bound.program, outputs=tuple(sorted(bound.program.outputs)))
-    if how == "rows" and bound.block and isinstance(fetches, (str, bytes, Model)) or how == "rows" and bound.block and hasattr(fetches, "__fspath__"):
+    if how == "rows" and bound.block:  # a model that takes blocks
         how = "block" if bound.each else "squeeze"
     outputs = _map_outputs(program, bound, schema, how, who)
     if _is_pandas(df):
@@ -303,7 +302,6 @@ def _reduction(fetches: Any, schema: StructType, how: str, who: str) -> tuple[Pr
     for name, inner, dtype, shape in program.outputs:
         f, held = found(schema, name, f"{who}: output {name!r}")
         if not inner:
-            dtype, shape = held.dtype, held.shape
             raise fail(1001, f"{who}: output {name!r} is a placeholder as it is; a reduction gives one cell of several")
         if dtype != held.dtype:
             raise fail(2002, f"{who}: output {name!r} is {WORD.get(dtype, dtype)}, its column {WORD[held.dtype]}; a reduction gives cells like those it takes, ops.cast(z, {held.dtype!r})")

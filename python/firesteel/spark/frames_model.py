@@ -44,29 +44,31 @@ def _run(net: Any, program: Program, cells: Sequence[Cell], blocks: bool, k: int
     return {name: tuple(shape) for name, (_, shape, _) in net.run([inner for _, inner, _, _ in program.inputs], arrays, [0] * len(arrays))}
 
 
-def _content(fetches: Any, who: str) -> tuple[bytes, bool]:
-    """The bytes of a file that runs by name, and whether layers of ours made it."""
+def _content(fetches: Any, who: str) -> bytes:
     if isinstance(fetches, Model):
         if not fetches.built:
             raise fail(1006, f"{who}: the model has no shape yet; begin it with an Input or build it")
-        return bytes(fetches._net.save_bytes()), True
+        return bytes(fetches._net.save_bytes())
     if isinstance(fetches, bytes):
-        return fetches, False
+        return fetches
     path = os.fspath(fetches)
     if os.path.isfile(path):
         with open(path, "rb") as file:
-            return file.read(), False
-    return bytes(load(path)._net.save_bytes()), False
+            return file.read()
+    return bytes(load(path)._net.save_bytes())
 
 
 def graph_of(fetches: Any, who: str) -> Graph:
-    """A path, bytes or a model as a program; its inputs keep their names, but for TensorFlow's ":0"."""
-    content, layers = _content(fetches, who)
+    """A path, bytes or a model as a program. Placeholders and outputs are called as inputs and outputs of its layers, or as in the file, but for
+    TensorFlow's ":0"."""
+    content = _content(fetches, who)
     net = _core.Network.load_bytes(context(), content)
-    if not net.ports(False) and not net.ports(True):
+    own: list[list[str]] = [[], []]
+    layers = not net.ports(False) and not net.ports(True)
+    if layers:
+        own = [[part[0] for part in net.parts(output)] for output in (False, True)]
         content = _onnx.without_metadata(content)
         net = _core.Network.load_bytes(context(), content)
-    own = [fetches.input_names, fetches.output_names] if isinstance(fetches, Model) else [[], []]
     ports = [[(name, _dtype(kind, name, who), _shape(shape)) for name, kind, shape in net.ports(output)] for output in (False, True)]
     if not ports[1]:
         raise errors.make(1005, f"{who}: this model does not run by the names of its inputs")
