@@ -247,3 +247,13 @@ def test_a_large_model_lies_once_on_the_host(spark, df, tmp_path):
     assert np.array_equal(got(ModelTransformer(big, "row", "y").transform(df), "y"), want)
     register_udf(spark, "big", big)
     assert np.array_equal(got(df.selectExpr("id", "big(row) y"), "y"), want)
+
+
+def test_transfer_learning_as_an_example(spark, tmp_path):
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
+    from transfer import main
+
+    assert min(main(spark, str(tmp_path)).values()) > 0.7

@@ -69,7 +69,7 @@ def score_files(scores: Callable[[StructType], Scores], input: Any, output: str,
                   tuple(f.name for f in made if isinstance(f.dataType, VectorUDT)), _uri(output, files[0]), secrets.token_hex(8), mode == "overwrite",
                   StructType([*kept, *made]).json(), codec if codec in CODECS else "snappy")
     _run(spark, job, ready)
-    return spark.read.parquet(output)
+    return spark.read.schema(StructType([*kept, *made])).parquet(output)  # given, so that no job looks for it
 
 
 def _uri(output: str, like: str) -> str:

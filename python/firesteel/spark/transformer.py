@@ -20,7 +20,7 @@ from . import files, persist, schema
 from .errors import fail
 from .models import NNModel, Readable
 from .params import TRANSFORMER, TableParams, bad, with_params
-from .transform import add_scored, network_finder
+from .transform import Score, add_scored, network_finder
 
 SPARK_TYPES: dict[str, DataType] = {"float32": FloatType(), "float64": DoubleType(), "int64": LongType(), "int32": IntegerType(), "int16": ShortType(),
                                     "int8": ByteType(), "bool": BooleanType()}
@@ -167,11 +167,15 @@ class ModelTransformer(Transformer, TableParams, MLWritable, Readable):
 
     def _cut(self, names: list[str], outputs: list[str]) -> tuple[bytes, list[int]]:
         """The model with these outputs and layers as its outputs, and their numbers there."""
-        from .. import Model
+        from .. import Model, load
 
         model = self.network
-        if model._net.info()["loaded_as_onnx"]:
-            raise fail(1005, f"outputLayer: the model is a graph without layers ({model._net.info()['no_layers'] or 'of an ONNX file'}); name one of its outputs: {', '.join(outputs)}")
+        if model._net.info()["loaded_as_onnx"]:  # a graph without layers: tensors inside by their names
+            distinct_names = list(dict.fromkeys(names))
+            with tempfile.TemporaryDirectory(prefix="firesteel-") as folder:
+                model.save(os.path.join(folder, "model.onnx"))
+                cut = load(os.path.join(folder, "model.onnx"), outputs=distinct_names)
+                return cut.to_bytes(), [distinct_names.index(name) for name in names]
         tensors: list[Any] = []
         for name in names:
             if name in outputs:
@@ -260,8 +264,9 @@ class ModelTransformer(Transformer, TableParams, MLWritable, Readable):
         plan, read, program, fields = self._ready(dataset.schema)
         schema.free_outputs(dataset.schema, [("outputCols", f.name) for f, _ in fields])
         find = network_finder(dataset.sparkSession, hashlib.sha256(plan.content).hexdigest(), plan.content)
-        score = struct_scorer(find, dataclasses.asdict(program), read, [f.name for f, _ in fields])
-        return add_scored(dataset, score, read, fields, program.invalid == "skip")
+        score = program_scorer(find, dataclasses.asdict(program), read, [f.name for f, _ in fields])
+        # Columns are joined only as they feed the one input: in its order, each once.
+        return add_scored(dataset, score, read, fields, program.invalid == "skip", program.inputs == (tuple(read),))
 
     def score_files(self, input: Any, output: str, columns: Optional[Sequence[str]] = None, mode: str = "error") -> Any:
         """Score Parquet files without a way through the JVM, and write Parquet; see files.score_files."""
@@ -289,13 +294,15 @@ def check_type(f: StructField, port: Port) -> None:
         raise fail(1002, f"inputCols={f.name!r} holds images; the input {port} takes none: they need three sizes, or one of flat rows")
 
 
-def struct_scorer(find: Callable[[], Any], fields: dict[str, Any], names: Sequence[str], output_names: Sequence[str]) -> Callable[[Any], Any]:
+def program_scorer(find: Callable[[], Any], fields: dict[str, Any], read: Sequence[str], output_names: Sequence[str]) -> Score:
     """The function that tasks run on each batch; it travels by value."""
+    read = list(read)
 
-    def score(rows: Any) -> Any:
+    def score(names: Sequence[str], arrays: Sequence[Any]) -> Any:
         net = find()
         from firesteel.executor.apply import Program, apply_struct
 
-        return apply_struct(net, Program(**fields), names, rows.flatten(), output_names)
+        joined = {} if list(names) == read else {"inputs": (tuple(names),)}
+        return apply_struct(net, Program(**{**fields, **joined}), names, arrays, output_names)
 
     return score
