@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.compute
 
 from .failure import TaskError
-from .job import Job, Recipe, unpack_arrays
+from .job import STATE, Job, Recipe, unpack_arrays
 
 TYPES = {"float32": 1, "float64": 11}
 COMPRESSION = {"none": 0, "bf16": 1, "threshold": 2}
@@ -128,8 +128,9 @@ def network(recipe: Recipe, job: Job) -> Any:
     """The network of a job, compiled; weights that the recipe does not hold are drawn by fit from the seed."""
     net = build(recipe, job.threads)
     net.compile(job.optimizer, job.loss, job.metrics or None)
-    if job.state is not None:
-        net.set_state(job.state)
+    state = unpack_arrays(recipe.weights).get(STATE) if recipe.weights and recipe.optimizer == job.optimizer else None
+    if state is not None:
+        net.set_state(state.tobytes())
     if job.learning_rate is not None:
         net.set_learning_rate(job.learning_rate)
     return net
@@ -165,8 +166,14 @@ def build(recipe: Recipe, threads: int = 1) -> Any:
         net.build(list(recipe.input))
     if recipe.weights:
         for index, value in unpack_arrays(recipe.weights).items():
-            net.set_weight(int(index), numpy.ascontiguousarray(value))
+            if index != STATE:
+                net.set_weight(int(index), numpy.ascontiguousarray(value))
     return net
+
+
+def evaluate(net: Any, data: Any, comm: Any) -> float:
+    """The loss over all ranks' rows."""
+    return float(net.evaluate(data, comm)[0])
 
 
 def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[dict[str, Any]], bool]], validates: bool, first: int = 0,

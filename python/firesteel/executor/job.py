@@ -8,13 +8,16 @@ import json
 from typing import Any, Optional
 
 
+STATE = "state"
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """A network as configuration: what a Param holds and a task builds from. Immutable, so threads share it freely.
 
     layers   pairs of layer kind and attributes in the engine's text form: ("Dense", "units=10 activation=softmax name=dense")
     frozen   indices of layers that are not trainable
-    weights  an .npz archive of the weights that have a value, keyed by their index, or None
+    weights  an .npz archive of the weights that have a value, keyed by their index, or None; of a checkpoint also STATE, the optimizer's state
     """
 
     layers: tuple[tuple[str, str], ...]
@@ -74,6 +77,7 @@ class Job:
     validation_fraction: float = 0.0
     classes: Optional[int] = None     # labels are whole numbers below it; None: not class numbers
     class_weight: Optional[tuple[float, ...]] = None
+    tell_loss: str = ""               # before, after: tell the loss over all rows then, besides the history
     patience: int = 0                 # epochs without progress before stopping; 0: never stop early
     min_delta: float = 0.0            # how much lower than the best a loss must be to count as progress
     local_steps: int = 1              # steps that each worker takes by itself before weights are averaged
@@ -86,7 +90,6 @@ class Job:
     checkpoint_epochs: int = 1        # a checkpoint after every so many
     checkpoint_steps: int = 0         # and within epochs after every so many steps; 0: none
     checkpoint_keep: int = 1          # the last few are kept
-    state: Optional[bytes] = None     # of the optimizer, to begin with: what a network's state() gave
     resume: str = "auto"              # auto: go on with what checkpoint_dir holds; never: only with what this run has left there
     run: str = ""                     # of all attempts of one fit
     attempt: int = 1                  # of the run; an older one writes no more checkpoints
@@ -105,7 +108,6 @@ class Job:
         """The same for trainings of which one may go on where the other stopped: more epochs and other workers are no other training."""
         parts = [self.recipe, hashlib.sha256(self.recipe_weights or b"").hexdigest(), self.features, self.labels, self.weight, self.validation, self.invalid, self.loss,
                  self.optimizer, self.metrics, self.learning_rate, self.batch_size, self.seed, self.validation_fraction, self.classes, self.class_weight,
-                 hashlib.sha256(self.state or b"").hexdigest(),
                  self.local_steps, self.average_optimizer, self.compression, self.compression_ratio]
         return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 

@@ -152,12 +152,13 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
     reporter: Optional[Reporter] = None
     if rank == 0 and job.progress is not None:
         reporter = Reporter(*job.progress)
-        reporter.send({"event": "start", "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers]})
     dealt = time.monotonic()
     checkpoints = Checkpoints(job) if rank == 0 and job.checkpoint_dir is not None else None
     history: dict[str, list[float]] = checkpoints.history if checkpoints is not None else {}
     mine = (checkpoints.epoch, checkpoints.step) if checkpoints is not None else (0, 0)
     first, first_step = POSITION.unpack(comm.gather(POSITION.pack(*mine))[0])
+    if reporter is not None:
+        reporter.send({"event": "start", "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers], "first_epoch": first, "first_step": first_step})
     told, stop = 0.0, False
     validates = job.validation_fraction > 0 or any(p["validation_rows"] for p in peers)
     best = math.inf
@@ -195,7 +196,10 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
             net = engine.network(Recipe.parse(job.recipe, job.recipe_weights), job)
         for key, text in job.notes:
             net.set_note(key, text)
+        loss = engine.evaluate(net, data, comm) if job.tell_loss == "before" else None
         report, error = engine.fit(net, data, comm, job, progress if rank == 0 else None, validates, first, first_step)
+        if job.tell_loss == "after" and error is None:
+            loss = engine.evaluate(net, data, comm)
         if checkpoints is not None and error is None and not report["cancelled"]:
             checkpoints.finish()
     finally:
@@ -205,7 +209,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         return {}, b""
     ended = time.monotonic()
     result = {
-        "history": history, "first_epoch": first, "first_step": first_step, "report": report, "error": error,
+        "history": history, "loss": loss, "first_epoch": first, "first_step": first_step, "report": report, "error": error,
         "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers],
         "validation_rows": sum(p["validation_rows"] for p in peers), "skipped": sum(p["skipped"] for p in peers),
         "seconds": {"read": round(max(p["read_seconds"] for p in peers), 3), "meet": round(met - began - peers[rank]["read_seconds"], 3),

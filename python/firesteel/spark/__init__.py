@@ -11,10 +11,28 @@ from .cluster import distributed
 from .estimators import NNClassifier, NNRegressor
 from .evaluation import NNEvaluator
 from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
+from .mllib_regression import MultilayerPerceptronRegressionModel, MultilayerPerceptronRegressor
 from .models import NNClassifierModel, NNRegressorModel
 from .session import addWheel
 from .summary import TrainingSummary
 from .transformer import ModelTransformer
 from .udf import register_udf
 
-__all__ = ["ModelTransformer", "MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "cluster", "distributed", "evaluation", "register_udf"]
+__all__ = [
+    "ModelTransformer",
+    "MultilayerPerceptronClassificationModel",
+    "MultilayerPerceptronClassifier",
+    "MultilayerPerceptronRegressionModel",
+    "MultilayerPerceptronRegressor",
+    "NNClassifier",
+    "NNClassifierModel",
+    "NNEvaluator",
+    "NNRegressor",
+    "NNRegressorModel",
+    "TrainingSummary",
+    "addWheel",
+    "cluster",
+    "distributed",
+    "evaluation",
+    "register_udf",
+]

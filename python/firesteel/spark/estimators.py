@@ -8,6 +8,7 @@ from pyspark.ml.base import Estimator
 from pyspark.ml.util import MLWritable
 
 from ..executor import engine
+from ..executor.checkpoints import is_remote, local_path
 from ..executor.job import Recipe
 from . import fit as fitting
 from . import nets, persist, schema, session
@@ -34,7 +35,7 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
 
     def write(self) -> persist.Writer:
         """A writer: write().overwrite().save(path). The net travels as configuration and weights, never as code."""
-        net = self.value("net")
+        net = self._given_network()
         return persist.Writer(self, None if net is None else net.weights, {})
 
     @classmethod
@@ -45,8 +46,9 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         raise NotImplementedError
 
     def _fit(self, dataset: Any) -> Any:
-        plan = self._plan(dataset, self.value("numWorkers"))
-        return self._finish(plan, fitting.run(dataset, plan.features, plan.label.name, plan.others, self.value("verbose"), self.value("maxRestarts"), **plan.fields))
+        plan = self._plan(dataset, session.workers(dataset.sparkSession, self.value("numWorkers")))
+        return self._finish(plan, fitting.run(dataset, plan.features, plan.label.name, plan.others, self.value("verbose"), self.value("maxRestarts"),
+                                               self.value("onInterrupt"), **plan.fields))
 
     def _plan(self, dataset: Any, workers: int) -> Plan:
         """All that a fit by so many workers settles before its job. What can be judged without looking at rows is judged before the first Spark job."""
@@ -59,7 +61,7 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         schema.roles_apart([*[("featuresCol", n) for n in names], ("labelCol", label.name), ("weightCol", weight), ("validationIndicatorCol", validation)])
         if validation is not None and self.value("validationFraction"):
             raise fail(1001, "validationIndicatorCol and validationFraction are both set; choose one way to pick validation rows")
-        net: Optional[Recipe] = self.value("net")
+        net = self._given_network()
         loss = self.value("loss") or (net.loss if net is not None else "")
         optimizer = self.value("optimizer") or (net.optimizer if net is not None else "") or "adam"
         if net is not None:
@@ -78,7 +80,8 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
             validation_fraction=self.value("validationFraction"), classes=self._classes(head, label), class_weight=self._class_weight(head),
             local_steps=self.value("localSteps"), average_optimizer=bool(self.value("averageOptimizer")), compression=self.value("gradientCompression"),
             compression_ratio=self.value("compressionRatio"), cache=self.value("cache"), cache_memory=self.value("cacheMemory") << 20,
-            patience=self.value("patience"), checkpoint_dir=self._checkpoint_dir(), checkpoint_epochs=self.value("checkpointEpochs"), resume=self.value("resume"),
+            patience=self.value("patience"), checkpoint_dir=self._checkpoint_dir(), checkpoint_epochs=self.value("checkpointEpochs"),
+            checkpoint_steps=self.value("checkpointSteps"), checkpoint_keep=self.value("checkpointKeep"), resume=self.value("resume"),
             notes=self._notes(names, label)))
 
     def _finish(self, plan: Plan, trained: fitting.Trained) -> Any:
@@ -104,11 +107,16 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
 
     def _checkpoint_dir(self) -> Optional[str]:
         folder = self.value("checkpointDir")
-        if folder is not None and folder.startswith("file://"):
-            folder = folder[len("file://"):]
-        if folder is not None and ("://" in folder or not folder.startswith("/")):
-            raise bad("checkpointDir", folder, "an absolute path, or file:///..., of a disk that all workers share")
-        return folder
+        if folder is not None and not is_remote(folder) and not local_path(folder).startswith("/"):
+            raise bad("checkpointDir", folder, "an absolute path, or file:///..., of a disk that all workers share, or a URL that fsspec opens")
+        return folder if folder is None else local_path(folder)
+
+    def _given_network(self) -> Optional[Recipe]:
+        net: Optional[Recipe] = self.value("net")
+        initial: Optional[Recipe] = self.value("initialModel")
+        if net is not None and initial is not None:
+            raise fail(1001, "net and initialModel are both set; initialModel brings its network, so leave net unset")
+        return net if initial is None else initial
 
     def _judge(self, net: Recipe, label: schema.Label, loss: str) -> nets.Head:
         raise NotImplementedError

@@ -1,6 +1,7 @@
 """fit - the driver's side of a training: look at the table, start the barrier job, watch it, read its answer."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import secrets
@@ -11,6 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, StructField
 
 from ..errors import ClusterError
+from ..executor.checkpoints import last_model
 from ..executor.job import Job, Recipe
 from . import schema, session
 from .errors import fail, translate
@@ -86,7 +88,8 @@ def label_width(df: Any, label: Label) -> int:
 
 def collect(df: Any, work: Callable[[], Any], what: str) -> Any:
     try:
-        return work()
+        with session.described(df.sparkSession, f"firesteel: {what}"):
+            return work()
     except Exception as error:
         raise translate(error, (), what) from None
 
@@ -162,50 +165,108 @@ def prepare(df: Any, features: Sequence[StructField], label: str, others: Sequen
     return df.select(*columns), job
 
 
-def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, restarts: int = 0, **job_fields: Any) -> Trained:
-    """Train on the columns of df, and return the model file with what rank 0 reports. With a checkpoint_dir a job whose workers are lost is
-    started again, so many times."""
+def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, restarts: int = 0, on_interrupt: str = "cancel",
+        **job_fields: Any) -> Trained:
+    """Train on the columns of df, and return the model file with what rank 0 reports. A job whose workers are lost is started again, so many times: from
+    the last checkpoint where there is a checkpoint_dir; without, only if it had not begun to train. on_interrupt says what Ctrl-C does: "cancel" ends
+    the job, "model" has it stop after the step under way and send its model; a second Ctrl-C cancels."""
     frame, job = prepare(df, features, label, others, job_fields)
     spark, workers = df.sparkSession, job.workers
     began = time.monotonic()
+    again: list[dict[str, Any]] = []  # of each restart, for the summary
     for attempt in range(restarts + 1):
+        # A secret of its own for each attempt: tasks that outlive an older one cannot meet those of this.
+        job = dataclasses.replace(job, secret=secrets.token_bytes(16), attempt=attempt + 1)
+        course = Course(spark)
         try:
-            # A secret of its own for each attempt: tasks that outlive an older one cannot meet those of this.
-            return _attempt(frame, dataclasses.replace(job, secret=secrets.token_bytes(16)), verbose, began)
-        except ClusterError as error:
-            if job.checkpoint_dir is None or attempt == restarts or not worker_lost(error):
+            with session.plain_interrupt() if on_interrupt == "model" else contextlib.nullcontext():
+                trained = _attempt(frame, dataclasses.replace(job, progress=course.address), verbose, began, course, on_interrupt)
+        except KeyboardInterrupt:
+            kept = last_model(job.checkpoint_dir, job) if on_interrupt == "model" and job.checkpoint_dir is not None else None
+            if kept is None:
                 raise
+            trained = _of_checkpoint(kept, job, time.monotonic() - began)
+        except ClusterError as error:
+            if attempt == restarts or not worker_lost(error) or not (job.checkpoint_dir is not None or course.before_training):
+                raise
+            again.append({"error": error.code, "reached": course.reached, "lost": time.monotonic() - began})
             if verbose:
-                print(f"{error.message.splitlines()[0]}: going on from the last checkpoint, restart {attempt + 1} of {restarts}", flush=True)
+                print(f"{error.message.splitlines()[0]}: {'going on from the last checkpoint' if job.checkpoint_dir else 'starting again'}, "
+                      f"restart {attempt + 1} of {restarts}", flush=True)
             session.check_slots(spark, workers, session.WAIT_REGISTER)  # a cluster may put another executor in its place
+            continue
+        finally:
+            course.close()
+            if again and "resumed" not in again[-1] and course.stepped is not None:
+                again[-1].update(first_step=course.stepped - began - again[-1]["lost"], resumed=course.first)
+        trained.result["restarts"] = again
+        return trained
     raise AssertionError("unreachable")
 
 
-def _attempt(df: Any, job: Job, verbose: int, began: float) -> Trained:
-    spark, workers = df.sparkSession, job.workers
-    listener: Optional[Listener] = None
-    if not session.is_connect(spark):
-        host = session.setting(spark, "spark.driver.host")
-        try:
-            listener = Listener(host, session.setting(spark, "spark.driver.bindAddress", "") or "") if host else None
-        except OSError:
-            listener = None  # no port to be had: train without live progress
-    job = dataclasses.replace(job, progress=listener.address if listener else None)
+class Course:
+    """How far an attempt has come, as its driver hears it on classic Spark; on Connect nothing is heard."""
+
+    def __init__(self, spark: Any):
+        self.listener: Optional[Listener] = None
+        if not session.is_connect(spark):
+            host = session.setting(spark, "spark.driver.host")
+            try:
+                self.listener = Listener(host, session.setting(spark, "spark.driver.bindAddress", "") or "") if host else None
+            except OSError:
+                pass  # no port to be had: train without live progress
+
+    @property
+    def address(self) -> Optional[tuple[str, int, bytes]]:
+        return self.listener.address if self.listener is not None else None
+
+    @property
+    def before_training(self) -> bool:
+        """Whether surely no rank has trained yet."""
+        return self.listener is not None and not self.listener.start
+
+    @property
+    def reached(self) -> tuple[int, int]:
+        return self.listener.reached if self.listener is not None else (0, 0)
+
+    @property
+    def stepped(self) -> Optional[float]:
+        return self.listener.stepped if self.listener is not None else None
+
+    @property
+    def first(self) -> tuple[int, int]:
+        """Where the attempt began: epochs, steps of the next."""
+        start = self.listener.start if self.listener is not None else {}
+        return int(start.get("first_epoch", 0)), int(start.get("first_step", 0))
+
+    def close(self) -> None:
+        if self.listener is not None:
+            self.listener.close()
+
+
+def _of_checkpoint(kept: tuple[bytes, dict[str, list[float]], int, int], job: Job, seconds: float) -> Trained:
+    """What a training that was cut off has left, as if it had sent it."""
+    model, history, epochs, _ = kept
+    report = {"epochs_run": epochs, "best_epoch": -1, "stopped_early": False, "steps": 0, "rows": 0, "seconds": seconds, "cancelled": True}
+    return Trained(model, {"history": history, "first_epoch": 0, "first_step": 0, "report": report, "error": None, "hosts": [], "rows": [], "validation_rows": 0,
+                           "skipped": 0, "seconds": {}}, seconds)
+
+
+def _attempt(df: Any, job: Job, verbose: int, began: float, course: Course, on_interrupt: str) -> Trained:
+    spark, workers, listener = df.sparkSession, job.workers, course.listener
     screen = Screen(verbose)
     try:
-        rows = _run_job(spark, df, job, listener, screen)
+        rows = _run_job(spark, df, job, listener, screen, on_interrupt)
         trained = _answer(rows, time.monotonic() - began)
         report = trained.result["report"]
-        screen.close(listener, f"{report['epochs_run']} epochs on {workers} worker{'s' if workers > 1 else ''} in {trained.seconds:.1f}s: "
+        screen.close(listener, f"{'stopped after ' if report.get('cancelled') else ''}{report['epochs_run']} epochs on {workers} worker{'s' if workers > 1 else ''} in {trained.seconds:.1f}s: "
                      + " - ".join(f"{n}: {v[-1]:.4f}" for n, v in trained.result["history"].items() if v and v[-1] is not None))
         return trained
     finally:
         screen.close(listener)
-        if listener is not None:
-            listener.close()
 
 
-def _run_job(spark: Any, df: Any, job: Job, listener: Optional[Listener], screen: Screen) -> list[Any]:
+def _run_job(spark: Any, df: Any, job: Job, listener: Optional[Listener], screen: Screen, on_interrupt: str) -> list[Any]:
     # A table that lies in as many partitions already needs no shuffle: ranks deal rows among themselves whoever reads them. Else rows are
     # spread by a number that Spark gives each: plain repartition(n) would sort all rows first, so that a retry deals them alike, and a
     # barrier stage is never retried.
@@ -214,18 +275,27 @@ def _run_job(spark: Any, df: Any, job: Job, listener: Optional[Listener], screen
     frame = df.mapInArrow(task(job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'")
     stages = session.QuietStages(spark) if screen.live else None
     watch = _Watchdog(spark, job.workers) if session.is_connect(spark) else None
-    work = session.Background(spark, frame.collect)
     waiting = f"waiting for {job.workers} worker{'s' if job.workers > 1 else ''}"
+    attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
+    work = session.Background(spark, frame.collect, f"firesteel: training on {job.workers} worker{'s' if job.workers > 1 else ''}, {job.epochs} epochs{attempt}")
+    asked = False  # to stop
     try:
-        while not work.wait(0.2):
-            if stages is not None:
-                stages.hush()
-            screen.show(listener, watch.words(waiting) if watch else waiting)
-            if watch is not None and watch.expired():
-                work.cancel()
-                if work.error is not None or not work.wait(0):
-                    raise fail(4001, f"numWorkers={job.workers}: no task of the training ran for {WATCHDOG:.0f} seconds, so the cluster has fewer free task slots; "
-                               "lower numWorkers or add cores")
+        while True:
+            try:
+                if work.wait(0.2):
+                    break
+                if stages is not None:
+                    stages.hush()
+                screen.show(listener, watch.words(waiting) if watch else waiting)
+                if watch is not None and watch.expired():
+                    work.cancel()
+                    if work.error is not None or not work.wait(0):
+                        raise fail(4001, f"numWorkers={job.workers}: no task of the training ran for {WATCHDOG:.0f} seconds, so the cluster has fewer free task slots; "
+                                   "lower numWorkers or add cores")
+            except KeyboardInterrupt:
+                if asked or on_interrupt != "model" or listener is None or not listener.ask_to_stop():
+                    raise
+                asked = True
     except BaseException:
         work.cancel()
         raise

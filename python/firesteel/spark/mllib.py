@@ -2,21 +2,26 @@
 
 Hidden layers are sigmoid, the last is softmax, numbers are float64, the loss is the mean over all rows. Spark's own objective is a mean of
 means of blocks, so there blockSize decides where it ends; here blockSize is accepted and does not matter.
+What it has beyond Spark's is in Perceptron, which mllib_regression.py shares.
 """
 from __future__ import annotations
 
+import functools
 import json
 import math
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy
 from pyspark import keyword_only
+from pyspark.errors import IllegalArgumentException
 from pyspark.ml.classification import ProbabilisticClassificationModel, ProbabilisticClassifier, _MultilayerPerceptronParams
 from pyspark.ml.linalg import DenseVector, Vector
 from pyspark.ml.param import Param, Params, TypeConverters
+from pyspark.ml.param.shared import HasRegParam, HasValidationIndicatorCol, HasWeightCol
 from pyspark.ml.util import MLReadable, MLWritable
 from pyspark.sql import functions as F
 
+from ..errors import FiresteelError
 from ..executor import engine
 from ..executor.job import Recipe, pack_arrays
 from . import fit as fitting
@@ -60,21 +65,77 @@ class _Readable(MLReadable):  # type: ignore[type-arg]
         return _Reader(cls)
 
 
-class _Shared(_MultilayerPerceptronParams):
-    numWorkers: Param[int] = Param(Params._dummy(), "numWorkers", "Spark tasks that train together; 0: as many as the application has slots, fewer for a small table",
-                                   typeConverter=TypeConverters.toInt)
+def _workers(value: Any) -> Any:
+    return value if isinstance(value, str) and value == "auto" else TypeConverters.toInt(value)
+
+
+class Perceptron(HasWeightCol, HasRegParam, HasValidationIndicatorCol):
+    """What our perceptrons take beyond Spark's."""
+
+    numWorkers: Param[Any] = Param(Params._dummy(), "numWorkers", "Spark tasks that train together; 'auto': as many as the application has slots, fewer for a small table",
+                                   typeConverter=_workers)
+    dtype: Param[str] = Param(Params._dummy(), "dtype", "numbers to compute with: float64 as Spark, or float32", typeConverter=TypeConverters.toString)
 
     def __init__(self, *args: Any):
         super().__init__(*args)
-        self._setDefault(numWorkers=0)
+        self._setDefault(numWorkers="auto", regParam=0.0, dtype="float64")
 
-    def getNumWorkers(self) -> int:
+    def getNumWorkers(self) -> Any:
         """Value of numWorkers."""
-        return int(self.getOrDefault(self.numWorkers))
+        return self.getOrDefault(self.numWorkers)
+
+    def getDtype(self) -> str:
+        """Value of dtype."""
+        return self.getOrDefault(self.dtype)
+
+    def setNumWorkers(self, value: Any) -> Any:
+        """Set how many tasks train together; "auto": as many as fit."""
+        return self._set(numWorkers=value)
+
+    def setDtype(self, value: str) -> Any:
+        """Set the numbers to compute with: float64 or float32."""
+        return self._set(dtype=value)
+
+    def setWeightCol(self, value: str) -> Any:
+        """Set the column with the weight of each row."""
+        return self._set(weightCol=value)
+
+    def setRegParam(self, value: float) -> Any:
+        """Set the regularization: regParam / 2 times the sum of squares of all weights but biases is added to the loss."""
+        return self._set(regParam=value)
+
+    def setValidationIndicatorCol(self, value: str) -> Any:
+        """Set the boolean column that marks rows to validate on: training ends when their loss gets no better, and the best weights are kept."""
+        return self._set(validationIndicatorCol=value)
 
     @classmethod
     def _entries(cls) -> list[Any]:
         return [value for name in dir(cls) if isinstance(value := getattr(cls, name, None), Param)]
+
+
+class _Shared(Perceptron, _MultilayerPerceptronParams):
+    """The classifier's Params."""
+
+
+def refused(work: Callable[..., Any]) -> Callable[..., Any]:
+    """What Spark refuses as an IllegalArgumentException is one here as well: wrong Params, columns, shapes and labels, seen on the driver."""
+
+    @functools.wraps(work)
+    def checked(self: Any, dataset: Any) -> Any:
+        try:
+            return work(self, dataset)
+        except FiresteelError as error:
+            if error.code[:3] in ("FS1", "FS2") and not isinstance(error, IllegalArgumentException):
+                kind: Any = type(error)
+                error.__class__ = _both(kind)
+            raise
+
+    return checked
+
+
+@functools.lru_cache(maxsize=None)
+def _both(kind: type) -> type:
+    return type(kind.__name__, (kind, IllegalArgumentException), {"__module__": kind.__module__})
 
 
 def sizes(layers: list[int]) -> list[tuple[int, int]]:
@@ -86,15 +147,18 @@ def weight_count(layers: list[int]) -> int:
     return sum((n + 1) * units for n, units in sizes(layers))
 
 
-def to_recipe(layers: list[int], weights: numpy.ndarray) -> Recipe:
+def to_recipe(layers: list[int], weights: numpy.ndarray, last: str = "softmax", dtype: str = "float64", reg: float = 0.0) -> Recipe:
     """The network with MLlib's flat weights: layer by layer, the matrix [inputs][units], then the biases."""
     arrays, at = {}, 0
+    weights = numpy.asarray(weights, dtype)
     for i, (n, units) in enumerate(sizes(layers)):
         arrays[str(2 * i)] = weights[at:at + n * units].reshape(n, units)
         arrays[str(2 * i + 1)] = weights[at + n * units:at + (n + 1) * units]
         at += (n + 1) * units
-    plain = nets.short_recipe(layers[1:-1], "sigmoid", layers[-1], "softmax")
-    return Recipe(plain.layers, dtype="float64", input=(layers[0],), weights=pack_arrays(arrays))
+    plain = nets.short_recipe(layers[1:-1], "sigmoid", layers[-1], last).layers
+    if reg:
+        plain = tuple((kind, f'{attrs} kernel_regularizer="L2 l2={float(reg) / 2!r}"') for kind, attrs in plain)
+    return Recipe(plain, dtype=dtype, input=(layers[0],), weights=pack_arrays(arrays))
 
 
 def first_weights(layers: list[int], seed: int) -> numpy.ndarray:
@@ -103,66 +167,40 @@ def first_weights(layers: list[int], seed: int) -> numpy.ndarray:
     return numpy.concatenate([rng.uniform(-2.4 / n, 2.4 / n, (n + 1) * units) for n, units in sizes(layers)])
 
 
-class MultilayerPerceptronClassifier(ProbabilisticClassifier, _Shared, MLWritable, _Readable):
-    """Trains a perceptron with sigmoid hidden layers and softmax on top: pyspark.ml.classification's class of this name, by firesteel.
+class Trainer(Perceptron):
+    """How both perceptrons are fitted."""
 
-    MultilayerPerceptronClassifier(layers=[784, 100, 10], maxIter=100, seed=1).fit(df)
-
-    solver "l-bfgs" or "gd" (steps of stepSize along the whole gradient); fitting ends after maxIter iterations, or when the last ten
-    have lowered the loss by less than tol times that of an untrained network. numWorkers is firesteel's own."""
-
-    _input_kwargs: dict[str, Any]
-
-    @keyword_only
-    def __init__(self, *, featuresCol: str = "features", labelCol: str = "label", predictionCol: str = "prediction", maxIter: int = 100, tol: float = 1e-6,
-                 seed: Optional[int] = None, layers: Optional[list[int]] = None, blockSize: int = 128, stepSize: float = 0.03, solver: str = "l-bfgs",
-                 initialWeights: Optional[Vector] = None, probabilityCol: str = "probability", rawPredictionCol: str = "rawPrediction", numWorkers: int = 0):
-        super().__init__()
-        self._set(**self._input_kwargs)
-
-    @keyword_only
-    def setParams(self, *, featuresCol: str = "features", labelCol: str = "label", predictionCol: str = "prediction", maxIter: int = 100, tol: float = 1e-6,
-                  seed: Optional[int] = None, layers: Optional[list[int]] = None, blockSize: int = 128, stepSize: float = 0.03, solver: str = "l-bfgs",
-                  initialWeights: Optional[Vector] = None, probabilityCol: str = "probability", rawPredictionCol: str = "rawPrediction",
-                  numWorkers: int = 0) -> "MultilayerPerceptronClassifier":
-        """Set several Params."""
-        return self._set(**self._input_kwargs)
-
-    def setLayers(self, value: list[int]) -> "MultilayerPerceptronClassifier":
+    def setLayers(self, value: list[int]) -> Any:
         """Set the units of all layers, inputs and classes included."""
         return self._set(layers=value)
 
-    def setBlockSize(self, value: int) -> "MultilayerPerceptronClassifier":
+    def setBlockSize(self, value: int) -> Any:
         """Set blockSize, which does not matter here."""
         return self._set(blockSize=value)
 
-    def setInitialWeights(self, value: Vector) -> "MultilayerPerceptronClassifier":
+    def setInitialWeights(self, value: Vector) -> Any:
         """Set the weights to start from, in MLlib's order."""
         return self._set(initialWeights=value)
 
-    def setMaxIter(self, value: int) -> "MultilayerPerceptronClassifier":
+    def setMaxIter(self, value: int) -> Any:
         """Set how many iterations there may be."""
         return self._set(maxIter=value)
 
-    def setSeed(self, value: int) -> "MultilayerPerceptronClassifier":
+    def setSeed(self, value: int) -> Any:
         """Set what decides the first weights."""
         return self._set(seed=value)
 
-    def setTol(self, value: float) -> "MultilayerPerceptronClassifier":
+    def setTol(self, value: float) -> Any:
         """Set how little improvement ends fitting."""
         return self._set(tol=value)
 
-    def setStepSize(self, value: float) -> "MultilayerPerceptronClassifier":
+    def setStepSize(self, value: float) -> Any:
         """Set the step of solver gd."""
         return self._set(stepSize=value)
 
-    def setSolver(self, value: str) -> "MultilayerPerceptronClassifier":
+    def setSolver(self, value: str) -> Any:
         """Set the solver: l-bfgs or gd."""
         return self._set(solver=value)
-
-    def setNumWorkers(self, value: int) -> "MultilayerPerceptronClassifier":
-        """Set how many tasks train together; 0: as many as fit."""
-        return self._set(numWorkers=value)
 
     def write(self) -> persist.Writer:
         """A writer: write().overwrite().save(path)."""
@@ -176,69 +214,130 @@ class MultilayerPerceptronClassifier(ProbabilisticClassifier, _Shared, MLWritabl
     def _from_spark(cls, spark: Any, path: str, metadata: dict[str, Any]) -> Any:
         return cls()
 
-    def _checked_layers(self) -> list[int]:
-        layers = list(self.getLayers()) if self.isDefined(self.layers) else []
-        if len(layers) < 2 or min(layers) < 1:
-            raise bad("layers", layers, "at least two whole numbers above 0: inputs, units of hidden layers, classes")
-        if layers[-1] < 2:
-            raise bad("layers", layers, "at least 2 classes")
-        return layers
+    def _fit(self, dataset: Any) -> Any:
+        return self._train(dataset)
 
-    def _fit(self, dataset: Any) -> "MultilayerPerceptronClassificationModel":
-        layers = self._checked_layers()
-        features = schema.features(dataset.schema, self.getFeaturesCol())
-        label = schema.label(dataset.schema, self.getLabelCol())
-        if label.several:
-            raise fail(2002, f"labelCol={label.name!r} is an array; expected class numbers 0 to {layers[-1] - 1}")
+    @property
+    def _last(self) -> tuple[str, str]:
+        """The activation of the last layer, and the loss."""
+        raise NotImplementedError
+
+    def _check_label(self, label: schema.Label, layers: list[int]) -> None:
+        raise NotImplementedError
+
+    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, float, Optional[int]]:
+        """After one small job: how many rows there are, the loss of a network that knows nothing, and how many classes."""
+        raise NotImplementedError
+
+    def _model(self, content: bytes, result: Optional[dict[str, Any]], dataset: Any) -> Any:
+        raise NotImplementedError
+
+    @refused
+    def _train(self, dataset: Any) -> Any:
+        me: Any = self  # Params of both
+        layers = list(me.getLayers()) if me.isDefined(me.layers) else []
+        if len(layers) < 2 or min(layers) < 1:
+            raise bad("layers", layers, "at least two whole numbers above 0: inputs, units of hidden layers, outputs")
+        columns = dataset.schema
+        features, label = schema.features(columns, me.getFeaturesCol()), schema.label(columns, me.getLabelCol())
+        self._check_label(label, layers)
+        weight = schema.weight(columns, me.getWeightCol() if me.isDefined(me.weightCol) and me.getWeightCol() else None)
+        marked = schema.indicator(columns, me.getValidationIndicatorCol() if me.isDefined(me.validationIndicatorCol) else None)
         width = schema.width(features)
         if width is not None and width != layers[0]:
-            raise fail(1002, f"layers={layers} begins with {layers[0]} inputs, featuresCol={self.getFeaturesCol()!r} has {width} numbers per row")
-        epochs, tol = self.getMaxIter(), self.getTol()
-        if epochs < 0:
-            raise bad("maxIter", epochs, "a whole number of at least 0")
-        if tol < 0:
-            raise bad("tol", tol, "a number of at least 0")
-        optimizers = {"l-bfgs": "LBFGS tol=0", "gd": f"SGD learning_rate={float(self.getStepSize())!r}"}
-        if self.getSolver() not in optimizers:
-            raise bad("solver", self.getSolver(), "'l-bfgs' or 'gd'")
-        start = first_weights(layers, self.getSeed())
-        if self.isSet(self.initialWeights):
-            start = self.getInitialWeights().toArray()
+            raise fail(1002, f"layers={layers} begins with {layers[0]} inputs, featuresCol={me.getFeaturesCol()!r} has {width} numbers per row")
+        epochs, tol, reg, dtype = me.getMaxIter(), me.getTol(), me.getRegParam(), me.getDtype()
+        for name, value in (("maxIter", epochs), ("tol", tol), ("regParam", reg)):
+            if value < 0:
+                raise bad(name, value, "a number of at least 0")
+        if dtype not in engine.TYPES:
+            raise bad("dtype", dtype, "'float64' or 'float32'")
+        if self.getNumWorkers() != "auto" and self.getNumWorkers() < 1:
+            raise bad("numWorkers", self.getNumWorkers(), "a whole number of at least 1, or 'auto'")
+        optimizers = {"l-bfgs": "LBFGS tol=0", "gd": f"SGD learning_rate={float(me.getStepSize())!r}"}
+        if me.getSolver() not in optimizers:
+            raise bad("solver", me.getSolver(), "'l-bfgs' or 'gd'")
+        start = first_weights(layers, me.getSeed())
+        if me.isSet(me.initialWeights):
+            start = me.getInitialWeights().toArray()
             if len(start) != weight_count(layers):
                 raise bad("initialWeights", f"{len(start)} numbers", f"{weight_count(layers)} for layers={layers}")
-        recipe = to_recipe(layers, start)
-        optimizer = optimizers[self.getSolver()]
-        nets.check(recipe, optimizer, "sparse_categorical_crossentropy", "", width)
+        activation, loss = self._last
+        recipe, optimizer = to_recipe(layers, start, activation, dtype, reg), optimizers[me.getSolver()]
+        nets.check(recipe, optimizer, loss, "", width)
         spark, workers = dataset.sparkSession, self.getNumWorkers()
-        if workers:
+        if workers != "auto":
             session.check_slots(spark, workers)
-        labels = fitting.look_at_labels(dataset, label, "error")
-        if labels.classes > layers[-1]:
-            raise fail(2006, f"labelCol={label.name!r} holds {labels.classes - 1}; layers={layers} ends in {layers[-1]} classes, 0 to {layers[-1] - 1}")
+        rows, scale, classes = self._look(dataset, label, layers)
         if not epochs:
             return self._model(bytes(engine.build(recipe).save_bytes()), None, dataset)
-        workers = workers or max(1, min(session.slots(spark), labels.rows // ENOUGH))
+        if workers == "auto":
+            workers = max(1, min(session.workers(spark, "auto"), rows // ENOUGH))
         trained = fitting.run(
-            dataset, features, label.name, [], 0, version=engine.version(), recipe=recipe.text, recipe_weights=recipe.weights, workers=workers,
-            loss="sparse_categorical_crossentropy", optimizer=optimizer, epochs=epochs, batch_size=max(labels.rows, 1), seed=0, classes=layers[-1],
-            patience=WINDOW, min_delta=tol * math.log(layers[-1]))
-        failure = trained.result.get("error")
-        model = self._model(trained.model, trained.result, dataset)
+            dataset, features, label.name, [c for c in (weight, marked) if c is not None], 0, version=engine.version(), recipe=recipe.text,
+            recipe_weights=recipe.weights, workers=workers, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=max(rows, 1), seed=0, classes=classes,
+            restarts=3, weight=weight, validation=marked, patience=WINDOW, min_delta=tol * scale, tell_loss="before" if me.getSolver() == "l-bfgs" else "after")
+        result = trained.result
+        # As Spark: the loss of the untrained network, then after each iteration. An epoch of gd tells the loss before its step.
+        losses, told = list(result["history"].get("loss", [])), [] if result["loss"] is None else [result["loss"]]
+        result["objective"] = [*told, *losses] if me.getSolver() == "l-bfgs" else [*losses, *told]
+        failure = result.get("error")
+        model = self._model(trained.model, result, dataset)
         if failure:
             raise fail(int(failure["code"][2:]), failure["message"] + "; the last good weights are in this error's .model", model=model)
         return model
 
+
+class MultilayerPerceptronClassifier(Trainer, ProbabilisticClassifier, _Shared, MLWritable, _Readable):
+    """Trains a perceptron with sigmoid hidden layers and softmax on top: pyspark.ml.classification's class of this name, by firesteel.
+
+    MultilayerPerceptronClassifier(layers=[784, 100, 10], maxIter=100, seed=1).fit(df)
+
+    solver "l-bfgs" or "gd" (steps of stepSize along the whole gradient); fitting ends after maxIter iterations, or when the last ten
+    have lowered the loss by less than tol times that of an untrained network. Beyond Spark's: numWorkers, weightCol, regParam, validationIndicatorCol
+    and dtype."""
+
+    _input_kwargs: dict[str, Any]
+
+    @keyword_only
+    def __init__(self, *, featuresCol: str = "features", labelCol: str = "label", predictionCol: str = "prediction", maxIter: int = 100, tol: float = 1e-6,
+                 seed: Optional[int] = None, layers: Optional[list[int]] = None, blockSize: int = 128, stepSize: float = 0.03, solver: str = "l-bfgs",
+                 initialWeights: Optional[Vector] = None, probabilityCol: str = "probability", rawPredictionCol: str = "rawPrediction", numWorkers: Any = "auto",
+                 weightCol: Optional[str] = None, regParam: float = 0.0, validationIndicatorCol: Optional[str] = None, dtype: str = "float64"):
+        super().__init__()
+        self._set(**self._input_kwargs)
+
+    @keyword_only
+    def setParams(self, *, featuresCol: str = "features", labelCol: str = "label", predictionCol: str = "prediction", maxIter: int = 100, tol: float = 1e-6,
+                  seed: Optional[int] = None, layers: Optional[list[int]] = None, blockSize: int = 128, stepSize: float = 0.03, solver: str = "l-bfgs",
+                  initialWeights: Optional[Vector] = None, probabilityCol: str = "probability", rawPredictionCol: str = "rawPrediction",
+                  numWorkers: Any = "auto", weightCol: Optional[str] = None, regParam: float = 0.0, validationIndicatorCol: Optional[str] = None,
+                  dtype: str = "float64") -> "MultilayerPerceptronClassifier":
+        """Set several Params."""
+        return self._set(**self._input_kwargs)
+
+    @property
+    def _last(self) -> tuple[str, str]:
+        return "softmax", "sparse_categorical_crossentropy"
+
+    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, float, Optional[int]]:
+        labels = fitting.look_at_labels(dataset, label, "error")
+        if labels.classes > layers[-1]:
+            raise fail(2006, f"labelCol={label.name!r} holds {labels.classes - 1}; layers={layers} ends in {layers[-1]} classes, 0 to {layers[-1] - 1}")
+        return labels.rows, math.log(layers[-1]), layers[-1]
+
+    def _check_label(self, label: schema.Label, layers: list[int]) -> None:
+        if layers[-1] < 2:
+            raise bad("layers", layers, "at least 2 classes")
+        if label.several:
+            raise fail(2002, f"labelCol={label.name!r} is an array; expected class numbers 0 to {layers[-1] - 1}")
+
     def _model(self, content: bytes, result: Optional[dict[str, Any]], dataset: Any) -> "MultilayerPerceptronClassificationModel":
-        model = MultilayerPerceptronClassificationModel._made(content)
-        model._resetUid(self.uid)
-        self._copyValues(model)
-        history = [] if result is None else list(result["history"].get("loss", []))
-        model._trained = (dataset, history)
-        return model
+        return MultilayerPerceptronClassificationModel._of(self, content, result, dataset)  # type: ignore[no-any-return]
 
 
-class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, _Shared, MLWritable, _Readable):
-    """What MultilayerPerceptronClassifier trained or Spark's class saved: scores tables with pyspark's columns."""
+class Trained(Perceptron):
+    """What the models of both perceptrons are: the bytes of an ONNX file, and how it came about."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -246,9 +345,17 @@ class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, 
         self._trained: Optional[tuple[Any, list[float]]] = None
 
     @classmethod
-    def _made(cls, content: bytes) -> "MultilayerPerceptronClassificationModel":
+    def _made(cls, content: bytes) -> Any:
         model = cls()
         model._content = content
+        return model
+
+    @classmethod
+    def _of(cls, estimator: Any, content: bytes, result: Optional[dict[str, Any]], dataset: Any) -> Any:
+        model = cls._made(content)
+        model._resetUid(estimator.uid)
+        estimator._copyValues(model)
+        model._trained = dataset, [] if result is None else list(result["objective"])
         return model
 
     @classmethod
@@ -256,6 +363,54 @@ class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, 
         if content is None:
             raise fail(5004, "a saved model without its network")
         return cls._made(content)
+
+    def write(self) -> persist.Writer:
+        """A writer: write().overwrite().save(path)."""
+        return persist.Writer(self, self._content, {})
+
+    def _arrays(self) -> list[numpy.ndarray]:
+        if not self._content:
+            raise fail(1006, f"{type(self).__name__} holds no network; it comes from fit or load")
+        net = engine.load(self._content)
+        dtype = numpy.float64 if net.info()["type"] == engine.TYPES["float64"] else numpy.float32
+        arrays: list[numpy.ndarray] = []
+        for i, (_, _, _, _, shape) in enumerate(net.weights()):
+            arrays.append(numpy.empty(shape, dtype))
+            net.read_weight(i, arrays[i])
+        return arrays
+
+    @property
+    def weights(self) -> DenseVector:
+        """All weights in MLlib's order: layer by layer the matrix [inputs][units], then the biases."""
+        return DenseVector(numpy.concatenate([a.reshape(-1) for a in self._arrays()]).astype(numpy.float64))
+
+    @property
+    def network(self) -> Any:
+        """The trained network as a local firesteel.Sequential, a fresh one each time."""
+        return self._scorer().network
+
+    @property
+    def numFeatures(self) -> int:
+        """Numbers per row that the network takes."""
+        return int(self._arrays()[0].shape[0])
+
+    def _scorer(self) -> Any:
+        """The model that scores, with this one's columns."""
+        raise NotImplementedError
+
+    @property
+    def hasSummary(self) -> bool:
+        """Whether this model was trained in this session, and not loaded."""
+        return self._trained is not None
+
+    def _training(self) -> tuple[Any, list[float]]:
+        if self._trained is None:
+            raise RuntimeError(f"No training summary available for this {type(self).__name__}")
+        return self._trained
+
+
+class MultilayerPerceptronClassificationModel(Trained, ProbabilisticClassificationModel, _Shared, MLWritable, _Readable):
+    """What MultilayerPerceptronClassifier trained or Spark's class saved: scores tables with pyspark's columns."""
 
     @classmethod
     def _from_spark(cls, spark: Any, path: str, metadata: dict[str, Any]) -> Any:
@@ -270,10 +425,6 @@ class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, 
             raise fail(5004, f"{path}: layers={layers} want another number of weights than the {len(weights)} that are there")
         return cls._made(bytes(engine.build(to_recipe(layers, weights)).save_bytes()))
 
-    def write(self) -> persist.Writer:
-        """A writer: write().overwrite().save(path)."""
-        return persist.Writer(self, self._content, {})
-
     # -- what it is
 
     def _scorer(self) -> NNClassifierModel:
@@ -282,31 +433,6 @@ class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, 
         given = {p: self.getOrDefault(p) for p in ("featuresCol", "predictionCol", "probabilityCol", "rawPredictionCol")}
         model._set(**given, thresholds=self.getOrDefault("thresholds") if self.isDefined("thresholds") else None)
         return model  # type: ignore[no-any-return]
-
-    def _arrays(self) -> list[numpy.ndarray]:
-        if not self._content:
-            raise fail(1006, f"{type(self).__name__} holds no network; it comes from fit or load")
-        net = engine.load(self._content)
-        arrays: list[numpy.ndarray] = []
-        for i, (_, _, _, _, shape) in enumerate(net.weights()):
-            arrays.append(numpy.empty(shape, numpy.float64))
-            net.read_weight(i, arrays[i])
-        return arrays
-
-    @property
-    def weights(self) -> DenseVector:
-        """All weights in MLlib's order: layer by layer the matrix [inputs][units], then the biases."""
-        return DenseVector(numpy.concatenate([a.reshape(-1) for a in self._arrays()]))
-
-    @property
-    def network(self) -> Any:
-        """The trained network as a local firesteel.Sequential, a fresh one each time."""
-        return self._scorer().network
-
-    @property
-    def numFeatures(self) -> int:
-        """Numbers per row that the network takes."""
-        return int(self._arrays()[0].shape[0])
 
     @property
     def numClasses(self) -> int:
@@ -320,6 +446,7 @@ class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, 
 
     # -- what it does
 
+    @refused
     def _transform(self, dataset: Any) -> Any:
         return self._scorer()._transform(dataset)
 
@@ -337,16 +464,9 @@ class MultilayerPerceptronClassificationModel(ProbabilisticClassificationModel, 
 
     # -- how it went
 
-    @property
-    def hasSummary(self) -> bool:
-        """Whether this model was trained in this session, and not loaded."""
-        return self._trained is not None
-
     def summary(self) -> "MultilayerPerceptronClassificationTrainingSummary":
         """How training went, and how good the model is on the table that it was trained on."""
-        if self._trained is None:
-            raise RuntimeError(f"No training summary available for this {type(self).__name__}")
-        return MultilayerPerceptronClassificationTrainingSummary(self, *self._trained)
+        return MultilayerPerceptronClassificationTrainingSummary(self, *self._training())
 
     def evaluate(self, dataset: Any) -> "MultilayerPerceptronClassificationSummary":
         """How good the model is on a table with labels."""
@@ -453,4 +573,4 @@ class MultilayerPerceptronClassificationTrainingSummary(MultilayerPerceptronClas
 
     def __init__(self, model: MultilayerPerceptronClassificationModel, dataset: Any, history: list[float]):
         super().__init__(model, dataset)
-        self.objectiveHistory, self.totalIterations = history, len(history)
+        self.objectiveHistory, self.totalIterations = history, max(len(history) - 1, 0)

@@ -1,13 +1,15 @@
 """nets - networks between a user's Sequential, a Param and the tasks; and how the last layer of one is to be read."""
 from __future__ import annotations
 
+import dataclasses
+import os
 import re
 from typing import Any, NamedTuple, Optional, Sequence
 
 import numpy
 
 from .. import _text
-from ..executor.job import Recipe, pack_arrays
+from ..executor.job import STATE, Recipe, pack_arrays, unpack_arrays
 from .errors import fail
 from .params import bad
 
@@ -40,6 +42,38 @@ def recipe_of(name: str, net: Any) -> Recipe:
         uses=() if info["chain"] else tuple((at, tuple(ins)) for at, ins, *_ in core.uses()),
         outputs=() if info["chain"] else tuple(part[2] for part in core.parts(True)),
         weights=pack_arrays(values) if values else None)
+
+
+def initial_recipe(name: str, value: Any) -> Recipe:
+    """What initialModel names, as it is now: a model of ours, a network, or a path to go and look at."""
+    if isinstance(value, Recipe):
+        return value
+    if isinstance(value, (str, os.PathLike)):
+        return _recipe_at(name, os.fspath(value))
+    network = getattr(value, "network", None)
+    return recipe_of(name, value if network is None else network)
+
+
+def _recipe_at(name: str, path: str) -> Recipe:
+    """Of a checkpoint, of the last one in a checkpointDir, of a saved Spark model, or of a file that fire.load reads."""
+    from .. import Sequential, _core, load
+    from ..executor import checkpoints, engine
+
+    where = checkpoints.place(path)
+    found = [c for _, attempt in checkpoints.attempts_of(where) for c in checkpoints.checkpoints_of(where, attempt)][-1:]
+    if where.read("manifest.json") is not None:
+        found = [checkpoints.Found(where, "", "", 0, 0)]
+    if found:
+        with found[0].folder() as folder:
+            core = _core.Network.load(engine.context(), folder)
+            recipe = recipe_of(name, Sequential._wrap(core))
+            arrays = {**unpack_arrays(recipe.weights or b""), STATE: numpy.frombuffer(core.state(), numpy.uint8)}
+        return dataclasses.replace(recipe, weights=pack_arrays(arrays))
+    if checkpoints.is_remote(path) or os.path.isdir(os.path.join(checkpoints.local_path(path), "metadata")):
+        from . import persist
+
+        return recipe_of(name, persist.load_any(path).network)
+    return recipe_of(name, load(checkpoints.local_path(path)))
 
 
 def network_of(recipe: Recipe) -> Any:

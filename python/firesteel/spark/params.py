@@ -45,7 +45,7 @@ TABLE = (
     Entry("learningRate", "positive", UNSET, "CR", "step size; unset: the optimizer's own"),
     Entry("epochs", "count", 10, "CR", "passes over the rows"),
     Entry("batchSize", "count", 32, "CR", "rows of one step, of all workers together"),
-    Entry("numWorkers", "count", 1, "CR", "Spark tasks that train together; each needs a slot at the same time"),
+    Entry("numWorkers", "workers", 1, "CR", "Spark tasks that train together; each needs a slot at the same time. 'auto': all slots of the application"),
     Entry("seed", "seed", 0, "CR", "decides first weights, dropout, order of rows and the validation share: same seed, table and numWorkers give the same bits"),
     Entry("classWeights", "weights", UNSET, "C", "one factor per class on its rows' loss, as a list or as {class: factor}; classes left out of a dict weigh 1"),
     Entry("thresholds", "thresholds", UNSET, "Cc", "one number per class: the class with the largest probability / threshold is predicted; multi-label: a label is set above its threshold"),
@@ -57,8 +57,11 @@ TABLE = (
     Entry("compressionRatio", "ratio", 0.0625, "CR", "with gradientCompression='threshold': bytes to send, as a share of those without compression"),
     Entry("cache", "cache", "auto", "CR", "where a worker keeps its rows: 'memory', 'disk' (files of no name in Spark's local folders, read in windows), 'auto' in memory up to cacheMemory, the rest on disk"),
     Entry("cacheMemory", "count", 1024, "CR", "with cache 'auto' or 'disk': MiB of rows that a worker holds in memory"),
-    Entry("checkpointDir", "text", UNSET, "CR", "folder for checkpoints, on a disk that all workers share; with it a fit goes on after a lost worker or a killed driver"),
+    Entry("initialModel", "model", UNSET, "CR", "what to go on from, in place of net: a model of ours, a network, or the path of either; of a checkpoint also the optimizer's state"),
+    Entry("checkpointDir", "text", UNSET, "CR", "folder for checkpoints, on a disk that all workers share or anything that fsspec opens (s3://...); with it a fit goes on after a lost worker or a killed driver"),
     Entry("checkpointEpochs", "count", 1, "CR", "a checkpoint after every so many epochs"),
+    Entry("checkpointSteps", "count0", 0, "CR", "and within epochs after every so many steps; 0: at the end of epochs only"),
+    Entry("checkpointKeep", "count", 1, "CR", "how many checkpoints are kept, the last ones"),
     Entry("maxRestarts", "count0", 3, "CR", "with checkpointDir: how many times the job is started again from the last checkpoint when a worker is lost"),
     Entry("resume", "resume", "auto", "CR", "with checkpointDir: 'auto' goes on with an unfinished training of the same network, columns and settings that is found there, 'never' begins anew"),
     Entry("inputCols", "inputs", UNSET, "t", "columns that feed the model: one, or a list, joined in that order (with several inputs: one for each, in order); or {input: column or list of columns}"),
@@ -67,6 +70,7 @@ TABLE = (
     Entry("outputMode", "outputmode", "auto", "t", "'auto': a number where a row has one, else an array, nested by its shape; 'array': always an array; 'vector': an ML vector; or {column: mode}"),
     Entry("binaryType", "binarytype", "auto", "t", "type of the numbers in a column of bytes: 'uint8', 'float32', ...; 'auto': the input's own, or what their count fits"),
     Entry("channelOrder", "channels", "RGB", "t", "order of an image's colours as the model wants them: 'RGB' or 'BGR'"),
+    Entry("onInterrupt", "interrupt", "cancel", "CR", "what Ctrl-C does during fit: 'cancel' the training, or end it after the step under way and return the 'model' so far; a second Ctrl-C cancels"),
     Entry("verbose", "flag", 1, "CR", "1 shows progress on the driver, 0 nothing"),
     Entry("metricName", "metric", "accuracy", "V", "the number that counts: accuracy, f1, auc, log_loss, rmse, r2 ... of the reports in docs/evaluation.md"),
 )
@@ -193,6 +197,16 @@ def _invalid(name: str, v: Any) -> str:
     return str(v)
 
 
+def _workers(name: str, v: Any) -> Any:
+    return v if isinstance(v, str) and v == "auto" else _whole(name, v, 1, 2**31 - 1, "a whole number of at least 1, or 'auto'")
+
+
+def _interrupt(name: str, v: Any) -> str:
+    if v not in ("cancel", "model"):
+        raise bad(name, v, "'cancel' or 'model'")
+    return str(v)
+
+
 def _resume(name: str, v: Any) -> str:
     if v not in ("auto", "never"):
         raise bad(name, v, "'auto' or 'never'")
@@ -278,12 +292,19 @@ def _net(name: str, v: Any) -> Any:
     return recipe_of(name, v)
 
 
+def _model(name: str, v: Any) -> Any:
+    from .nets import initial_recipe
+
+    return initial_recipe(name, v)
+
+
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _text, "column": _column, "outcolumn": _outcolumn, "columns": _columns, "count": _count, "count0": _count0, "seed": _seed,
     "ratio": _ratio, "compression": _compression, "cache": _cache,
     "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
     "inputs": _inputs, "mapping": _mapping, "outputmode": _outputmode, "binarytype": _binarytype, "channels": _channels,
     "invalid": _invalid, "resume": _resume, "engine": _engine, "metric": _metric, "net": _net,
+    "workers": _workers, "interrupt": _interrupt, "model": _model,
 }
 
 
@@ -325,7 +346,7 @@ class TableParams(Params):
 def _getter(entry: Entry) -> Callable[[Any], Any]:
     def get(self: Any) -> Any:
         value = self.value(entry.name)
-        if entry.kind == "net" and value is not None:
+        if entry.kind in ("net", "model") and value is not None:
             from .nets import network_of
 
             return network_of(value)

@@ -14,6 +14,7 @@ from pyspark.ml.linalg import Vector
 from pyspark.ml.util import MLReader, MLWriter
 
 from ..executor.job import Recipe
+from . import session
 from .errors import fail, spark_text
 
 FORMAT = 1
@@ -38,12 +39,26 @@ def _missing(error: Exception) -> bool:
     return "PATH_NOT_FOUND" in spark_text(error) or "Path does not exist" in spark_text(error)
 
 
-def _attempt(path: str, work: Any) -> Any:
+def _attempt(spark: Any, path: str, work: Any) -> Any:
     try:
-        return work()
+        with session.described(spark, f"firesteel: saving or loading {path}"):
+            return work()
     except Exception as error:
         text = spark_text(error)
         raise fail(5001, f"{path}: {next((line for line in text.strip().splitlines() if line), type(error).__name__)[:300]}", text) from None
+
+
+def load_any(path: str) -> Any:
+    """What is saved at path, whichever of this package's classes it is."""
+    import firesteel.spark as package
+
+    spark = session_of(None)
+    text = _attempt(spark, path, lambda: spark.read.text(f"{path}/metadata").first())
+    name = str(json.loads(text[0]).get("class", "")) if text else ""
+    kind = getattr(package, name.rsplit(".", 1)[-1], None) if name else None
+    if kind is None or not hasattr(kind, "load"):
+        raise fail(5002, f"{path} holds {name or 'nothing that names its class'}, expected a model of firesteel")
+    return kind.load(path)
 
 
 def session_of(io: Any) -> Any:
@@ -79,9 +94,9 @@ class Writer(MLWriter):
         if self._content is not None:
             pieces = [(i, bytearray(self._content[at:at + PIECE])) for i, at in enumerate(range(0, len(self._content), PIECE))]
             frame = spark.createDataFrame(pieces, "part int, bytes binary").coalesce(1)
-            _attempt(path, lambda: frame.write.mode("overwrite").parquet(f"{path}/model"))
+            _attempt(spark, path, lambda: frame.write.mode("overwrite").parquet(f"{path}/model"))
         text = spark.createDataFrame([(json.dumps(metadata, separators=(",", ":")),)], "value string").coalesce(1)
-        _attempt(path, lambda: text.write.mode("overwrite").text(f"{path}/metadata"))
+        _attempt(spark, path, lambda: text.write.mode("overwrite").text(f"{path}/metadata"))
 
     def _metadata(self, spark: Any) -> dict[str, Any]:
         me = self._instance

@@ -25,6 +25,8 @@ class Listener:
         self.state: dict[str, Any] = {}     # the latest event of any kind
         self.start: dict[str, Any] = {}     # hosts and rows of each rank
         self.epochs: list[dict[str, Any]] = []  # one event per finished epoch
+        self.stepped: Optional[float] = None    # time.monotonic() of the first step or epoch that was told
+        self._task: Optional[tuple[socket.socket, bytes]] = None  # who is connected
         self._closed = False
         self._server = socket.create_server((bind, 0), backlog=8)
         self.port: int = self._server.getsockname()[1]
@@ -54,6 +56,7 @@ class Listener:
                     return
                 s.sendall(sign(self.key, b"driver", t, d))
                 s.settimeout(None)
+                self._task = s, d + t
                 number = 0
                 while not self._closed:
                     self._take(read_frame(s, self.key, d + t, number))
@@ -67,7 +70,28 @@ class Listener:
         else:
             if event.get("event") == "epoch":
                 self.epochs.append(event)
+            if self.stepped is None:
+                self.stepped = time.monotonic()
             self.state = event
+
+    @property
+    def reached(self) -> tuple[int, int]:
+        """Epochs behind the training, and steps of the next, as far as they were told."""
+        at = self.state
+        if not at:
+            return 0, 0
+        return (at["epoch"] + 1, 0) if at["event"] == "epoch" else (at["epoch"], at["step"])
+
+    def ask_to_stop(self) -> bool:
+        """Ask the training to end after the step under way; whether somebody is there to hear it."""
+        if self._task is None:
+            return False
+        s, session = self._task
+        try:
+            s.sendall(sign(self.key, b"stop", session))
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
         self._closed = True

@@ -1,13 +1,15 @@
 """session - what differs between classic Spark and Spark Connect: settings, slots, cancelling, files for executors."""
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import tempfile
 import threading
 import time
 import weakref
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterator, Optional
 
 from .errors import fail
 
@@ -78,13 +80,34 @@ def check_slots(spark: Any, workers: int, wait: float = WAIT) -> None:
 
 def slots(spark: Any) -> int:
     """Tasks that the application can run at the same time, as far as can be seen; at least 1."""
-    if not is_connect(spark):
-        try:
-            context = spark.sparkContext._jsc.sc()
-            return max(1, int(context.maxNumConcurrentTasks(context.resourceProfileManager().resourceProfileFromId(0))))
-        except Exception:
-            pass  # another Spark than we know
+    now = None if is_connect(spark) else _slots_now(spark)
+    if now is not None:
+        return max(1, now)
     return max(1, granted(setting(spark, "spark.master", "") or "", lambda name: setting(spark, name), 1) or 1)
+
+
+def workers(spark: Any, wanted: Any) -> int:
+    """numWorkers as a number. "auto" is every slot: as many as the settings grant, so that it does not matter which executors have registered yet; else those
+    that are there. On Connect, whose clients cannot ask the cluster, only settings tell; where they do not, it is 1."""
+    if wanted != "auto":
+        return int(wanted)
+    master = setting(spark, "spark.master", "") or ""
+    if is_connect(spark) and master.startswith("local[*"):
+        return 1  # the server's processors are not ours
+    limit = granted(master, lambda name: setting(spark, name), os.cpu_count() or 1) if master else None
+    if limit is None and not is_connect(spark):
+        end = time.monotonic() + WAIT_REGISTER
+        while (limit := _slots_now(spark)) == 0 and time.monotonic() < end:
+            time.sleep(0.1)
+    return max(1, limit or 1)
+
+
+def _slots_now(spark: Any) -> Optional[int]:
+    try:
+        context = spark.sparkContext._jsc.sc()
+        return int(context.maxNumConcurrentTasks(context.resourceProfileManager().resourceProfileFromId(0)))
+    except Exception:
+        return None  # another Spark than we know
 
 
 def _wait_for_slots(spark: Any, workers: int, limit: Optional[int], master: str, wait: float) -> None:
@@ -222,12 +245,40 @@ def partitions(df: Any) -> Optional[int]:
         return None
 
 
+# ---- what the Spark UI shows ------------------------------------------------------------
+
+TAG = "firesteel"
+
+
+@contextlib.contextmanager
+def described(spark: Any, text: str) -> Iterator[None]:
+    """Jobs that this thread starts meanwhile carry the tag "firesteel", by which they can be found and cancelled, and on classic Spark the description, after
+    the caller's own if there is one. Connect has no descriptions."""
+    if is_connect(spark):
+        spark.addTag(TAG)
+        try:
+            yield
+        finally:
+            spark.removeTag(TAG)
+        return
+    context = spark.sparkContext
+    before = context.getLocalProperty("spark.job.description")
+    context.setJobDescription(f"{before}: {text}" if before else text)
+    context.addJobTag(TAG)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # the application may be gone
+            context.removeJobTag(TAG)
+            context.setLocalProperty("spark.job.description", before)
+
+
 # ---- running one job, cancellable --------------------------------------------------------
 
 class Background:
     """Work in a thread that inherits the caller's Spark properties, under a tag of its own by which it can be cancelled."""
 
-    def __init__(self, spark: Any, work: Callable[[], Any]):
+    def __init__(self, spark: Any, work: Callable[[], Any], what: str):
         from pyspark.util import inheritable_thread_target
 
         self.spark, self.tag = spark, f"firesteel-{os.urandom(8).hex()}"
@@ -240,17 +291,19 @@ class Background:
                     spark.addTag(self.tag)
                 else:  # a session's own tags do not reach jobs of other threads
                     spark.sparkContext.addJobTag(self.tag)
-                self.result = work()
+                with described(spark, what):
+                    self.result = work()
             except BaseException as error:
                 self.error = error
+            finally:
+                self._done.set()
 
-        self._thread = threading.Thread(target=inheritable_thread_target(spark)(run), daemon=True, name="firesteel-job")
-        self._thread.start()
+        self._done = threading.Event()  # not Thread.join, which Ctrl-C makes believe that the thread has ended (bpo-45274)
+        threading.Thread(target=inheritable_thread_target(spark)(run), daemon=True, name="firesteel-job").start()
 
     def wait(self, seconds: float) -> bool:
         """True when the work has ended."""
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
+        return self._done.wait(seconds)
 
     def cancel(self, seconds: float = 5.0) -> None:
         """Ask Spark to stop the job, and wait a little for it."""
@@ -261,7 +314,20 @@ class Background:
                 self.spark.sparkContext.cancelJobsWithTag(self.tag)
         except Exception:
             pass  # the application may be gone; what counts then is that we stop waiting
-        self._thread.join(seconds)
+        self._done.wait(seconds)
+
+
+@contextlib.contextmanager
+def plain_interrupt() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt and does nothing else meanwhile: classic Spark's own handler cancels all jobs first."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, None):
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 # ---- grouped tables -----------------------------------------------------------------------

@@ -13,6 +13,9 @@ class TrainingSummary:
     bestEpoch          the epoch whose weights were kept, from 0, when patience was set; else None
     stoppedEarly       whether patience ended the training
     resumedFrom        epochs that stood in the checkpoint that this training went on from, else 0
+    restarts           of each time that a worker was lost: the error's code, what was "reached" (epochs, steps of the next) and where the next attempt
+                       "resumed", when it was "lost" (seconds since fit began) and how much later the "first_step" was made; on Connect less is known
+    interrupted        whether Ctrl-C ended it (onInterrupt="model")
     steps, rows        updates made; rows seen in all epochs (since then)
     bytesSent          what all workers sent each other while training, in bytes
     rowsPerWorker      rows that each worker read, before they were dealt
@@ -30,6 +33,8 @@ class TrainingSummary:
         self.bestEpoch = int(report["best_epoch"]) if report["best_epoch"] >= 0 else None
         self.stoppedEarly = bool(report["stopped_early"])
         self.resumedFrom = int(result["first_epoch"])
+        self.restarts: list[dict[str, Any]] = list(result.get("restarts", ()))
+        self.interrupted = bool(report.get("cancelled", False))
         self.steps, self.rows = int(report["steps"]), int(report["rows"])
         self.bytesSent = int(report.get("bytes_sent", 0))
         self.rowsPerWorker: list[int] = list(result["rows"])
