@@ -1,14 +1,18 @@
 """MLlib's perceptron by its own name: pyspark's doctest, Spark's own class as judge of numbers, files that Spark saved."""
 import doctest
+import inspect
 
 import numpy as np
 import pytest
+from pyspark.errors import IllegalArgumentException
 from pyspark.ml import classification as mllib
 from pyspark.ml.linalg import DenseVector, Vectors
 
 from bed import flower_rows, make_session
 from firesteel.errors import FiresteelError
-from firesteel.spark import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
+from firesteel.spark import mllib as perceptron
+from firesteel.spark import (MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier, MultilayerPerceptronRegressionModel,
+                             MultilayerPerceptronRegressor)
 
 LAYERS = [4, 5, 3]
 
@@ -61,7 +65,8 @@ def test_the_optimum_is_that_of_spark(df):
     a, b = theirs(maxIter=400, tol=1e-12).fit(df), ours(maxIter=400, tol=1e-12).fit(df)
     assert loss(b, df) <= loss(a, df) * 1.01 + 1e-4
     history = b.summary().objectiveHistory
-    assert b.summary().totalIterations == len(history) <= 400 and all(late <= early for early, late in zip(history, history[1:]))
+    assert b.summary().totalIterations == len(history) - 1 <= 400 and all(late <= early for early, late in zip(history, history[1:]))
+    assert history[0] == pytest.approx(a.summary().objectiveHistory[0], rel=1e-12)  # that of the untrained network
     assert min(history) == pytest.approx(loss(b, df), rel=1e-9)
 
 
@@ -69,6 +74,7 @@ def test_gradient_descent_takes_the_steps_of_spark(df):
     for n in (1, 7):
         a, b = (make(maxIter=n, tol=0.0, solver="gd", stepSize=0.1).fit(df) for make in (theirs, ours))
         assert np.abs(a.weights.toArray() - b.weights.toArray()).max() < 1e-12
+        assert b.summary().objectiveHistory == pytest.approx(a.summary().objectiveHistory, rel=1e-12) and b.summary().totalIterations == a.summary().totalIterations == n
 
 
 def test_models_and_estimators_that_spark_saved(df, tmp_path):
@@ -112,6 +118,71 @@ def test_summary_workers_and_files(spark, df, tmp_path):
     assert again.weights == two.weights and again.getPredictionCol() == "p" and again.getThresholds() == [1.0, 1e9, 1e9]
 
 
+def test_the_same_params_and_defaults(spark):
+    """Every Param, default, method and summary attribute of Spark's classes is there; what is ours comes on top."""
+    mine, its = MultilayerPerceptronClassifier(), mllib.MultilayerPerceptronClassifier()
+    given = {p.name: its.getOrDefault(p) for p in its.params if its.hasDefault(p) and p.name != "seed"}
+    assert {name: mine.getOrDefault(name) for name in given} == given and all(mine.hasParam(p.name) for p in its.params)
+    assert all(not mine.isDefined(p.name) for p in its.params if not its.isDefined(p))
+    assert {p.name for p in mine.params} - {p.name for p in its.params} == {"numWorkers", "weightCol", "regParam", "validationIndicatorCol", "dtype"}
+    for our_class, their_class in [(MultilayerPerceptronClassifier, mllib.MultilayerPerceptronClassifier),
+                                   (MultilayerPerceptronClassificationModel, mllib.MultilayerPerceptronClassificationModel),
+                                   (perceptron.MultilayerPerceptronClassificationSummary, mllib.MultilayerPerceptronClassificationSummary),
+                                   (perceptron.MultilayerPerceptronClassificationTrainingSummary, mllib.MultilayerPerceptronClassificationTrainingSummary)]:
+        # Not what only wraps Spark's own objects.
+        wrappers = {n for n in dir(their_class) if n.startswith("_")} | {"save_impl"}
+        assert not [n for n in dir(their_class) if n not in wrappers and not hasattr(our_class, n)], their_class
+        if hasattr(our_class, "params"):
+            for name in ("setParams", "__init__"):
+                theirs_ = set(inspect.signature(getattr(their_class, name)).parameters)
+                assert theirs_ <= set(inspect.signature(getattr(our_class, name)).parameters) | {"java_model", "args", "kwargs"}
+
+
+def test_beyond_spark(spark, df):
+    """Weights count as so many rows, regularization makes weights small, validation rows end training, float32 computes in float32."""
+    from pyspark.sql import functions as F
+
+    twice = df.withColumn("w", F.when(F.col("label") == 1, 2.0).otherwise(1.0))
+    doubled = df.unionAll(df.where("label = 1"))
+    a, b = ours(maxIter=20, tol=0.0).setWeightCol("w").fit(twice), ours(maxIter=20, tol=0.0).fit(doubled)
+    assert np.abs(a.weights.toArray() - b.weights.toArray()).max() < 1e-6
+    free, held = (ours(maxIter=60, regParam=reg).fit(df) for reg in (0.0, 0.1))
+    assert np.abs(held.weights.toArray()).max() < np.abs(free.weights.toArray()).max() / 2
+    w = start().toArray()  # two matrices and two rows of biases
+    squares = (w[:20] ** 2).sum() + (w[25:40] ** 2).sum()
+    assert held.summary().objectiveHistory[0] - free.summary().objectiveHistory[0] == pytest.approx(0.05 * squares, rel=1e-12)
+    marked = df.withColumn("v", F.monotonically_increasing_id() % 3 == 0)
+    stopped = ours(maxIter=400, validationIndicatorCol="v").fit(marked)
+    assert stopped.summary().totalIterations < 400
+    single = ours(maxIter=20, dtype="float32").fit(df)
+    assert single.network.get_weights()[0].dtype == np.float32 and np.abs(single.weights.toArray() - ours(maxIter=20).fit(df).weights.toArray()).max() < 0.1
+
+
+def test_regression(spark, df, tmp_path):
+    from pyspark.sql import functions as F
+    from pyspark.ml.functions import vector_to_array
+
+    table = df.select("features", (vector_to_array("features")[0] * 2 + F.sin(vector_to_array("features")[1])).alias("label")).cache()
+    model = MultilayerPerceptronRegressor(layers=[4, 8, 1], maxIter=150, seed=4).fit(table)
+    said = model.evaluate(table)
+    rows = model.transform(table).collect()
+    y, p = np.array([r.label for r in rows]), np.array([r.prediction for r in rows])
+    assert said.r2 > 0.97 and said.r2 == pytest.approx(1 - np.mean((y - p) ** 2) / y.var()) and said.numInstances == 150
+    assert said.meanSquaredError == pytest.approx(np.mean((y - p) ** 2)) and said.rootMeanSquaredError == pytest.approx(np.sqrt(np.mean((y - p) ** 2)))
+    assert said.meanAbsoluteError == pytest.approx(np.abs(y - p).mean()) and said.explainedVariance == pytest.approx(np.mean((p - y.mean()) ** 2))
+    assert model.summary().objectiveHistory[-1] < model.summary().objectiveHistory[0] and model.numFeatures == 4
+    assert model.predict(rows[0].features) == pytest.approx(rows[0].prediction, rel=1e-12)
+    model.write().overwrite().save(str(tmp_path / "m"))
+    again = MultilayerPerceptronRegressionModel.load(str(tmp_path / "m"))
+    assert again.weights == model.weights and not again.hasSummary and again.uid == model.uid
+    several = MultilayerPerceptronRegressor(layers=[4, 6, 2], maxIter=20, labelCol="features", featuresCol="f").fit(
+        df.select(F.col("features").alias("f"), F.array(F.lit(1.0), F.lit(2.0)).alias("features")))
+    assert len(several.predict([0.0, 0.0, 0.0, 0.0])) == 2
+    with pytest.raises(FiresteelError) as e:
+        MultilayerPerceptronRegressor(layers=[4, 3]).fit(table)
+    assert "one number per row" in str(e.value)
+
+
 def test_misuse(spark, df):
     with pytest.raises(TypeError):
         MultilayerPerceptronClassifier(layer=[1, 2])
@@ -120,10 +191,12 @@ def test_misuse(spark, df):
     for estimator, words in [(MultilayerPerceptronClassifier(), "layers=[]"),
                              (MultilayerPerceptronClassifier(layers=[4, 2]), "labelCol='label' holds 2"), (ours().setSolver("sgd"), "'l-bfgs' or 'gd'"),
                              (ours().setInitialWeights([1.0, 2.0]), "43 for layers"), (ours().setTol(-1.0), "tol=-1.0"), (ours().setLabelCol("labl"), "did you mean label"),
-                             (ours().setNumWorkers(99), "numWorkers=99")]:
+                             (ours().setNumWorkers(99), "numWorkers=99"), (ours().setNumWorkers(0), "numWorkers=0"), (ours().setRegParam(-1.0), "regParam=-1.0"),
+                             (ours().setDtype("int8"), "dtype='int8'"), (ours().setWeightCol("w"), "weightCol='w'")]:
         with pytest.raises(FiresteelError) as e:
             estimator.fit(df)
         assert words in str(e.value)
+        assert isinstance(e.value, IllegalArgumentException) == (e.value.code != "FS4001")  # as Spark's own
     with pytest.raises(FiresteelError) as e:
         MultilayerPerceptronClassifier(layers=[3, 3]).fit(df)
     assert "4" in str(e.value) and "3" in str(e.value)
