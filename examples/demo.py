@@ -32,6 +32,7 @@ def write_table(pictures: np.ndarray, labels: np.ndarray, path: Path) -> None:
 
 
 def main() -> None:
+    from pyspark.ml.functions import vector_to_array
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # local Spark need not ask what this host is called
@@ -66,9 +67,9 @@ def main() -> None:
         print(f"   {name:<12}  " + " ".join(f"{n:7d}" for n in counts))
 
     print("\n4. The same pictures by plain Python and by the C command", flush=True)
-    rows = scored.select("features", "label", "probability").toPandas()
-    by_spark = np.stack([v.toArray() for v in rows["probability"]]).astype(np.float32)
-    pictures = np.stack(list(rows["features"])).astype(np.float32)
+    scored.select("features", "label", vector_to_array("probability").alias("probability")).write.parquet(str(OUT / "scored.parquet"))
+    rows = pq.read_table(OUT / "scored.parquet")
+    by_spark, pictures = (rows[name].combine_chunks().flatten().to_numpy().reshape(rows.num_rows, -1).astype(np.float32) for name in ("probability", "features"))
     by_python = model.network.predict(pictures)
     model.network.save(str(OUT / "model.onnx"))
     np.save(OUT / "test.npy", pictures)

@@ -21,7 +21,7 @@ def table(spark):
 
 def network():
     net = fire.Sequential([fire.layers.Dense(2, "tanh"), fire.layers.Dense(1)])
-    net.build((3,))
+    net.build((None, 3))
     return net
 
 

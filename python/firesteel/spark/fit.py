@@ -198,7 +198,7 @@ def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[s
         finally:
             course.close()
             if again and "resumed" not in again[-1] and course.stepped is not None:
-                again[-1].update(first_step=course.stepped - began - again[-1]["lost"], resumed=course.first)
+                again[-1].update(first_step=course.stepped - began - again[-1]["lost"], resumed=course.start)
         trained.result["restarts"] = again
         return trained
     raise AssertionError("unreachable")
@@ -234,10 +234,10 @@ class Course:
         return self.listener.stepped if self.listener is not None else None
 
     @property
-    def first(self) -> tuple[int, int]:
+    def start(self) -> tuple[int, int]:
         """Where the attempt began: epochs, steps of the next."""
-        start = self.listener.start if self.listener is not None else {}
-        return int(start.get("first_epoch", 0)), int(start.get("first_step", 0))
+        told = self.listener.start if self.listener is not None else {}
+        return int(told.get("first_epoch", 0)), int(told.get("first_step", 0))
 
     def close(self) -> None:
         if self.listener is not None:
