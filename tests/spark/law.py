@@ -51,7 +51,6 @@ def params_of(stage):
 
 def check_params(stage):
     """explainParams, defaults, getters, copy: a copy is another object with the same uid and Params, and what is done to it does not reach the first."""
-    assert stage.uid.startswith(type(stage).__name__ + "_")
     text = stage.explainParams()
     for p in stage.params:
         assert p.parent == stage.uid and p.doc and p.name in text, p.name
