@@ -105,7 +105,7 @@ def check_all(spark, folder):
     for cls in [c for c in estimators if c.__name__ in FITTED]:
         before = params_of(estimator := made(cls))
         model = estimator.fit(df)
-        assert model.uid == estimator.uid and type(model).__name__ == {"Classifier": "ClassifierModel", "Regressor": "RegressorModel"}.get(cls.__name__[2:]) or "Perceptron" in cls.__name__
+        assert model.uid == estimator.uid and type(model).__name__ in front.__all__
         assert params_of(estimator) == before and model.hasSummary
         assert all(params_of(model)[p.name] == before[p.name] for p in estimator.params if model.hasParam(p.name) and p.name in before)
         check_params(model)

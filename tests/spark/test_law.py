@@ -38,8 +38,8 @@ def jobs_of(spark):
     """Description and tags of jobs, as the Spark UI shows them."""
     store = spark.sparkContext._jsc.sc().statusStore()
     rows = store.jobsList(None)
-    return [(str(rows.apply(i).description().getOrElse(lambda: None) if rows.apply(i).description().isEmpty() else rows.apply(i).description().get()),
-             rows.apply(i).jobTags().mkString(" ")) for i in range(rows.length())]
+    jobs = [rows.apply(i) for i in range(rows.length())]
+    return [(job.description().get() if job.description().isDefined() else "", job.jobTags().mkString(" ")) for job in jobs]
 
 
 def test_jobs_have_descriptions_and_tags(spark, tmp_path):
@@ -59,13 +59,12 @@ def interrupt_when(spark, found, pause):
     """Ctrl-C `pause` seconds after a job runs for which found(description) holds."""
     def wait():
         end = time.monotonic() + 120
-        while time.monotonic() < end:
-            tracker = spark.sparkContext.statusTracker()
-            if tracker.getActiveJobsIds() and any(found(d) for d, _ in jobs_of(spark)):
-                time.sleep(pause)
-                os.kill(os.getpid(), signal.SIGINT)
-                return
-            time.sleep(0.2)
+        try:
+            while time.monotonic() < end and not (spark.sparkContext.statusTracker().getActiveJobsIds() and any(found(d) for d, _ in jobs_of(spark))):
+                time.sleep(0.2)
+            time.sleep(pause)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)  # in any case, so that nobody waits for ever
 
     thread = threading.Thread(target=wait, daemon=True)
     thread.start()
