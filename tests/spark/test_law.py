@@ -52,7 +52,7 @@ def test_jobs_have_descriptions_and_tags(spark, tmp_path):
     said = [d for d, tags in jobs_of(spark) if session.TAG in tags.split()]
     assert any(d == "mine: firesteel: training on 2 workers, 1 epochs" for d in said) and any("mine: firesteel: looking at the labels" == d for d in said)
     assert any("firesteel: saving or loading" in d for d in said)
-    assert spark.sparkContext.getJobTags() == set()
+    assert len(spark.sparkContext.getJobTags()) == 0
 
 
 def interrupt_when(spark, found, pause):

@@ -34,4 +34,4 @@ def test_auto_workers_are_what_the_settings_tell(spark):
     from firesteel.spark import session
 
     assert session.workers(spark, "auto") == 2 and session.workers(spark, 3) == 3
-    assert spark.getTags() == set()
+    assert len(spark.getTags()) == 0

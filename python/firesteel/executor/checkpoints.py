@@ -57,14 +57,14 @@ class Disk:
     def names(self, *parts: str) -> list[str]:
         try:
             return sorted(os.listdir(self.path(*parts)))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def read(self, *parts: str) -> Optional[bytes]:
         try:
             with open(self.path(*parts), "rb") as f:
                 return f.read()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write(self, content: bytes, *parts: str) -> None:
