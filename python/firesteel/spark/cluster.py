@@ -97,7 +97,7 @@ class _Crew:
                   threads=session.task_cpus(spark), progress=self.ears.address if self.ears else None)
         frame = df.mapInArrow(_task(function, feeds, job.fields), "kind string, part int, data binary", barrier=True).where("kind <> 'beat'")
         self.watch = fit._Watchdog(spark, workers) if session.is_connect(spark) else None
-        self.work = session.Background(spark, frame.collect)
+        self.work = session.Background(spark, frame.collect, f"firesteel: a function on {workers} workers")
 
     def close(self) -> None:
         if self.watch is not None:
