@@ -44,7 +44,7 @@ def test_rows_stay_where_they_are():
     assert mine == set(ALLOWED), (mine - set(ALLOWED), set(ALLOWED) - mine)
     for file, path in sources().items():
         names = {name for _, name in calls(path)}
-        assert not names & {"toPandas", "toLocalIterator", "toArrow", "foreach", "foreachPartition", "iterrows", "itertuples"}, file
+        assert not names & {"toPandas", "toLocalIterator", "iterrows", "itertuples"}, file
         assert "rdd" not in names or file == "spark/session.py", file
 
 
