@@ -33,6 +33,7 @@ static inline void fire_cumulative_run(const fire_call *call, bool product) {
     const fire_shape *s = &call->in[0].shape;
     int axis = 0;
     if (fire_cumulative_axis(call->in, &axis, NULL)) return;
+    if (!fire_count(s)) return; /* other sizes of an empty tensor may be of any size */
     int64_t outer = 1, size = s->dim[axis], step = 1;
     for (int d = 0; d < axis; d++) outer *= s->dim[d];
     for (int d = axis + 1; d < s->rank; d++) step *= s->dim[d];

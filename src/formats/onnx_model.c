@@ -482,7 +482,7 @@ fire_status fire_onnx_model_run_rows(fire_onnx_model *o, int64_t rows, int32_t n
         } else
             for (int64_t i = 0; i < f.n_flat; i++) {
                 const size_t bytes = (size_t)fire_count(&f.flat[i].shape) * fire_type_size(f.flat[i].type);
-                fire_plan_bind(r->plan, r->fed[i], (char *)f.flat[i].data + (size_t)at * bytes);
+                fire_plan_bind(r->plan, r->fed[i], f.flat[i].data ? (char *)f.flat[i].data + (size_t)at * bytes : NULL);
             }
         if (!s && !made) s = rows_room(o, r, rows, &made, n_out, err);
         if (s) break;
