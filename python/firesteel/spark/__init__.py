@@ -6,33 +6,18 @@
 
 Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
 """
-from . import cluster, evaluation
+from . import cluster, evaluation, tune
 from .cluster import distributed
 from .estimators import NNClassifier, NNRegressor
 from .evaluation import NNEvaluator
+from .groups import GroupsModel, fit_groups
 from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
 from .mllib_regression import MultilayerPerceptronRegressionModel, MultilayerPerceptronRegressor
 from .models import NNClassifierModel, NNRegressorModel
 from .session import addWheel
 from .summary import TrainingSummary
 from .transformer import ModelTransformer
+from .tune import Tuner, TunerModel
 from .udf import register_udf
 
-__all__ = [
-    "ModelTransformer",
-    "MultilayerPerceptronClassificationModel",
-    "MultilayerPerceptronClassifier",
-    "MultilayerPerceptronRegressionModel",
-    "MultilayerPerceptronRegressor",
-    "NNClassifier",
-    "NNClassifierModel",
-    "NNEvaluator",
-    "NNRegressor",
-    "NNRegressorModel",
-    "TrainingSummary",
-    "addWheel",
-    "cluster",
-    "distributed",
-    "evaluation",
-    "register_udf",
-]
+__all__ = ["ModelTransformer", "MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "MultilayerPerceptronRegressionModel", "MultilayerPerceptronRegressor", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "cluster", "distributed", "evaluation", "fit_groups", "register_udf", "tune"]

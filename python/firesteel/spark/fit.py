@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import dataclasses
 import json
 import secrets
@@ -40,6 +41,29 @@ def plain_names(names: Sequence[str]) -> list[str]:
 
 # ---- looking at the labels -----------------------------------------------------------------
 
+_seen: "contextvars.ContextVar[Optional[dict[Any, Any]]]" = contextvars.ContextVar("firesteel_seen", default=None)
+
+
+@contextlib.contextmanager
+def remembering() -> Iterator[None]:
+    """Inside, a label column is looked at once, however many estimators ask: for searches over one table."""
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
+
+def once(df: Any, key: tuple[Any, ...], work: Callable[[], Any]) -> Any:
+    """work(), or what it gave before for this table and key, while somebody remembers."""
+    seen = _seen.get()
+    if seen is None:
+        return work()
+    if (id(df), *key) not in seen:
+        seen[(id(df), *key)] = df, work()  # df is held, so that its id stays its own
+    return seen[(id(df), *key)][1]
+
+
 class Labels(NamedTuple):
     rows: int
     classes: int  # at least 2
@@ -49,10 +73,10 @@ def look_at_labels(df: Any, label: Label, invalid: str) -> Labels:
     """One small job: how many rows and classes the label column has. Names the value that is not a class number."""
     c = column(label.name).cast("double")
     finite = c.isNotNull() & ~F.isnan(c) & (F.abs(c) != float("inf"))
-    row = collect(df, lambda: df.select(
+    row = once(df, ("labels", label.name), lambda: collect(df, lambda: df.select(
         F.count(F.lit(1)).alias("rows"), F.count(F.when(c.isNull(), 1)).alias("nulls"), F.count(F.when(c.isNotNull() & ~finite, 1)).alias("nans"),
         F.min(F.when(finite, c)).alias("low"), F.max(F.when(finite, c)).alias("high"),
-        F.min(F.when(finite & (c != F.floor(c)), c)).alias("fraction")).collect(), "looking at the labels")[0]
+        F.min(F.when(finite & (c != F.floor(c)), c)).alias("fraction")).collect(), "looking at the labels"))[0]
     name = f"labelCol={label.name!r}"
     if row["rows"] == 0:
         raise fail(2007, "the table has no rows to train on")
@@ -80,7 +104,8 @@ def label_width(df: Any, label: Label) -> int:
         from pyspark.ml.functions import vector_to_array
 
         c = vector_to_array(c)
-    row = collect(df, lambda: df.select(F.min(F.size(c)).alias("low"), F.max(F.size(c)).alias("high")).where(F.lit(True)).collect(), "looking at the labels")[0]
+    row = once(df, ("width", label.name), lambda: collect(
+        df, lambda: df.select(F.min(F.size(c)).alias("low"), F.max(F.size(c)).alias("high")).where(F.lit(True)).collect(), "looking at the labels"))[0]
     if row["high"] is None or row["high"] < 1:
         raise fail(2007, f"labelCol={label.name!r} has no value in any row")
     return int(row["high"])

@@ -1,0 +1,160 @@
+"""trials - many trainings on the same rows: one job writes the rows to files on each host, tasks of later jobs map them and train alone.
+
+    FOLDER/firesteel-tune-TOKEN/part-00003.arrow    the rows of one partition, as Arrow's own file
+    FOLDER/firesteel-tune-TOKEN/trial-7-0/          checkpoint of trial 7 on fold 0, where it will be gone on with
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from typing import Any, Iterable, Iterator, Optional, Sequence
+
+import pyarrow
+import pyarrow.compute
+
+from .. import _text
+from . import engine
+from .alone import train_alone
+from .failure import TaskError, marked
+from .job import Job, Recipe
+
+FOLD = "firesteel fold"  # column of whole numbers: which fold a row is of
+HELD = "firesteel held"  # of a fold's trial: whether a row is of that fold
+KEPT = 2                 # datasets that a Python worker keeps, for the next trial
+
+WRITTEN = pyarrow.schema([("name", pyarrow.string()), ("rows", pyarrow.int64()), ("bytes", pyarrow.int64()), ("host", pyarrow.string())])
+TOLD = pyarrow.schema([("unit", pyarrow.int64()), ("result", pyarrow.string()), ("model", pyarrow.binary())])
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Where the rows lie: `folder` is one that all hosts share, or None: each host's own for temporary files."""
+
+    token: str
+    folder: Optional[str] = None
+    files: tuple[tuple[str, int, str], ...] = ()  # name, bytes, and the host that wrote it
+
+    @property
+    def path(self) -> str:
+        return os.path.join(self.folder or tempfile.gettempdir(), f"firesteel-tune-{self.token}")
+
+
+def write_rows(batches: Iterable[pyarrow.RecordBatch], rows: Rows, part: int) -> Iterator[pyarrow.RecordBatch]:
+    """Write the rows of a partition, and tell the file. A second attempt at the same partition replaces it whole."""
+    writer: Any = None
+    name = f"part-{part:05d}.arrow"
+    path, count = os.path.join(rows.path, name), 0
+    new = f"{path}.{os.getpid()}"
+    try:
+        for batch in batches:
+            if batch.num_rows == 0:
+                continue
+            if writer is None:
+                os.makedirs(rows.path, mode=0o700, exist_ok=True)
+                writer = pyarrow.ipc.new_file(new, batch.schema)
+            writer.write_batch(batch)
+            count += batch.num_rows
+        if writer is None:
+            return
+        writer.close()
+        os.replace(new, path)
+    except OSError as error:
+        raise TaskError("FS5001", f"{rows.path}: {error}; give dataDir, a folder with room for the table", -1, socket.gethostname()) from None
+    yield pyarrow.RecordBatch.from_arrays([pyarrow.array([name]), pyarrow.array([count]), pyarrow.array([os.path.getsize(path)]), pyarrow.array([socket.gethostname()])], schema=WRITTEN)
+
+
+def read_rows(rows: Rows) -> Iterator[pyarrow.RecordBatch]:
+    """The rows of all files, mapped."""
+    for name, size, host in rows.files:
+        path = os.path.join(rows.path, name)
+        if not os.path.isfile(path) or os.path.getsize(path) != size:
+            raise TaskError("FS5001", f"rows that {host} wrote to {path} are not there on {socket.gethostname()}; the hosts of this cluster share no folder for temporary files: "
+                            "give dataDir, a folder that all of them see", -1, socket.gethostname())
+        reader = pyarrow.ipc.open_file(pyarrow.memory_map(path))
+        for i in range(reader.num_record_batches):
+            yield reader.get_batch(i)
+
+
+def clear(rows: Rows) -> None:
+    """Remove them, on this host."""
+    shutil.rmtree(rows.path, ignore_errors=True)
+
+
+# ---- one trial ------------------------------------------------------------------------------
+
+_datasets: dict[Any, Any] = {}
+
+
+def dataset(rows: Rows, job: Job, fold: Optional[int]) -> Any:
+    """The rows as a dealt dataset, of which rows of `fold` are for validation. The last ones are kept by this Python worker."""
+    recipe = Recipe.parse(job.recipe)
+    padded = tuple(attrs for kind, attrs in recipe.layers if kind == "Input" and "padding" in _text.parse_attrs(attrs))
+    key = (rows, fold, recipe.dtype, padded, job.features, job.vectors, job.labels, job.weight, job.validation, job.invalid, job.classes)
+    data = _datasets.pop(key, None)
+    if data is None:
+        while len(_datasets) >= KEPT:
+            del _datasets[next(iter(_datasets))]
+        data = engine.read(held(read_rows(rows), fold), job if fold is None else dataclasses.replace(job, validation=HELD))
+        engine.deal(data, None)
+    if job.validation_fraction == 0:  # otherwise the fit moves rows of its own choice
+        _datasets[key] = data
+    return data
+
+
+def held(batches: Iterable[pyarrow.RecordBatch], fold: Optional[int]) -> Iterator[pyarrow.RecordBatch]:
+    """The batches with a column that says which rows are of the fold."""
+    for batch in batches:
+        yield batch if fold is None else pyarrow.RecordBatch.from_arrays(
+            [*batch.columns, pyarrow.compute.equal(batch.column(FOLD), pyarrow.scalar(fold, batch.schema.field(FOLD).type))], names=[*batch.schema.names, HELD])
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """A share of a search that one task does: a trial on a fold, up to some epoch."""
+
+    trial: int
+    fields: dict[str, Any]       # of the Job; epochs: up to which
+    fold: Optional[int] = None
+    resume: bool = False         # go on from what the unit before left here, if it did so on this host
+    keep: bool = False           # leave something to go on from
+    send: bool = False           # send the model
+
+
+def run(unit: Unit, rows: Rows) -> tuple[dict[str, Any], Optional[bytes]]:
+    """What became of it, and the model if it is wanted. Whatever goes wrong is told as result["error"], a text that begins with a code."""
+    from .. import _core
+
+    began = time.monotonic()
+    folder = os.path.join(rows.path, f"trial-{unit.trial}-{unit.fold or 0}")
+    try:
+        job = Job(**unit.fields)
+        net, first = None, 0
+        if unit.resume and os.path.exists(os.path.join(folder, "manifest.json")):
+            net = _core.Network.load(engine.context(job.threads), folder)
+            with open(os.path.join(folder, "epochs"), encoding="utf-8") as f:
+                first = int(f.read())
+        result, net = train_alone(dataset(rows, job, unit.fold), job, net, first)
+        if unit.keep:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            net.save_checkpoint(folder)
+            with open(os.path.join(folder, "epochs"), "w", encoding="utf-8") as f:
+                f.write(str(job.epochs))
+        if result["error"] is not None:
+            result["error"] = f"{result['error']['code']}: {result['error']['message']}"
+        return {**result, "total": time.monotonic() - began}, engine.save(net, job) if unit.send else None
+    except Exception as error:
+        record = marked(error, -1, "").record
+        return {"error": f"{record['code']}: {record['message']}", "history": {}, "first_epoch": 0, "total": time.monotonic() - began}, None
+
+
+def run_units(batches: Iterable[pyarrow.RecordBatch], units: Sequence[Unit], rows: Rows) -> Iterator[pyarrow.RecordBatch]:
+    """The units whose numbers stand in the first column."""
+    for batch in batches:
+        for i in batch.column(0).to_pylist():
+            result, model = run(units[i], rows)
+            yield pyarrow.RecordBatch.from_arrays([pyarrow.array([i], pyarrow.int64()), pyarrow.array([json.dumps(result)]), pyarrow.array([model], pyarrow.binary())], schema=TOLD)
