@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "spark"))
 from bed import make_session  # noqa: E402
 
+import firesteel.executor  # noqa: E402
 import firesteel as fire  # noqa: E402
 from firesteel.spark import NNClassifier, NNRegressor, fit_groups  # noqa: E402
 
@@ -56,3 +57,35 @@ def test_ten_thousand_groups(spark):
     assert error[1] == groups * rows
     one = NNRegressor(hiddenLayers=[16], featuresCol=[f"x{i}" for i in range(10)], labelCol="y", epochs=10, batchSize=20, learningRate=0.01, seed=1, verbose=0).fit(table.where("store = 4711"))
     assert [w.tobytes() for w in one.network.get_weights()] == [w.tobytes() for w in models.of(4711).network.get_weights()]
+
+
+def test_trials_cost_little_more_than_a_loop(spark):
+    """32 trials as tasks on two workers, the JVM counted, against the same trainings one after the other in one process that has the rows already."""
+    from firesteel.executor import engine, trials
+    from firesteel.spark import Tuner, tune
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20_000, 28))
+    label = (x[:, 0] * x[:, 1] + x[:, 2] > 0).astype(float)
+    table = spark.createDataFrame([(*map(float, r), float(c)) for r, c in zip(x, label)], [*(f"x{i}" for i in range(28)), "label"]).cache()
+    table.count()
+    estimator = NNClassifier(hiddenLayers=[128, 64], featuresCol=[f"x{i}" for i in range(28)], epochs=10, batchSize=64, seed=1, verbose=0)
+    rates = [float(r) for r in np.geomspace(1e-4, 1e-1, 32)]
+    began = processor_seconds()
+    found = Tuner(estimator, {"learningRate": rates}, method="grid", refit=False, verbose=0).fit(table)
+    tasks = processor_seconds() - began
+    plan = estimator._plan(table, 1)
+    held = rng.random(20_000) < 0.2
+    job = fire.executor.Job(**{**plan.fields, "features": ("x",), "labels": ("label",), "secret": b"", "validation": "held"})
+    import pyarrow as pa
+
+    batch = pa.RecordBatch.from_arrays([pa.FixedSizeListArray.from_arrays(pa.array(x.astype(np.float32).reshape(-1)), 28), pa.array(label), pa.array(held)], names=["x", "label", "held"])
+    began = processor_seconds()
+    data = engine.read([batch], job)
+    engine.deal(data, None)
+    for rate in rates:
+        result, _ = trials.train_alone(data, fire.executor.Job(**{**job.fields, "learning_rate": rate}))
+        assert result["error"] is None
+    loop = processor_seconds() - began
+    print(f"32 trials: {tasks:.1f} processor seconds as Spark tasks, {loop:.1f} in a loop: {tasks / loop:.2f}")
+    assert all(np.isfinite(found.avgMetrics)) and tasks < 1.2 * loop
