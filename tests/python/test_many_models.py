@@ -13,7 +13,7 @@ from firesteel.spark import spaces
 
 def job(**more):
     recipe = Recipe((("Dense", "units=4 activation=relu"), ("Dropout", "rate=0.2"), ("Dense", "units=1")))
-    return Job(**{**dict(version="", recipe=recipe.text, recipe_weights=None, features=("a", "b"), labels=("y",), workers=1, secret=b"", loss="mean_squared_error", optimizer="adam",
+    return Job(**{**dict(version=engine.version(), recipe=recipe.text, recipe_weights=None, features=("a", "b"), labels=("y",), workers=1, secret=b"", loss="mean_squared_error", optimizer="adam",
                          epochs=3, batch_size=8, seed=5), **more})
 
 
@@ -141,7 +141,7 @@ def test_a_trial_that_is_gone_on_with_ends_alike(tmp_path):
 
 def test_failures_are_told(tmp_path):
     rows, _ = written(tmp_path, table(["k"] * 40))
-    for change, words in ((dict(optimizer="adan"), "adan"), (dict(optimizer="sgd", learning_rate=1e9, epochs=30), "FS3001"), (dict(classes=2), "FS2006")):
+    for change, words in ((dict(optimizer="adan"), "adan"), (dict(version="0.0"), "FS4009"), (dict(optimizer="sgd", learning_rate=1e9, epochs=30), "FS3001"), (dict(classes=2), "FS2006")):
         result, model = trials.run(trials.Unit(0, job(**change).fields, send=change.get("optimizer") == "adan"), rows)
         assert words in result["error"] and model is None and result["error"].startswith("FS")
     batches = list(trials.run_units([pa.RecordBatch.from_arrays([pa.array([1, 0])], names=["id"])], [trials.Unit(0, job().fields), trials.Unit(1, job(loss="x").fields)], rows))

@@ -14,6 +14,8 @@ def train_alone(data: Any, job: Job, net: Any = None, first: int = 0) -> tuple[d
     """Train on a dealt dataset from epoch `first` on, going on with `net` unless it is None. What a fit's rank 0 reports, and the network.
     A loss that diverges is told as result["error"]; the network then holds the last good weights."""
     began = time.monotonic()
+    if job.version != engine.version():
+        raise TaskError("FS4009", f"the driver runs firesteel {job.version}, the worker on {socket.gethostname()} has {engine.version()}; ship the driver's wheel to the executors")
     said = engine.describe(data)
     if said["rows"] == 0:
         raise TaskError("FS2007", "there are no rows to train on" + (f" ({said['skipped']} left out as invalid)" if said["skipped"] else ""))

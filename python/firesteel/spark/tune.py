@@ -59,7 +59,7 @@ class Work:
         """The Job of a plan, on the columns as they lie here."""
         mine = self.job.fields
         same = {n: mine[n] for n in ("features", "vectors", "labels", "weight", "validation", "threads", "secret", "run")}
-        return {**plan.fields, **same, "workers": 1, "checkpoint_dir": None, "epochs": epochs or plan.fields["epochs"]}
+        return {**mine, **plan.fields, **same, "workers": 1, "checkpoint_dir": None, "epochs": epochs or plan.fields["epochs"]}
 
     def fits(self, plan: Plan) -> Optional[str]:
         """Why a plan cannot be trained on these columns; None when it can."""
@@ -312,13 +312,10 @@ class Tuner(Estimator):  # type: ignore[type-arg]
         name = self.metric.removeprefix("val_")
         return name in LARGER or any(word in name for word in ("accuracy", "auc", "precision", "recall", "f1", "score", "iou"))
 
-    def _better(self, a: float, b: float) -> bool:
-        return not math.isnan(a) and (math.isnan(b) or (a > b if self.larger_better() else a < b))
-
     def _order(self, trials: Sequence[Trial]) -> list[Trial]:
-        """The best first; those without a number last."""
+        """The best first, of those that went all the way; those without a number last."""
         sign = -1.0 if self.larger_better() else 1.0
-        return sorted(trials, key=lambda t: (math.isnan(t.metric), 0.0 if math.isnan(t.metric) else sign * t.metric, t.number))
+        return sorted(trials, key=lambda t: (t.state != "done", math.isnan(t.metric), 0.0 if math.isnan(t.metric) else sign * t.metric, t.number))
 
     def _fit(self, dataset: Any) -> "TunerModel":
         return _Search(self, dataset).fit()
@@ -363,7 +360,7 @@ class _Search:
                     trials = [self._trial(p) for p in points]
                     self._halving(trials) if t.method == "halving" else self._train(trials, None)
             best = t._order(self.all)[0]
-            if math.isnan(best.metric):
+            if best.state != "done" or math.isnan(best.metric):
                 raise fail(1001, f"none of {len(self.all)} trials gave a {self._name()}; trial {best.number}: {best.error or 'no number'}")
             return self._finish(best)
         finally:
@@ -494,10 +491,6 @@ class _Search:
                 for x in alive[max(1, math.ceil(len(alive) / t.eta)):]:
                     x.state = "stopped"
                 alive = [x for x in alive if x.state == "done"]
-        # Of the trials that went all the way one is the best, whatever another had been when it was stopped.
-        for x in self.all:
-            if x.state == "stopped":
-                x.stopped_at, x.metric = x.metric, math.nan  # type: ignore[attr-defined]
 
     def _optuna(self) -> None:
         t = self.t
@@ -522,11 +515,7 @@ class _Search:
         t = self.t
         model = None
         if t.refit:
-            chosen = best.estimator
-            model = chosen.fit(self.dataset)
-        for x in self.all:
-            if x.state == "stopped":
-                x.metric = x.stopped_at  # type: ignore[attr-defined]
+            model = best.estimator.fit(self.dataset)
         made = TunerModel()
         made._resetUid(t.uid)
         made.bestModel, made.bestParams, made.bestTrial, made.bestMetric = model, dict(best.params), best.number, best.metric
