@@ -50,12 +50,6 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         return self._finish(plan, fitting.run(dataset, plan.features, plan.label.name, plan.others, self.value("verbose"), self.value("maxRestarts"),
                                                self.value("onInterrupt"), **plan.fields))
 
-    def fitMultiple(self, dataset: Any, paramMaps: Any) -> Any:
-        """Models of several param maps, as an iterator of (index, model); with numWorkers=1 each is trained by a task of its own, all at once."""
-        from .tune import fit_multiple
-
-        return fit_multiple(self, dataset, paramMaps) or super().fitMultiple(dataset, paramMaps)
-
     def _plan(self, dataset: Any, workers: int) -> Plan:
         """All that a fit by so many workers settles before its job. What can be judged without looking at rows is judged before the first Spark job."""
         table = dataset.schema

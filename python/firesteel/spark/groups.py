@@ -203,7 +203,7 @@ class GroupsWriter(persist.Writer):
         spark = persist.session_of(self)
         if not self.shouldOverwrite and persist._exists(spark, path):
             raise fail(5001, f"{path} exists; write().overwrite().save(path) replaces it")
-        persist._attempt(path, lambda: self._instance.models.write.mode("overwrite").parquet(f"{path}/models"))
+        persist._attempt(spark, path, lambda: self._instance.models.write.mode("overwrite").parquet(f"{path}/models"))
         super().save(path)
 
 
@@ -212,5 +212,6 @@ class GroupsReader(persist.Reader):
 
     def load(self, path: str) -> Any:
         made = super().load(path)
-        made.models = persist._attempt(path, lambda: persist.session_of(self).read.parquet(f"{path}/models"))
+        spark = persist.session_of(self)
+        made.models = persist._attempt(spark, path, lambda: spark.read.parquet(f"{path}/models"))
         return made

@@ -32,7 +32,7 @@ from .models import Readable
 from .params import TableParams, bad, is_number
 from .spaces import choice, integers, loguniform, uniform
 
-__all__ = ["Tuner", "TunerModel", "choice", "integers", "loguniform", "uniform"]
+__all__ = ["Tuner", "TunerModel", "choice", "fit_multiple", "integers", "loguniform", "uniform"]
 
 METHODS = ("grid", "random", "halving", "optuna")
 TRIALS = "trial int, state string, params map<string,string>, metric double, folds array<double>, epochs int, history map<string,array<double>>, seconds double, error string"
@@ -91,7 +91,7 @@ class Work:
 
     def _run(self, units: Sequence[Unit]) -> list[tuple[dict[str, Any], Optional[bytes]]]:
         frame = self.spark.range(0, len(units), 1, len(units)).mapInArrow(_runner(list(units), self.rows), "unit bigint, result string, model binary")
-        work = session.Background(self.spark, frame.collect)
+        work = session.Background(self.spark, frame.collect, "firesteel: trials")
         try:
             while not work.wait(0.2):
                 pass
@@ -156,7 +156,7 @@ def _clearer(rows: Rows) -> Callable[[Iterable[Any]], Iterator[Any]]:
     return run
 
 
-# ---- fitMultiple ---------------------------------------------------------------------------------
+# ---- several param maps at once ---------------------------------------------------------------------------------
 
 def fit_multiple(estimator: NNEstimatorBase, dataset: Any, maps: Sequence[Any]) -> Optional[Iterator[tuple[int, Any]]]:
     """Models of all param maps from one job with a task for each, as an iterator of (index, model); None where that cannot be: one map alone, several
