@@ -20,4 +20,23 @@ from .transformer import ModelTransformer
 from .tune import Tuner, TunerModel
 from .udf import register_udf
 
-__all__ = ["ModelTransformer", "MultilayerPerceptronClassificationModel", "MultilayerPerceptronClassifier", "MultilayerPerceptronRegressionModel", "MultilayerPerceptronRegressor", "NNClassifier", "NNClassifierModel", "NNEvaluator", "NNRegressor", "NNRegressorModel", "TrainingSummary", "addWheel", "cluster", "distributed", "evaluation", "fit_groups", "register_udf", "tune"]
+__all__ = [
+    "ModelTransformer",
+    "MultilayerPerceptronClassificationModel",
+    "MultilayerPerceptronClassifier",
+    "MultilayerPerceptronRegressionModel",
+    "MultilayerPerceptronRegressor",
+    "NNClassifier",
+    "NNClassifierModel",
+    "NNEvaluator",
+    "NNRegressor",
+    "NNRegressorModel",
+    "TrainingSummary",
+    "addWheel",
+    "cluster",
+    "distributed",
+    "evaluation",
+    "fit_groups",
+    "register_udf",
+    "tune",
+]
