@@ -28,6 +28,11 @@ static void free_losses(fire_context *ctx, fire_compiled_loss *loss, int64_t n) 
     fire_free(ctx, loss);
 }
 
+static void free_optims(fire_context *ctx, fire_compiled_optim *own, int64_t n) {
+    for (int64_t i = 0; i < n; i++) fire_free(ctx, own[i].attrs);
+    fire_free(ctx, own);
+}
+
 static void free_results(fire_network *net) {
     for (int64_t i = 0; i < net->n_results; i++) fire_free(net->ctx, net->result[i]);
     fire_free(net->ctx, net->result);
@@ -41,11 +46,12 @@ void fire_network_clear_compile(fire_network *net) {
     fire_free(net->ctx, net->loss_text);
     fire_free(net->ctx, net->optim_attrs);
     fire_free(net->ctx, net->optim_text);
+    free_optims(net->ctx, net->own_optim, net->n_own_optims);
     fire_free(net->ctx, net->metrics_text);
     free_metrics(net->ctx, net->metric, net->n_metrics);
     free_results(net);
     net->loss = NULL, net->optim = NULL, net->metric = NULL;
-    net->optim_attrs = NULL;
+    net->optim_attrs = NULL, net->own_optim = NULL, net->n_own_optims = 0;
     net->loss_text = net->optim_text = net->metrics_text = NULL;
     net->n_losses = net->n_metrics = net->metric_capacity = 0;
 }
@@ -345,29 +351,110 @@ static fire_status read_losses(fire_context *ctx, const char *losses, fire_netwo
     return FIRE_OK;
 }
 
+/* One line of compile's optimizers. */
+static fire_status read_optim_line(fire_context *ctx, const char *line, const fire_optim **kind, void **attrs, char **text, fire_error *err) {
+    char name[64], store[64];
+    const char *rest = fire_name_read(line, name, sizeof name);
+    if ((*kind = fire_optim_find(name, ctx->isa))) return read_optim(ctx, *kind, rest, attrs, text, err);
+    fire_near near = {.name = name};
+    for (const fire_optim *const *p = fire_optims; *p; p++) {
+        fire_near_try(&near, (*p)->name);
+        if ((*p)->alias) near_aliases(&near, (*p)->alias, store);
+    }
+    return unknown("optimizer", name, &near, err);
+}
+
+/* Whether an optimizer of single layers keeps to what is its own. */
+static fire_status check_own(const fire_network *made, const fire_compiled_optim *own, fire_error *err) {
+    const fire_optim_common *c = fire_optim_shared(own->kind, own->attrs);
+    if (own->kind->full_batch || made->optim->full_batch)
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "%s takes all rows and all weights at once; it cannot be one of several optimizers", own->kind->full_batch ? own->kind->name : made->optim->name);
+    if (!*c->layers) return fire_fail(err, FIRE_E_USAGE, "compile: %s, an optimizer after the first, names no layers; give layers=\"a|b\"", own->kind->name);
+    if (c->clipnorm || c->clipvalue || c->global_clipnorm || c->use_ema || c->gradient_accumulation_steps)
+        return fire_fail(err, FIRE_E_USAGE, "compile: %s for layers %s clips, averages or accumulates; the first optimizer does that for all layers", own->kind->name, c->layers);
+    return FIRE_OK;
+}
+
+/* The optimizers of compile, one a line: the first for all layers that no other names. */
+static fire_status read_optims(fire_context *ctx, const char *optimizers, fire_network *made, fire_error *err) {
+    int64_t capacity = 0;
+    fire_status s = FIRE_OK;
+    const char *p = optimizers;
+    do {
+        size_t length = strcspn(p, "\n");
+        char *line = fire_alloc(ctx, length + 1, 1, err), *text = NULL, *all = NULL;
+        if (!line) return FIRE_NOMEM;
+        memcpy(line, p, length);
+        p += length;
+        if (!made->optim) s = read_optim_line(ctx, line, &made->optim, &made->optim_attrs, &made->optim_text, err);
+        else if (length) {
+            if (made->n_own_optims == FIRE_MAX_PARTS) s = fire_fail(err, FIRE_E_UNSUPPORTED, "more than %d optimizers", FIRE_MAX_PARTS);
+            if (!s) s = fire_grow(ctx, &made->own_optim, &capacity, made->n_own_optims + 1, sizeof *made->own_optim, err);
+            fire_compiled_optim own = {0};
+            if (!s) s = read_optim_line(ctx, line, &own.kind, &own.attrs, &text, err);
+            if (!s) {
+                made->own_optim[made->n_own_optims++] = own;
+                s = check_own(made, &own, err);
+            }
+            size_t bytes = s ? 0 : strlen(made->optim_text) + strlen(text) + 2;
+            if (!s && !(all = fire_alloc(ctx, bytes, 1, err))) s = FIRE_NOMEM;
+            if (all) {
+                snprintf(all, bytes, "%s\n%s", made->optim_text, text);
+                fire_free(ctx, made->optim_text);
+                made->optim_text = all;
+            }
+            fire_free(ctx, text);
+        }
+        fire_free(ctx, line);
+    } while (!s && *p++);
+    const fire_optim_common *c = s ? NULL : fire_optim_shared(made->optim, made->optim_attrs);
+    if (c && *c->layers) return fire_fail(err, FIRE_E_USAGE, "compile: the first optimizer is for all layers that no other names; it has layers=%s", c->layers);
+    return s;
+}
+
+/* Whether one of the words a|b|c names the layer: a word that is no layer's name stands for all that begin with it. layer NULL: whether every word names
+** some layer, err says which does not. */
+static bool names_layer(const fire_network *net, const char *words, const char *layer, fire_error *err) {
+    bool found = false;
+    for (const char *p = words; *p;) {
+        size_t n = strcspn(p, "|");
+        bool exact = false, any = false;
+        for (int64_t i = 0; i < net->n_layers; i++) {
+            exact |= strlen(net->layer[i].name) == n && !strncmp(net->layer[i].name, p, n);
+            any |= !strncmp(net->layer[i].name, p, n);
+        }
+        if (layer) found |= exact ? strlen(layer) == n && !strncmp(layer, p, n) : !strncmp(layer, p, n);
+        else if (!any && err) {
+            char word[64], shown[80], text[FIRE_NEAR_TEXT];
+            snprintf(word, sizeof word, "%.*s", (int)n, p);
+            fire_near near = {.name = word};
+            for (int64_t i = 0; i < net->n_layers; i++) fire_near_try(&near, net->layer[i].name);
+            fire_fail(err, FIRE_E_UNKNOWN_NAME, "an optimizer is for layers '%s', but the name of none begins so%s", fire_escape(shown, sizeof shown, word, strlen(word)), fire_near_text(&near, text));
+            return false;
+        } else found = true;
+        p += n + (p[n] == '|');
+    }
+    return found;
+}
+
+int32_t fire_network_optim(const fire_network *net, int64_t layer) {
+    for (int32_t k = 0; k < net->n_own_optims; k++)
+        if (names_layer(net, fire_optim_shared(net->own_optim[k].kind, net->own_optim[k].attrs)->layers, net->layer[layer].name, NULL)) return k;
+    return -1;
+}
+
 fire_status fire_network_compile(fire_network *net, const char *optimizer, const char *loss, const char *metrics, fire_error *err) {
     fire_context *ctx = net->ctx;
-    char name[64], store[64];
     if (net->onnx) return fire_network_no_layers(net, "compile", err);
     if (!optimizer || !loss) return fire_fail(err, FIRE_E_USAGE, "compile: %s is missing", optimizer ? "the loss" : "the optimizer");
     fire_network made = {.ctx = ctx};
 
-    const char *rest = fire_name_read(optimizer, name, sizeof name);
-    made.optim = fire_optim_find(name, ctx->isa);
-    if (!made.optim) {
-        fire_near near = {.name = name};
-        for (const fire_optim *const *p = fire_optims; *p; p++) {
-            fire_near_try(&near, (*p)->name);
-            if ((*p)->alias) near_aliases(&near, (*p)->alias, store);
-        }
-        return unknown("optimizer", name, &near, err);
-    }
-    fire_status s = read_optim(ctx, made.optim, rest, &made.optim_attrs, &made.optim_text, err);
+    fire_status s = read_optims(ctx, optimizer, &made, err);
     if (!s) s = read_losses(ctx, loss, &made, err);
     if (!s) s = read_metrics(ctx, metrics, &made.metric, &made.n_metrics, &made.metrics_text, err);
     if (!s && net->built && net->n_layers) { /* say early what does not fit; before the shapes are known fit says it */
         fire_network as = *net; /* its shape with the new settings */
-        as.loss = made.loss, as.n_losses = made.n_losses, as.optim = made.optim, as.metric = made.metric, as.n_metrics = made.n_metrics, as.result = NULL, as.n_results = 0;
+        as.loss = made.loss, as.n_losses = made.n_losses, as.optim = made.optim, as.own_optim = made.own_optim, as.n_own_optims = made.n_own_optims, as.metric = made.metric, as.n_metrics = made.n_metrics, as.result = NULL, as.n_results = 0;
         s = fire_network_check_compiled(&as, NULL, err);
         made.result = as.result, made.n_results = as.n_results;
     }
@@ -377,7 +464,7 @@ fire_status fire_network_compile(fire_network *net, const char *optimizer, const
         return s;
     }
     fire_network_clear_compile(net);
-    net->optim = made.optim, net->optim_attrs = made.optim_attrs, net->optim_text = made.optim_text;
+    net->optim = made.optim, net->optim_attrs = made.optim_attrs, net->optim_text = made.optim_text, net->own_optim = made.own_optim, net->n_own_optims = made.n_own_optims;
     net->loss = made.loss, net->n_losses = made.n_losses, net->loss_text = made.loss_text;
     net->metric = made.metric, net->n_metrics = net->metric_capacity = made.n_metrics, net->metrics_text = made.metrics_text;
     net->result = made.result, net->n_results = made.n_results;
@@ -420,6 +507,9 @@ fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, f
         return fire_fail(err, FIRE_E_USAGE, "compile named %lld losses, but the network has %d outputs; give one for each", (long long)net->n_losses, (int)net->n_outputs);
     int64_t total = 0;
     fire_shape want = {0};
+    fire_error none = {0};
+    for (int64_t k = 0; k < net->n_own_optims; k++)
+        if (!names_layer(net, fire_optim_shared(net->own_optim[k].kind, net->own_optim[k].attrs)->layers, NULL, err ? err : &none)) return FIRE_USAGE;
     for (int32_t k = 0; k < net->n_outputs; k++) {
         fire_shape pred;
         const char *output;
@@ -448,8 +538,18 @@ fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, f
     return s;
 }
 
+/* Slots that the optimizers need, each layer's from the first one on. */
+static int32_t own_slots(const fire_network *net) {
+    int32_t most = net->optim->slots(net->optim_attrs);
+    for (int64_t k = 0; k < net->n_own_optims; k++) {
+        int32_t n = net->own_optim[k].kind->slots(net->own_optim[k].attrs);
+        if (n > most) most = n;
+    }
+    return most;
+}
+
 fire_network_extra fire_network_extra_slots(const fire_network *net) {
-    fire_network_extra e = {.n = net->optim ? net->optim->slots(net->optim_attrs) : 0, .accumulator = -1, .average = -1, .raw = -1};
+    fire_network_extra e = {.n = net->optim ? own_slots(net) : 0, .accumulator = -1, .average = -1, .raw = -1};
     if (!net->optim || net->optim->full_batch) return e;
     const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
     if (c->gradient_accumulation_steps) e.accumulator = e.n++;
@@ -459,15 +559,29 @@ fire_network_extra fire_network_extra_slots(const fire_network *net) {
 
 int32_t fire_network_slot_count(const fire_network *net) { return fire_network_extra_slots(net).n; }
 
+/* What the slots of n weights begin with. */
+static void start_slots(fire_network *net, const fire_optim *o, const void *attrs, int64_t from, int64_t n) {
+    size_t number = fire_type_size(net->type);
+    int32_t own = o->slots(attrs), all = own_slots(net);
+    for (int32_t k = 0; k < all; k++) {
+        double v = o->start && k < own ? o->start(attrs, k) : 0;
+        fire_tensor t = {.type = net->type, .data = (char *)net->slots + ((size_t)k * (size_t)net->n_params + (size_t)from) * number};
+        for (int64_t i = 0; (v != 0 || n < net->n_params) && i < n; i++) fire_put(&t, i, v);
+    }
+}
+
 void fire_network_clear_slots(fire_network *net) {
     size_t number = fire_type_size(net->type);
     if (!net->slots) return;
     memset(net->slots, 0, (size_t)fire_network_slot_count(net) * (size_t)net->n_params * number);
-    int32_t own = net->optim->slots(net->optim_attrs);
-    for (int32_t k = 0; net->optim->start && k < own; k++) {
-        double v = net->optim->start(net->optim_attrs, k);
-        fire_tensor t = {.type = net->type, .data = (char *)net->slots + (size_t)k * (size_t)net->n_params * number};
-        for (int64_t i = 0; v != 0 && i < net->n_params; i++) fire_put(&t, i, v);
+    int64_t line = 64 / (int64_t)number; /* an update also runs over the padding between weights */
+    start_slots(net, net->optim, net->optim_attrs, 0, net->n_params);
+    for (int64_t i = 0; i < net->n_weights && net->n_own_optims; i++) {
+        const fire_weight_slot *w = &net->weight[i];
+        int32_t own = w->trainable ? fire_network_optim(net, w->layer) : -1;
+        int64_t n = (fire_count(&w->shape) + line - 1) / line * line;
+        if (n > net->n_params - w->offset) n = net->n_params - w->offset;
+        if (own >= 0) start_slots(net, net->own_optim[own].kind, net->own_optim[own].attrs, w->offset, n);
     }
 }
 
@@ -496,13 +610,15 @@ fire_status fire_network_set_learning_rate(fire_network *net, double rate, fire_
     fire_free(net->ctx, attrs);
     fire_free(net->ctx, text);
     fire_optim_set_rate(net->optim, net->optim_attrs, checked);
+    const char *others = strchr(net->optim_text, '\n'); /* lines of own_optim */
     size_t bytes = fire_optim_write(net->optim, net->optim_attrs, NULL, 0) + 1;
-    text = fire_alloc(net->ctx, bytes, 1, err);
+    text = fire_alloc(net->ctx, bytes + (others ? strlen(others) : 0), 1, err);
     if (!text) {
         fire_optim_set_rate(net->optim, net->optim_attrs, before);
         return FIRE_NOMEM;
     }
     fire_optim_write(net->optim, net->optim_attrs, text, bytes);
+    if (others) strcat(text, others);
     fire_free(net->ctx, net->optim_text);
     net->optim_text = text;
     return FIRE_OK;

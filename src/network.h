@@ -56,6 +56,8 @@ typedef struct fire_compiled_loss { const fire_loss *kind; void *attrs; char *te
 /* kind NULL: "accuracy", until fire_network_check_compiled knows which one. name: in the history. */
 typedef struct fire_compiled_metric { const fire_metric *kind; void *attrs; char *name, *text; int32_t output; bool weighted; } fire_compiled_metric; /* weighted: rows by their weights */
 
+typedef struct fire_compiled_optim { const fire_optim *kind; void *attrs; } fire_compiled_optim;
+
 struct fire_network {
     fire_context *ctx;
     fire_type type;
@@ -79,6 +81,7 @@ struct fire_network {
     fire_compiled_loss *loss; int64_t n_losses; char *loss_text; /* one per output; NULL: not compiled */
     char **result; int64_t n_results; /* names of what fit and evaluate give: the loss, that of each output if there are several, metrics */
     const fire_optim *optim; void *optim_attrs; char *optim_text;
+    fire_compiled_optim *own_optim; int64_t n_own_optims; /* of the layers that fire_optim_common.layers names, lines after the first of optim_text */
     fire_compiled_metric *metric; int64_t n_metrics, metric_capacity;
     char *metrics_text;
     void *slots;                /* optimizer state: fire_network_slot_count arrays of n_params each, or NULL */
@@ -157,6 +160,8 @@ char *fire_layer_text(const fire_network *net, const fire_layer_node *n, fire_er
 /* fire_network_check_compiled - before training or evaluation: the network is built and compiled, loss and metrics fit its output;
 ** "accuracy" becomes the right one. *target (may be NULL) gets the shape of y_true, without the batch: of several outputs, all joined. */
 fire_status fire_network_check_compiled(fire_network *net, fire_shape *target, fire_error *err);
+/* fire_network_optim - which of own_optim updates the weights of a layer; -1: net->optim. */
+int32_t fire_network_optim(const fire_network *net, int64_t layer);
 /* fire_network_slots - make net->slots, all zero, unless it is there or the optimizer has none. */
 fire_status fire_network_slots(fire_network *net, fire_error *err);
 /* Slots behind the optimizer's own: sums of gradients that wait, the moving average of weights, the weights behind it; -1: none. */

@@ -46,6 +46,9 @@ static const fire_attr shared[] = {
     {0},
 };
 
+/* What compile's lines after the first have besides, see compile.c. */
+static const fire_attr layers = {"layers", FIRE_ATTR_TEXT, AT(layers), 0, 0, 0, NULL, NULL, "the layers that it updates, names or beginnings of names, separated by |"};
+
 static size_t shared_offset(const fire_optim *o) { return (o->attr_size + 15) & ~(size_t)15; }
 size_t fire_optim_bytes(const fire_optim *o) { return shared_offset(o) + sizeof(fire_optim_common); }
 fire_optim_common *fire_optim_shared(const fire_optim *o, const void *attrs) { return (fire_optim_common *)((char *)attrs + shared_offset(o)); }
@@ -63,9 +66,14 @@ void fire_optim_look(const fire_optim *o, fire_attr table[FIRE_OPTIM_ATTRS]) {
     }
 }
 
-/* The table with learning_rate as a text; its default is written into `number`. *rate: that of the optimizer's own table. */
+/* The table with learning_rate as a text and with layers; the rate's default is written into `number`. *rate: that of the optimizer's own table. */
 static void text_table(const fire_optim *o, fire_attr table[FIRE_OPTIM_ATTRS], char number[FIRE_NUMBER_TEXT], fire_attr *rate) {
     fire_optim_look(o, table);
+    int n = 0;
+    while (table[n].name) n++;
+    assert(n < FIRE_OPTIM_ATTRS - 1);
+    table[n] = layers;
+    table[n].offset += shared_offset(o);
     for (fire_attr *a = table; a->name; a++) {
         if (a->offset != o->rate_offset || strcmp(a->name, "learning_rate")) continue;
         *rate = *a;

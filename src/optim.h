@@ -46,6 +46,7 @@ typedef struct fire_optim_common {
     bool use_ema;
     int64_t ema_overwrite_frequency, gradient_accumulation_steps;
     char exclude_from_weight_decay[FIRE_ATTR_TEXT_SIZE]; /* parts of names, separated by '|' */
+    char layers[FIRE_ATTR_TEXT_SIZE];    /* names of layers or their beginnings, separated by '|', of an optimizer that is not for all */
     const fire_schedule *schedule;       /* NULL: the rate is a number */
     _Alignas(16) unsigned char schedule_attrs[FIRE_SCHEDULE_SIZE];
 } fire_optim_common;

@@ -8,6 +8,8 @@
 const char *fire_tables_why_not(const fire_network *net) {
     const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
     if (net->optim->full_batch || net->optim->per_weight) return "which looks at whole weights";
+    for (int64_t k = 0; k < net->n_own_optims; k++)
+        if (net->own_optim[k].kind->per_weight) return "beside which one looks at whole weights";
     if (c->use_ema) return "whose use_ema averages whole weights";
     if (c->gradient_accumulation_steps) return "whose gradient_accumulation_steps adds up whole gradients";
     return NULL;

@@ -69,13 +69,14 @@ static bool excluded(const char *words, const char *name) {
     return false;
 }
 
-static bool is_decaying(const fire_network *net, const fire_weight_slot *w) {
-    const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
-    return !net->optim->full_batch && c->weight_decay > 0 && !excluded(c->exclude_from_weight_decay, w->name);
+static bool is_decaying(const fire_using *o, const fire_weight_slot *w) {
+    const fire_optim_common *c = fire_optim_shared(o->kind, o->attrs);
+    return !o->kind->full_batch && c->weight_decay > 0 && !excluded(c->exclude_from_weight_decay, w->name);
 }
 
 void fire_updater_add_table(fire_updater *u, int64_t weight, const fire_rows *rows) {
-    u->table[u->n_tables++] = (fire_row_rule){.weight = weight, .decays = is_decaying(u->net, &u->net->weight[weight]), .rows = rows};
+    int32_t optim = fire_network_optim(u->net, u->net->weight[weight].layer) + 1;
+    u->table[u->n_tables++] = (fire_row_rule){.weight = weight, .optim = optim, .decays = is_decaying(&u->optim[optim], &u->net->weight[weight]), .rows = rows};
 }
 
 fire_status fire_updater_new(fire_updater *u, fire_network *net, const fire_value *moved, fire_error *err) {
@@ -83,20 +84,27 @@ fire_status fire_updater_new(fire_updater *u, fire_network *net, const fire_valu
     const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
     fire_status s = FIRE_OK;
     int64_t most = 0, line = 64 / (int64_t)fire_type_size(net->type);
-    *u = (fire_updater){.net = net, .momentum = NAN};
-    if (!(u->table = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->table, err))) s = FIRE_NOMEM;
+    *u = (fire_updater){.net = net};
+    if (!(u->optim = fire_alloc(ctx, (size_t)net->n_own_optims + 1, sizeof *u->optim, err))) s = FIRE_NOMEM;
+    else if (!(u->table = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->table, err))) s = FIRE_NOMEM;
     else if (!(u->range = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->range, err)) || !(u->rule = fire_alloc(ctx, (size_t)net->n_weights, sizeof *u->rule, err))) s = FIRE_NOMEM;
-    u->plain = !net->optim->per_weight && !c->clipnorm && !c->clipvalue && !c->global_clipnorm && !c->use_ema && !c->gradient_accumulation_steps;
+    u->plain = !c->clipnorm && !c->clipvalue && !c->global_clipnorm && !c->use_ema && !c->gradient_accumulation_steps;
+    for (int64_t k = 0; k <= net->n_own_optims && !s; k++) {
+        const fire_compiled_optim own = k ? net->own_optim[k - 1] : (fire_compiled_optim){net->optim, net->optim_attrs};
+        u->optim[k] = (fire_using){.kind = own.kind, .attrs = own.attrs, .momentum = NAN};
+        u->plain = u->plain && !own.kind->per_weight;
+    }
     for (int64_t i = 0; i < net->n_weights && !s; i++) {
         const fire_weight_slot *w = &net->weight[i];
         if (!moved[i]) continue;
         int64_t end = w->offset + fire_count(&w->shape);
-        bool decays = is_decaying(net, w);
+        int32_t optim = fire_network_optim(net, w->layer) + 1;
+        bool decays = is_decaying(&u->optim[optim], w);
         fire_range *last = u->n_ranges ? &u->range[u->n_ranges - 1] : NULL;
-        if (last && last->decays == decays && (last->to + line - 1) / line * line == w->offset) last->to = end;
-        else u->range[u->n_ranges++] = (fire_range){w->offset, end, decays};
+        if (last && last->decays == decays && last->optim == optim && (last->to + line - 1) / line * line == w->offset) last->to = end;
+        else u->range[u->n_ranges++] = (fire_range){w->offset, end, optim, decays};
         fire_rule *r = &u->rule[u->n_rules++];
-        *r = (fire_rule){.weight = i, .decays = decays};
+        *r = (fire_rule){.weight = i, .optim = optim, .decays = decays};
         if (!w->constraint || !*w->constraint) continue;
         u->plain = false;
         fire_error why = {0};
@@ -116,6 +124,7 @@ void fire_updater_free(fire_updater *u) {
     if (!u->net) return;
     fire_context *ctx = u->net->ctx;
     for (int64_t i = 0; i < u->n_rules; i++) fire_free(ctx, u->rule[i].attrs);
+    fire_free(ctx, u->optim);
     fire_free(ctx, u->range);
     fire_free(ctx, u->rule);
     fire_free(ctx, u->table);
@@ -161,42 +170,50 @@ void fire_updater_begin(fire_updater *u) {
     fire_network *net = u->net;
     const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
     int64_t every = c->gradient_accumulation_steps ? c->gradient_accumulation_steps : 1;
-    double base = fire_network_learning_rate(net); /* by the number of steps made, as Keras: accumulated ones count */
-    u->momentum = c->schedule && c->schedule->momentum ? c->schedule->momentum(c->schedule_attrs, net->step) : NAN;
+    int64_t before = net->step;
     u->update = net->step++ / every + 1;
-    u->rate = net->optim->rate ? net->optim->rate(net->optim_attrs, base, u->update) : base;
+    for (int64_t k = 0; k <= net->n_own_optims; k++) {
+        fire_using *o = &u->optim[k];
+        const fire_optim_common *own = fire_optim_shared(o->kind, o->attrs);
+        /* By the number of steps made, as Keras: accumulated ones count. */
+        double base = own->schedule ? own->schedule->rate(own->schedule_attrs, before) : *(const double *)((const char *)o->attrs + o->kind->rate_offset);
+        o->momentum = own->schedule && own->schedule->momentum ? own->schedule->momentum(own->schedule_attrs, before) : NAN;
+        o->rate = o->kind->rate ? o->kind->rate(o->attrs, base, u->update) : base;
+    }
+    u->rate = u->optim[0].rate;
 }
 
-static fire_optim_call call_of(const fire_updater *u, double gscale, int64_t from, int64_t to, void *g, void *const *slot) {
+static fire_optim_call call_of(const fire_updater *u, const fire_using *o, double gscale, int64_t from, int64_t to, void *g, void *const *slot) {
     const fire_network *net = u->net;
-    return (fire_optim_call){.attrs = net->optim_attrs, .rate = u->rate, .momentum = u->momentum, .gscale = gscale, .step = u->update, .type = net->type,
+    return (fire_optim_call){.attrs = o->attrs, .rate = o->rate, .momentum = o->momentum, .gscale = gscale, .step = u->update, .type = net->type,
                              .from = from, .to = to, .w = net->params, .g = g, .slot = slot};
 }
 
 #define MAX_SLOTS 8
-static void own_slots(const fire_network *net, void *slot[MAX_SLOTS]) {
-    int32_t n = net->optim->slots(net->optim_attrs);
-    for (int32_t k = 0; k < n; k++) slot[k] = slot_at(net, k);
+static void all_slots(const fire_network *net, void *slot[MAX_SLOTS]) {
+    int32_t n = fire_network_slot_count(net);
+    for (int32_t k = 0; k < n && k < MAX_SLOTS; k++) slot[k] = slot_at(net, k);
 }
 
-static void decay(const fire_updater *u, int64_t from, int64_t to) {
+static void decay(const fire_updater *u, const fire_using *o, int64_t from, int64_t to) {
     const fire_network *net = u->net;
-    double share = fire_optim_shared(net->optim, net->optim_attrs)->weight_decay;
+    double share = fire_optim_shared(o->kind, o->attrs)->weight_decay;
     void *w = number_at(net, net->params, from);
-    if (net->type == FIRE_F32) decay_float(w, to - from, (float)share, (float)u->rate);
-    else decay_double(w, to - from, share, u->rate);
+    if (net->type == FIRE_F32) decay_float(w, to - from, (float)share, (float)o->rate);
+    else decay_double(w, to - from, share, o->rate);
 }
 
 void fire_updater_piece(const fire_updater *u, double gscale, int64_t from, int64_t to, void *g) {
     void *slot[MAX_SLOTS];
-    own_slots(u->net, slot);
+    all_slots(u->net, slot);
     for (int64_t k = 0; k < u->n_ranges; k++) {
         const fire_range *r = &u->range[k];
+        const fire_using *o = &u->optim[r->optim];
         int64_t a = r->from > from ? r->from : from, b = r->to < to ? r->to : to;
         if (a >= b) continue;
-        if (r->decays) decay(u, a, b);
-        fire_optim_call call = call_of(u, gscale, a, b, g, slot);
-        u->net->optim->update(&call);
+        if (r->decays) decay(u, o, a, b);
+        fire_optim_call call = call_of(u, o, gscale, a, b, g, slot);
+        o->kind->update(&call);
     }
 }
 
@@ -204,17 +221,18 @@ void fire_updater_rows(const fire_updater *u, int64_t t, double gscale, int64_t 
     const fire_network *net = u->net;
     const fire_rows *rows = u->table[t].rows;
     const fire_weight_slot *w = &net->weight[u->table[t].weight];
+    const fire_using *o = &u->optim[u->table[t].optim];
     int64_t width = w->shape.dim[1];
-    int32_t slots = net->optim->slots(net->optim_attrs);
+    int32_t slots = o->kind->slots(o->attrs);
     for (int64_t i = from, end; i < to; i = end) { /* a run of neighbours is one piece of the table */
         for (end = i + 1; end < to && rows->row[end] == rows->row[end - 1] + 1; end++) {}
         int64_t at = w->offset + rows->row[i] * width, n = (end - i) * width;
         void *slot[MAX_SLOTS];
         for (int32_t k = 0; k < slots; k++) slot[k] = number_at(net, slot_at(net, k), at);
-        if (u->table[t].decays) decay(u, at, at + n);
-        fire_optim_call call = call_of(u, gscale, 0, n, number_at(net, rows->value, i * width), slot);
+        if (u->table[t].decays) decay(u, o, at, at + n);
+        fire_optim_call call = call_of(u, o, gscale, 0, n, number_at(net, rows->value, i * width), slot);
         call.w = number_at(net, net->params, at);
-        net->optim->update(&call);
+        o->kind->update(&call);
     }
 }
 
@@ -246,16 +264,16 @@ static void update_tables(const fire_updater *u, double gscale) {
 
 static void update_weights(const fire_updater *u, double gscale, void *g) {
     const fire_network *net = u->net;
-    const fire_optim *o = net->optim;
-    const fire_optim_common *c = fire_optim_shared(o, net->optim_attrs);
+    const fire_optim_common *c = fire_optim_shared(net->optim, net->optim_attrs);
     void *slot[MAX_SLOTS];
-    own_slots(net, slot);
+    all_slots(net, slot);
     double all = 0;
     for (int64_t k = 0; k < u->n_ranges && c->global_clipnorm > 0; k++) all += squares(net->type, number_at(net, g, u->range[k].from), u->range[k].to - u->range[k].from);
     for (int64_t k = 0; k < u->n_tables && c->global_clipnorm > 0; k++) all += squares(net->type, u->table[k].rows->value, row_numbers(u, &u->table[k]));
     if (c->global_clipnorm > 0) gscale *= to_norm(all, gscale, c->global_clipnorm);
     for (int64_t k = 0; k < u->n_rules; k++) {
         const fire_weight_slot *w = &net->weight[u->rule[k].weight];
+        const fire_using *o = &u->optim[u->rule[k].optim];
         int64_t from = w->offset, n = fire_count(&w->shape);
         void *x = number_at(net, g, from);
         double scale = gscale;
@@ -265,19 +283,19 @@ static void update_weights(const fire_updater *u, double gscale, void *g) {
             else clip_double(x, n, scale, c->clipvalue);
             scale = 1;
         }
-        if (u->rule[k].decays) decay(u, from, from + n);
-        if (o->direction) {
+        if (u->rule[k].decays) decay(u, o, from, from + n);
+        if (o->kind->direction) {
             if (net->type == FIRE_F32) scale_float(x, n, (float)scale);
             else scale_double(x, n, scale);
             scale = 1;
         }
-        fire_optim_call call = call_of(u, scale, from, from + n, g, slot);
-        if (o->direction) o->direction(&call);
-        if (o->per_weight) {
+        fire_optim_call call = call_of(u, o, scale, from, from + n, g, slot);
+        if (o->kind->direction) o->kind->direction(&call);
+        if (o->kind->per_weight) {
             call.w_norm = sqrt(squares(net->type, number_at(net, net->params, from), n));
             call.g_norm = sqrt(squares(net->type, x, n)) * fabs(scale);
         }
-        o->update(&call);
+        o->kind->update(&call);
     }
     update_tables(u, gscale);
 }

@@ -16,11 +16,14 @@ void fire_penalties_free(fire_penalties *p);
 double fire_penalties_add(const fire_penalties *p, const fire_network *net, double scale, void *grad);
 
 /* A run of weights that learn and are treated alike; between single weights lies padding, which is zero and stays so. */
-typedef struct fire_range { int64_t from, to; bool decays; } fire_range;
-typedef struct fire_rule { int64_t weight; bool decays; const fire_constraint *constraint; void *attrs; uint32_t axes; } fire_rule;
+typedef struct fire_range { int64_t from, to; int32_t optim; bool decays; } fire_range; /* optim: place in fire_updater.optim */
+typedef struct fire_rule { int64_t weight; int32_t optim; bool decays; const fire_constraint *constraint; void *attrs; uint32_t axes; } fire_rule;
 
 /* A table: in each step only rows->row are updated, and what the optimizer keeps for them. Weight decay is theirs as well. */
-typedef struct fire_row_rule { int64_t weight; bool decays; const fire_rows *rows; } fire_row_rule;
+typedef struct fire_row_rule { int64_t weight; int32_t optim; bool decays; const fire_rows *rows; } fire_row_rule;
+
+/* An optimizer in use: the network's own, then those of single layers. rate, momentum: of the update under way; momentum NaN: its own. */
+typedef struct fire_using { const fire_optim *kind; const void *attrs; double rate, momentum; } fire_using;
 
 typedef struct fire_updater {
     fire_network *net;
@@ -35,7 +38,8 @@ typedef struct fire_updater {
     /* Each number is updated from its own gradient alone, so that any piece can be updated by itself: fire_updater_piece. Otherwise
     ** fire_updater_run does the whole. */
     bool plain;
-    double rate, momentum;  /* of the update under way; momentum NaN: the optimizer's own */
+    fire_using *optim;      /* [n_own_optims + 1] */
+    double rate;            /* of the first one */
     int64_t update;         /* its number, from 1 */
 } fire_updater;
 

@@ -325,7 +325,8 @@ class Model:
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, loss_weights: Any = None,
                 weighted_metrics: Any = None) -> None:
         """Choose optimizer, loss and metrics: names or instances. A model with several outputs takes a loss for each, as a list or as a dict
-        by output_names, and its metrics likewise; weighted_metrics count rows by their weights. Forgets what the optimizer had gathered."""
+        by output_names, and its metrics likewise; weighted_metrics count rows by their weights. Several optimizers, each for some layers, are a dict by
+        names of layers or beginnings of them, {"": "adam", "wide": Ftrl(0.1)}; "" is for all others. Forgets what the optimizer had gathered."""
         if loss is None:
             raise errors.make(1007, "compile: no loss; give one, for example loss='sparse_categorical_crossentropy'")
         names = self.output_names if self.built else [""]
@@ -335,7 +336,7 @@ class Model:
             texts = [text if factor is None else f"{text} loss_weight={float(factor)!r}" for text, factor in zip(texts, factors)]
         lines = _metric_texts(metrics, names)
         lines += [f"{line}{f' name=weighted_{line}' if line in lines and line.isidentifier() else ''} weighted=true" for line in _metric_texts(weighted_metrics, names)]
-        self._net.compile(text_of(optimizer, "optimizer"), "\n".join(texts), "\n".join(lines) or None)
+        self._net.compile(optimizer_classes.optimizer_text(optimizer), "\n".join(texts), "\n".join(lines) or None)
         self._after_compile(optimizer, loss)
 
     def _loss_text(self, loss: Any, output: int) -> str:
@@ -355,7 +356,8 @@ class Model:
         if not info["compiled"]:
             return
         if not isinstance(optimizer, optimizer_classes.Optimizer):
-            optimizer = object_of(info["optimizer"], _named(optimizer_classes))
+            first = optimizer.get("") if isinstance(optimizer, dict) else None
+            optimizer = first if isinstance(first, optimizer_classes.Optimizer) else object_of(info["optimizer"].split("\n")[0], _named(optimizer_classes))
         if optimizer is not None:
             optimizer._net = self._net
         self.optimizer = optimizer

@@ -1,16 +1,29 @@
 """optimizers - Keras' optimizers: names, defaults and formulas; torch's own under torch's names. Their schedules are in `schedules`."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from . import _core, schedules
-from ._text import Named
+from . import _core, errors, schedules
+from ._text import Named, attrs_text, text_of
 from .schedules import LearningRateSchedule
 
 __all__ = ["LARS", "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Nadam", "Optimizer", "RAdam", "RMSprop", "Rprop", "schedules"]
 
 Rate = float | LearningRateSchedule
+
+
+def optimizer_text(given: Any) -> str:
+    """An optimizer as the engine's text; or several by layer: {"": "adam", "wide": Ftrl(0.1)}, each for the layer of that name or, where there is none,
+    for all whose names begin so, and "" for all others. Clipping, averages and accumulation are told by that of "" for all layers."""
+    if not isinstance(given, Mapping):
+        return text_of(given, "optimizer")
+    if "" not in given or not all(isinstance(name, str) for name in given):
+        raise errors.make(1001, "optimizer: a dict names layers, or beginnings of their names, and under '' the optimizer of all others, which is missing")
+    if taken := next((name for name in given if "|" in name or "\n" in name), None):
+        raise errors.make(1001, f"optimizer: {taken!r} cannot name a layer")
+    lines = [text_of(given[""], "optimizer")]
+    return "\n".join(lines + [f"{text_of(own, 'optimizer')} {attrs_text({'layers': name})}" for name, own in given.items() if name])
 
 
 class _Signature:

@@ -117,6 +117,61 @@ def test_weight_decay_leaves_out_what_it_is_told_to():
     assert np.array_equal(model.get_weights()[1], before[1])
 
 
+def three_parts(dtype="float64"):
+    layers = fire.layers
+    return fire.Sequential([fire.Input((5,)), layers.Dense(7, activation="tanh", name="wide"), layers.Dense(6, activation="tanh", name="deep_1"),
+                            layers.Dense(3, name="deep_2"), layers.Dense(1, name="out")], dtype=dtype)
+
+
+@pytest.mark.parametrize("common", [{}, {"clipnorm": 0.01}, {"gradient_accumulation_steps": 2}], ids=str)
+def test_layers_with_optimizers_of_their_own(common, tmp_path):
+    """Each layer moves as it does where its optimizer is that of all."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 5)), rng.normal(size=(64, 1))
+    chosen = {"": fire.optimizers.Adam(0.01, weight_decay=0.1, **common), "wide": fire.optimizers.Ftrl(0.1), "deep": fire.optimizers.SGD(0.05, momentum=0.9)}
+    several, single = three_parts(), {name: three_parts() for name in chosen}
+    fire.utils.set_random_seed(4)
+    start = several.get_weights()
+    for net, optimizer in [(several, chosen), *[(single[name], type(o)(**{**o._attrs, **(common if name else {})})) for name, o in chosen.items()]]:
+        if net.built:
+            net.set_weights(start)
+        net.compile(optimizer, "mse")
+        net.fit(x, y, batch_size=64 if not common.get("gradient_accumulation_steps") else 32, epochs=1, shuffle=False, verbose=0, seed=1)
+    for i, owner in enumerate(["wide"] * 2 + ["deep"] * 4 + [""] * 2):
+        assert several.get_weights()[i].tobytes() == single[owner].get_weights()[i].tobytes(), (i, owner)
+        assert not np.array_equal(several.get_weights()[i], start[i])
+    # The texts are in files, and a checkpoint goes on as if nothing had happened.
+    several.optimizer.learning_rate = 0.02
+    assert several._net.info()["optimizer"].splitlines()[1:] == ["Ftrl learning_rate=0.1 layers=wide", "SGD learning_rate=0.05 momentum=0.9 layers=deep"]
+    several.save_checkpoint(tmp_path)
+    again = fire.load(tmp_path)
+    for net in (several, again):
+        net.fit(x, y, batch_size=16, epochs=3, initial_epoch=1, verbose=0, seed=1)
+    assert [w.tobytes() for w in several.get_weights()] == [w.tobytes() for w in again.get_weights()]
+
+
+def test_a_large_table_with_an_optimizer_of_its_own():
+    layers, rng = fire.layers, np.random.default_rng(0)
+    x, y = rng.integers(0, 50, (64, 3)), rng.normal(size=(64, 1))
+    moved = []
+    for optimizer in ({"": "sgd", "words": fire.optimizers.Adagrad(0.3)}, fire.optimizers.Adagrad(0.3)):
+        fire.utils.set_random_seed(4)
+        net = fire.Sequential([fire.Input((3,)), layers.Embedding(50, 4, sparse="always", name="words"), layers.Flatten(), layers.Dense(1, name="out")])
+        net.compile(optimizer, "mse")
+        net.fit(x, y, batch_size=64, epochs=1, verbose=0, seed=1)
+        moved.append(net.get_weights()[0].tobytes())
+    assert moved[0] == moved[1]
+
+
+@pytest.mark.parametrize("given, said", [
+    ({"": "adam", "wede": "sgd"}, "FS1003.*did you mean 'wide'"), ({"wide": "adam"}, "FS1001.*missing"),
+    ({"": "adam", "wide": fire.optimizers.SGD(clipnorm=1)}, "FS1001.*first optimizer does that for all"), ({"": "lbfgs", "wide": "sgd"}, "FS1005.*LBFGS"),
+    ({"": "adam", "wide": "lbfgs"}, "FS1005.*LBFGS"), ({"": "adam", "wide": "sdg"}, "FS1003.*SGD"), ({"": "adam", "a|b": "sgd"}, "FS1001.*cannot name")])
+def test_optimizers_by_layer_that_cannot_be(given, said):
+    with pytest.raises(errors.FiresteelError, match=said):
+        three_parts().compile(given, "mse")
+
+
 def test_lbfgs_finds_the_minimum():
     random = np.random.default_rng(0)
     x = random.normal(size=(700, 4))

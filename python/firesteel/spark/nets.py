@@ -4,12 +4,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
 import numpy
 
 from .. import _text
 from ..executor.job import STATE, Recipe, pack_arrays, unpack_arrays
+from ..optimizers import optimizer_text
 from .errors import fail
 from .params import bad
 
@@ -96,7 +97,7 @@ def short_recipe(hidden: Sequence[int], activation: str, units: int, head: str) 
 def engine_text(name: str, value: Any) -> str:
     """A loss or optimizer as the engine's text."""
     try:
-        text = _text.text_of(value, name)
+        text = optimizer_text(value) if name == "optimizer" else _text.text_of(value, name)
     except TypeError:
         raise bad(name, value, f"a name or an object of firesteel.{name}{'es' if name == 'loss' else 's'}") from None
     if not text.strip():
@@ -112,29 +113,108 @@ class Head(NamedTuple):
     loss: str     # what fits it when nothing else was asked for
 
 
-def last_layer(recipe: Recipe) -> tuple[str, Optional[int]]:
-    """Activation of the output, and its units where the last Dense layer tells them."""
+class Port(NamedTuple):
+    """An input or output of a network: its name, and the numbers of a row where they are known."""
+
+    name: str
+    width: Optional[int]
+    shape: tuple[int, ...]
+
+
+def ports(recipe: Recipe, output: bool) -> tuple[Port, ...]:
+    """The inputs or outputs of a network, in their order."""
+    from ..executor import engine
+
+    net = engine.build(recipe)
+    if not net.info()["built"]:
+        return (Port(str(_text.parse_attrs(recipe.layers[-1][1]).get("name", "output")) if output else "input", None, ()),)
+    return tuple(Port(name, int(numpy.prod(shape[1:], dtype=numpy.int64)), tuple(shape[1:])) for name, shape, _ in net.parts(output))
+
+
+OUTPUTS = 8  # tensors that the engine numbers for each use of a layer
+
+
+def _back_from(recipe: Recipe, output: int) -> Iterator[tuple[str, str]]:
+    """The layers that an output comes from, the last one first, following first inputs."""
+    if not recipe.uses:
+        yield from reversed(recipe.layers)
+        return
+    tensor = recipe.outputs[output]
+    while tensor >= 0:
+        layer, tensors = recipe.uses[tensor // OUTPUTS]
+        yield recipe.layers[layer]
+        if not tensors:
+            return
+        tensor = tensors[0]
+
+
+def last_layer(recipe: Recipe, output: int = 0, width: Optional[int] = None) -> tuple[str, Optional[int]]:
+    """Activation of an output, and its units: as the last Dense layer tells, or `width`, of a built network."""
     activation = "linear"
     if recipe.input and recipe.layers[-1][0] == "Operators":  # a graph of other software: its output says how many there are
         from ..executor import engine
         operator = str(_text.parse_attrs(recipe.layers[-1][1]).get("operator"))
         return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(operator, "linear"), int(numpy.prod(engine.build(recipe).info()["output"][1:]))
-    for kind, attrs in reversed(recipe.layers):
+    for kind, attrs in _back_from(recipe, output):
         found = _text.parse_attrs(attrs)
         if kind == "Activation" and activation == "linear":
             activation = str(found.get("activation", "linear"))
+        elif kind == "Softmax" and activation == "linear":
+            activation = "softmax"
         elif kind == "Dense":
             if activation == "linear":
                 activation = str(found.get("activation", "linear"))
             return activation, int(found.get("units", 1))
         elif kind not in ("Dropout", "Activation"):
-            return activation, None
+            return activation, width
     return activation, None
 
 
-def classifier_head(recipe: Recipe, loss: str, several: bool) -> Head:
-    """What a classifier's network says about its classes. `several`: the label is an array with one number per class or label."""
-    activation, units = last_layer(recipe)
+def embedded(recipe: Recipe) -> dict[int, int]:
+    """The inputs, by their places, whose numbers are rows of an Embedding, and how many rows the smallest one has."""
+    if not recipe.uses:
+        kinds = [(kind, attrs) for kind, attrs in recipe.layers if kind != "Input"]
+        return {0: int(_text.parse_attrs(kinds[0][1])["input_dim"])} if kinds and kinds[0][0] == "Embedding" else {}
+    inputs = [OUTPUTS * i for i, (_, tensors) in enumerate(recipe.uses) if not tensors]
+    found: dict[int, int] = {}
+    for layer, tensors in recipe.uses:
+        kind, attrs = recipe.layers[layer]
+        if kind == "Embedding" and tensors and tensors[0] in inputs:
+            at, rows = inputs.index(tensors[0]), int(_text.parse_attrs(attrs)["input_dim"])
+            found[at] = min(rows, found.get(at, rows))
+    return found
+
+
+def embedding_width(rows: int) -> int:
+    """How many numbers a category gets where nobody says: 4 times the fourth root of their count, at least 2 and at most 64."""
+    return max(2, min(64, round(4 * rows ** 0.25)))
+
+
+def embedding_recipe(width: int, categories: Sequence[tuple[str, int]], size: int, hidden: Sequence[int], activation: str, units: int, head: str) -> Recipe:
+    """The network of hiddenLayers over `width` numbers and an embedding of each category, given by name and rows of its table. size 0: as embedding_width says."""
+    from .. import Input, Model, layers
+
+    inputs, parts, names = [], [], {"numbers"}
+    if width:
+        inputs.append(Input((width,), name="numbers"))
+        parts.append(inputs[0])
+    for name, rows in categories:
+        plain = re.sub(r"\W", "_", name)
+        while plain in names:
+            plain += "_"
+        names.add(plain)
+        inputs.append(Input((1,), name=plain))
+        parts.append(layers.Flatten(name=f"{plain}_vector")(layers.Embedding(rows, size or embedding_width(rows), name=f"{plain}_embedding")(inputs[-1])))
+    x: Any = layers.Concatenate(name="columns")(parts) if len(parts) > 1 else parts[0]
+    for u in hidden:
+        x = layers.Dense(u, activation=activation)(x)
+    x = layers.Dense(units, activation=None if head == "linear" else head)(x)
+    return recipe_of("net", Model(inputs, x))
+
+
+def classifier_head(recipe: Recipe, loss: str, several: bool, output: int = 0) -> Head:
+    """What an output of a classifier's network says about its classes. `several`: the label is an array with one number per class or label."""
+    activation, units = last_layer(recipe, output, _width(recipe, output))
     if units is None:
         raise fail(1005, "net: a classifier's network ends in a Dense layer with one unit per class, or with one sigmoid unit for two classes")
     if activation == "softmax" and units > 1:
@@ -153,8 +233,12 @@ def classifier_head(recipe: Recipe, loss: str, several: bool) -> Head:
     raise fail(1005, f"net ends in {units} {activation} units; a classifier's network ends in softmax, sigmoid, or linear units with a loss that takes logits")
 
 
-def regressor_head(recipe: Recipe) -> Head:
-    _, units = last_layer(recipe)
+def _width(recipe: Recipe, output: int) -> Optional[int]:
+    return ports(recipe, True)[output].width if recipe.uses else None
+
+
+def regressor_head(recipe: Recipe, output: int = 0) -> Head:
+    _, units = last_layer(recipe, output, _width(recipe, output))
     if units is None:
         raise fail(1005, "net: a regressor's network ends in a Dense layer with one unit per target")
     return Head("values", units, "mean_squared_error")
