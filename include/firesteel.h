@@ -413,7 +413,8 @@ FIRE_API fire_status fire_dataset_deal(fire_dataset *data, fire_comm *comm, int3
 
 /* ---- training ---------------------------------------------------------------- */
 
-typedef enum fire_event { FIRE_BATCH_END, FIRE_EPOCH_END, FIRE_CHECKPOINT } fire_event; /* FIRE_CHECKPOINT: one is due, and who listens writes it */
+/* FIRE_CHECKPOINT: one is due, and who listens writes it. FIRE_VALIDATION: validation rows were evaluated in the middle of an epoch. */
+typedef enum fire_event { FIRE_BATCH_END, FIRE_EPOCH_END, FIRE_CHECKPOINT, FIRE_VALIDATION } fire_event;
 
 #define FIRE_MAX_RESULTS 256
 
@@ -425,7 +426,7 @@ typedef struct fire_progress {
     double seconds;                /* since the epoch began */
     int32_t n_results;             /* loss and metrics, in the order of fire_network_metric */
     double result[FIRE_MAX_RESULTS];     /* running means over the epoch */
-    bool has_validation;           /* at the end of an epoch */
+    bool has_validation;           /* at the end of an epoch, and with FIRE_VALIDATION */
     double validation[FIRE_MAX_RESULTS];
     double learning_rate;
 } fire_progress;
@@ -470,6 +471,11 @@ typedef struct fire_fit_options {
     bool own_state;
     fire_compression compression;
     double compression_ratio;    /* of FIRE_COMPRESS_THRESHOLD: bytes sent, as a share of those without compression; 0: 1/16 */
+    /* When to end (besides `epochs` and `stop`), to evaluate validation rows (NULL: after each epoch) and to write checkpoints (NULL: as checkpoint_epochs
+    ** and checkpoint_steps say), as text: every_epoch, several_iteration=N, max_epoch=N, max_iteration=N, min_loss=X (of a step), max_score=X (the first metric of
+    ** the last validation), and behind two of them `and` or `or`: "max_epoch=5 min_loss=0.1 or". Looked at after each step, with local_steps at each averaging.
+    ** Asked at the end of an epoch every_epoch is true; a checkpoint is always written when training ends. */
+    const char *end_trigger, *validation_trigger, *checkpoint_trigger;
 } fire_fit_options;
 
 typedef struct fire_fit_report {

@@ -95,7 +95,45 @@ static fire_status epoch_results(fire_training *f, double *result, fire_error *e
     fire_status st = fire_add_slots(f->comm, f->sums, fill_slots(f), f->step.n_sums, err);
     if (st) return st;
     fire_step_results(&f->step, f->sums, result);
-    result[0] += f->penalty_sum / (double)f->shards.total;
+    result[0] += f->penalty_sum / (double)(f->cut ? f->rows_done : f->shards.total);
+    return FIRE_OK;
+}
+
+/* ---- triggers ---- */
+
+static fire_moment moment(const fire_training *f, int32_t epoch, bool ended) {
+    return (fire_moment){.ended = ended, .epochs = epoch + ended, .steps = f->net->step, .loss = f->last_loss, .score = f->score};
+}
+
+/* Whether one fires after a step that is not the last of its epoch. All ranks say the same. */
+static bool fires_inside(const fire_training *f, const fire_trigger *t, int32_t epoch) {
+    fire_moment m = moment(f, epoch, false);
+    return t->n && fire_train_averaged(f) && fire_trigger_fires(t, &m);
+}
+
+static bool fires_at_end(const fire_training *f, const fire_trigger *t, int32_t epoch) {
+    fire_moment m = moment(f, epoch, true);
+    return fire_trigger_fires(t, &m);
+}
+
+static fire_status check_triggers(const fire_training *f, fire_error *err) {
+    const fire_trigger *all[] = {&f->end, &f->validate, &f->save};
+    for (int i = 0; i < 3; i++) {
+        if (fire_trigger_looks_at(all[i], true) && (!f->facts.validation_rows || f->net->n_results < 2 + (f->net->n_outputs > 1 ? f->net->n_outputs : 0)))
+            return fire_fail(err, FIRE_E_USAGE, "a trigger looks at max_score, but there %s; give %s", f->facts.validation_rows ? "is no metric" : "are no validation rows",
+                             f->facts.validation_rows ? "one" : "some");
+        if (fire_trigger_looks_at(all[i], false) && fire_train_local(f))
+            return fire_fail(err, FIRE_E_UNSUPPORTED, "a trigger looks at min_loss, but with local_steps=%d each worker has a loss of its own; leave one of them out", (int)f->o.local_steps);
+    }
+    return FIRE_OK;
+}
+
+static fire_status validate(fire_training *f, fire_progress *p, fire_error *err) {
+    int64_t rows, metric = 1 + (f->net->n_outputs > 1 ? f->net->n_outputs : 0);
+    fire_status st = fire_step_evaluate(&f->check, f->pool, true, f->comm, p->validation, &rows, err);
+    if (st) return st;
+    p->has_validation = true;
+    if (metric < f->net->n_results) f->score = p->validation[metric];
     return FIRE_OK;
 }
 
@@ -103,7 +141,8 @@ static fire_status epoch_results(fire_training *f, double *result, fire_error *e
 
 /* Whether a checkpoint is to be written after the step just made, of `done` in this epoch: with local steps at the first averaging at or after
 ** the step where it is due. All ranks say the same. */
-static bool checkpoint_due(const fire_training *f, int64_t done) {
+static bool checkpoint_due(const fire_training *f, int32_t epoch, int64_t done) {
+    if (f->save.n) return f->o.checkpoint_epochs && done < f->steps && !fire_network_stateful(f->net) && fires_inside(f, &f->save, epoch);
     int64_t every = f->o.checkpoint_steps, before = f->net->step - (fire_train_local(f) ? f->local.length : 1);
     return every && fire_train_averaged(f) && f->net->step / every != before / every && done < f->steps;
 }
@@ -174,7 +213,19 @@ static fire_status one_epoch(fire_training *f, int32_t epoch, fire_progress *p, 
     for (int64_t t = first; t < f->steps; t++) {
         fire_status st = full ? fire_train_iteration(f, epoch, enough, err) : fire_train_step(f, epoch, t, err);
         if (st) return st;
-        if (!full && checkpoint_due(f, t + 1) && (st = checkpoint_inside(f, epoch, t + 1, began, p, err))) return st;
+        if (!full && f->facts.validation_rows && t + 1 < f->steps && fires_inside(f, &f->validate, epoch)) {
+            if ((st = validate(f, p, err))) return st;
+            if (told) {
+                running(f, p->result);
+                tell(f, FIRE_VALIDATION, epoch, t + 1, began, p);
+            }
+            p->has_validation = false;
+        }
+        if (!full && checkpoint_due(f, epoch, t + 1) && (st = checkpoint_inside(f, epoch, t + 1, began, p, err))) return st;
+        if (!full && t + 1 < f->steps && fires_inside(f, &f->end, epoch)) {
+            *enough = f->cut = true;
+            break;
+        }
         if (!told || t + 1 == f->steps) continue;
         double now = fire_seconds();
         if (now - f->called >= 0.1) {
@@ -189,11 +240,7 @@ static fire_status one_epoch(fire_training *f, int32_t epoch, fire_progress *p, 
     /* The last update may have spoilt what the last loss could not tell yet. */
     if (!finite_numbers(net->type, net->params, net->n_params)) return fire_train_diverged(f, NAN, epoch, f->steps - 1, err);
     net->epoch++;
-    if (f->facts.validation_rows) {
-        int64_t rows;
-        if ((st = fire_step_evaluate(&f->check, f->pool, true, f->comm, p->validation, &rows, err))) return st;
-        p->has_validation = true;
-    }
+    if (f->facts.validation_rows && (!f->validate.n || fires_at_end(f, &f->validate, epoch)) && (st = validate(f, p, err))) return st;
     if (told) {
         f->called = fire_seconds();
         tell(f, FIRE_EPOCH_END, epoch, f->steps, began, p);
@@ -232,7 +279,7 @@ static fire_status find_monitor(fire_training *f, fire_error *err) {
 /* After an epoch, as Keras' EarlyStopping; true: enough. All ranks decide alike, for their numbers are the same. */
 static fire_status early(fire_training *f, int32_t epoch, const fire_progress *p, bool *enough, fire_error *err) {
     *enough = false;
-    if (!f->o.stop.monitor || epoch < f->o.stop.start_from_epoch) return FIRE_OK;
+    if (!f->o.stop.monitor || epoch < f->o.stop.start_from_epoch || (f->monitor >= FIRE_MAX_RESULTS && !p->has_validation)) return FIRE_OK;
     double v = f->monitor < FIRE_MAX_RESULTS ? p->result[f->monitor] : p->validation[f->monitor - FIRE_MAX_RESULTS];
     double gain = f->o.stop.maximize ? v - f->best : f->best - v;
     if (f->best_epoch < 0 || gain > fabs(f->o.stop.min_delta)) {
@@ -271,12 +318,13 @@ static fire_status run(fire_training *f, fire_fit_report *report, fire_error *er
         report->epochs_run++;
         report->steps += net->step - step;
         step = net->step;
-        report->rows += f->shards.total;
+        report->rows += f->cut ? f->rows_done : f->shards.total;
         if ((st = fire_train_keep(f, &f->good_params, &f->good_fixed, err))) return st;
         f->good_epoch = epoch;
         if ((st = early(f, epoch, &p, &enough, err))) return st;
-        enough |= converged;
-        bool due = f->o.checkpoint_epochs && ((epoch + 1) % f->o.checkpoint_epochs == 0 || epoch + 1 == f->o.epochs || enough);
+        enough |= converged || fires_at_end(f, &f->end, epoch);
+        bool regular = f->o.checkpoint_epochs && (f->save.n ? fires_at_end(f, &f->save, epoch) : (epoch + 1) % f->o.checkpoint_epochs == 0);
+        bool due = f->o.checkpoint_epochs && (regular || epoch + 1 == f->o.epochs || enough);
         if (due && (st = checkpoint(f, epoch, f->steps, f->called, &p, err))) return st;
         if ((st = same_mind(f, err))) return st;
         if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped after epoch %d", (int)epoch + 1);
@@ -310,6 +358,7 @@ fire_status fire_fit(fire_network *net, fire_dataset *data, const fire_fit_optio
     fire_status st = fire_train_check(&f, options, err);
     if (!st) st = fire_train_set_up(&f, err);
     if (!st) st = find_monitor(&f, err);
+    if (!st) st = check_triggers(&f, err);
     if (!st) st = run(&f, &r, err);
     if (f.updater.net && (!st || st == FIRE_CANCELLED)) fire_average_take(&f.updater);
     if (f.o.stop.monitor && f.best_params && (!st || st == FIRE_CANCELLED)) put_back(&f, f.best_params, f.best_fixed);

@@ -7,6 +7,7 @@
 #include "order.h"
 #include "squeeze.h"
 #include "step.h"
+#include "trigger.h"
 #include "update.h"
 
 #define MIN_SLICE 32        /* rows; below, matrix products lose speed */
@@ -62,6 +63,9 @@ typedef struct fire_training {
     double loss_sum, values_sum, last_loss; /* of the epoch so far; mean of the last finite step */
     int64_t steps;              /* of an epoch */
     bool cancel;
+    fire_trigger end, validate, save; /* of the options; empty: none */
+    bool cut;                   /* a trigger ended this epoch before its last step */
+    double score;               /* that MaxScore looks at: the first metric of the last validation; NaN: none yet */
     double called;              /* when progress was last called */
     double *sums;               /* [slots][n_sums] for fire_add_slots */
     void *good_params, *good_fixed; /* weights of the last good epoch */

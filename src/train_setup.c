@@ -32,6 +32,11 @@ fire_status fire_train_check(fire_training *f, const fire_fit_options *o, fire_e
     if (!(f->o.compression_ratio > 0 && f->o.compression_ratio <= 1)) return fire_fail(err, FIRE_E_USAGE, "compression_ratio is %g, expected a number above 0 and up to 1", f->o.compression_ratio);
     if (f->o.reproducible && (f->o.local_steps > 1 || f->o.compression))
         return fire_fail(err, FIRE_E_USAGE, "reproducible training gives the same bits for any number of workers, %s does not; leave one of them out", f->o.compression ? "compression" : "local_steps");
+    f->score = NAN;
+    fire_status st = fire_trigger_read(&f->end, f->o.end_trigger, err);
+    if (!st) st = fire_trigger_read(&f->validate, f->o.validation_trigger, err);
+    if (!st) st = fire_trigger_read(&f->save, f->o.checkpoint_trigger, err);
+    if (st) return st;
     f->comm = f->o.comm;
     f->rank = fire_comm_rank(f->comm);
     f->ranks = fire_comm_size(f->comm);

@@ -404,7 +404,7 @@ static int report(void *user, const fire_progress *p) {
 static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs) {
     static char *names[] = {"data", "epochs", "initial_epoch", "batch_size", "seed", "shuffle", "reproducible", "class_weight", "monitor", "patience",
                             "start_from_epoch", "min_delta", "maximize", "restore_best", "checkpoint_dir", "comm", "progress", "checkpoint_epochs", "checkpoint_steps", "initial_step",
-                            "local_steps", "own_state", "compression", "compression_ratio", NULL};
+                            "local_steps", "own_state", "compression", "compression_ratio", "end_trigger", "validation_trigger", "checkpoint_trigger", NULL};
     module_state *m = state_of(object);
     Dataset *data;
     PyObject *class_weight = Py_None, *comm = Py_None, *checkpoint = NULL;
@@ -412,13 +412,13 @@ static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs)
         local_steps = 0, own_state = 0, compression = 0;
     long long batch_size = 0, initial_step = 0;
     unsigned long long seed = 0;
-    const char *monitor = NULL;
+    const char *monitor = NULL, *end = NULL, *validate = NULL, *save = NULL;
     double min_delta = 0, compression_ratio = 0;
     reporter r = {.call = Py_None};
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OOiiLipid:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!|$iiLKppOziidppO&OOiiLipidzzz:fit", names, m->dataset, &data, &epochs, &initial_epoch, &batch_size, &seed,
                                      &shuffle, &reproducible, &class_weight, &monitor, &patience, &start_from, &min_delta, &maximize, &restore_best,
                                      PyUnicode_FSConverter, &checkpoint, &comm, &r.call, &checkpoint_epochs, &checkpoint_steps, &initial_step, &local_steps, &own_state, &compression,
-                                     &compression_ratio)) return NULL;
+                                     &compression_ratio, &end, &validate, &save)) return NULL;
     Py_buffer view = {0};
     fire_tensor weights = {0};
     Network *self = NULL;
@@ -434,7 +434,8 @@ static PyObject *network_fit(PyObject *object, PyObject *args, PyObject *kwargs)
             .stop = {monitor, patience, start_from, min_delta, maximize, restore_best}, .checkpoint_dir = checkpoint ? PyBytes_AsString(checkpoint) : NULL,
             .comm = comm == Py_None ? NULL : ((Comm *)comm)->comm, .progress = report, .user = &r, .checkpoint_epochs = checkpoint_epochs,
             .checkpoint_steps = checkpoint_steps, .initial_step = initial_step,
-            .local_steps = local_steps, .own_state = own_state, .compression = (fire_compression)compression, .compression_ratio = compression_ratio};
+            .local_steps = local_steps, .own_state = own_state, .compression = (fire_compression)compression, .compression_ratio = compression_ratio,
+            .end_trigger = end, .validation_trigger = validate, .checkpoint_trigger = save};
 
         fire_fit_report out = {.best_epoch = -1};
         fire_error err;

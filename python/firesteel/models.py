@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from . import _core, _graph as graph, _weights as weights, data as rows, errors, losses as loss_classes, metrics as metric_classes, ops, optimizers as optimizer_classes
+from . import _core, _graph as graph, _lookups, _weights as weights, data as rows, errors, losses as loss_classes, metrics as metric_classes, ops, optimizers as optimizer_classes
 from ._progress import Progress
 from ._graph import Node, SymbolicTensor
 from ._text import Named, attrs_text, object_of, parse_attrs, split_name, text_of, value_text
@@ -372,7 +372,7 @@ class Model:
         self._open_to(x)
         made = _core.Dataset(context())
         made.pad(self._net)
-        x, y = self._join(self._worded(x), y)
+        x, y = self._join(self._worded(self._looked_up(x, columns)), y)
         if rows.add(made, x, y, w, columns, self._padded):
             self._columns = columns
         return made
@@ -399,6 +399,30 @@ class Model:
         self.__dict__.pop("_nodes", None)
         if self.optimizer is not None:
             self.optimizer._net = self._net
+
+    @property
+    def lookups(self) -> Mapping[str, Any]:
+        """The vocabularies of a model that was trained on columns of categories, each as a StringLookup; numbers are texts there. evaluate and predict
+        take tables with the columns themselves, or a dict of arrays by column; in a dict by input texts are looked up and numbers are indices."""
+        found = _lookups.of(self._net)
+        return {} if found is None else found.named()
+
+    def _looked_up(self, x: Any, columns: rows.Columns | None = None) -> Any:
+        """A table, or a dict of all columns, with indices in place of words, where the model has vocabularies; anything else as it is."""
+        found = _lookups.of(self._net)
+        if found is None:
+            return x
+        features = columns.features if columns is not None and columns.features is not None else self._noted(None, None)[0] or []
+        if rows.is_arrow(x):
+            return found.table(x, features)
+        if not isinstance(x, dict):
+            return x
+        if not set(features) <= set(x):  # by input: numbers are indices already
+            return {name: found.array(name, value) if np.asarray(value).dtype.kind in "USO" else value for name, value in x.items()}
+        words = {name: found.array(name, value) for name, value in x.items()}
+        kind = weights.NUMPY[self._net.info()["type"]]
+        arrays = [rows.array_of(words[name], f"x '{name}'") for name in features]
+        return np.concatenate([a.reshape(len(a), -1).astype(kind) for a in arrays], axis=1)
 
     @property
     def preprocessing(self) -> TextLayer | None:

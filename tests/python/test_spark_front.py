@@ -19,7 +19,7 @@ def test_every_param_has_its_accessors_and_a_default_that_its_own_check_accepts(
         made = cls()
         for entry in params.TABLE:
             if who not in entry.who:
-                assert not hasattr(cls, entry.name)
+                assert not hasattr(cls, entry.name) or entry.name in [e.name for e in params.TABLE if who in e.who]
                 continue
             name = entry.name[0].upper() + entry.name[1:]
             assert getattr(made, "get" + name)() == (None if entry.default is params.UNSET else entry.default)

@@ -100,3 +100,25 @@ def test_a_training_that_never_starts_is_given_up(df, monkeypatch):
     began = time.monotonic()
     assert "numWorkers=3" in raised("FS4001", lambda: small(numWorkers=3, epochs=1, net=fire.Sequential([fire.layers.Dense(3, "softmax")])).fit(df))
     assert time.monotonic() - began < 20
+
+
+def test_columns_of_words_and_several_outputs(df, tmp_path):
+    from pyspark.sql import functions as F
+
+    from firesteel.spark import NNEstimator, NNEstimatorModel
+    from firesteel.spark.triggers import MaxIteration
+
+    table = df.select("label", "a", F.col("b").alias("amount"), F.concat(F.lit("c"), F.round("c").cast("int")).alias("word")).coalesce(1)
+    layers = fire.layers
+    word, number = fire.Input((1,), name="word"), fire.Input((1,), name="number")
+    hidden = layers.Dense(8, activation="relu")(layers.Concatenate()([number, layers.Flatten()(layers.Embedding(32, 3)(word))]))
+    net = fire.Model([word, number], [layers.Dense(3, activation="softmax", name="kind")(hidden), layers.Dense(1, name="amount")(hidden)])
+    model = NNEstimator(net=net, inputCols={"word": "word", "number": "a"}, labelCols={"kind": "label", "amount": "amount"}, categoricalCols=["word"],
+                        loss=["sparse_categorical_crossentropy", "mse"], outputCols={"kind": "p"}, endWhen=MaxIteration(7), epochs=3, seed=1, verbose=0).fit(table)
+    assert model.summary.steps == 7
+    rows = model.transform(table).select("word", "a", "p", "prediction_amount").collect()
+    p, amount = model.network.predict({"word": [r.word for r in rows], "a": np.array([r.a for r in rows], np.float32)}, verbose=0)
+    assert np.array([r.p.toArray() for r in rows], np.float32).tobytes() == p.tobytes()
+    assert np.array([r.prediction_amount for r in rows], np.float32).tobytes() == amount.tobytes()
+    model.save(str(tmp_path / "words"))
+    assert NNEstimatorModel.load(str(tmp_path / "words")).transform(table).select("p").collect() == [(r.p,) for r in rows]

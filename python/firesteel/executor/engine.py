@@ -11,13 +11,15 @@ import numpy
 import pyarrow
 import pyarrow.compute
 
+from .._lookups import Lookups
 from .failure import TaskError
+from .functions import Call, called
 from .job import STATE, Job, Recipe, unpack_arrays
 
 TYPES = {"float32": 1, "float64": 11}
 COMPRESSION = {"none": 0, "bf16": 1, "threshold": 2}
 INVALID = {"error": 0, "skip": 1, "keep": 2}
-EVENTS = ("step", "epoch", "checkpoint")
+EVENTS = ("step", "epoch", "checkpoint", "validation")
 
 
 def version() -> str:
@@ -53,12 +55,19 @@ def read(batches: Iterable[pyarrow.RecordBatch], job: Job) -> Any:
     recipe = Recipe.parse(job.recipe)
     dtype = TYPES[recipe.dtype]
     data.pad(build(recipe, job.threads))
+    lookups = Lookups.parse(job.lookups) if job.lookups else None
+    calls = [Call(*c) for c in job.calls]
     for batch in batches:
         if batch.num_rows == 0:
             continue
+        batch = join_vectors(batch, job.vectors)
+        for call in calls:
+            batch = with_columns(batch, call.gives, called(call, batch))
+        if lookups is not None:
+            batch = with_columns(batch, job.features, lookups.arrays([batch.column(name) for name in job.features]))
         if job.classes is not None:
             check_labels(batch.column(job.labels[0]), job)
-        schema, array = join_vectors(batch, job.vectors).__arrow_c_array__()
+        schema, array = batch.__arrow_c_array__()
         data.add_batch(dtype, schema, array, list(job.features), list(job.labels), job.weight, job.validation, INVALID[job.invalid])
     return data
 
@@ -71,6 +80,13 @@ def join_vectors(batch: pyarrow.RecordBatch, vectors: Sequence[tuple[str, str, s
         if size.null_count < len(size):
             kind = size.is_null().cast(pyarrow.int8())
             columns[name] = pyarrow.StructArray.from_arrays([kind, size, indices, values], names=["type", "size", "indices", "values"], mask=values.is_null())
+    return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def with_columns(batch: pyarrow.RecordBatch, names: Sequence[str], arrays: Sequence[pyarrow.Array]) -> pyarrow.RecordBatch:
+    """The batch with these columns, in place of those of the same name."""
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns.update(zip(names, arrays))
     return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
@@ -209,6 +225,7 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
         more.update(compression=COMPRESSION[job.compression], compression_ratio=job.compression_ratio)
     if job.checkpoint_dir is not None:
         more.update(checkpoint_epochs=job.checkpoint_epochs, checkpoint_steps=job.checkpoint_steps)
+    more.update(end_trigger=job.end_trigger, validation_trigger=job.validation_trigger, checkpoint_trigger=job.checkpoint_trigger)
     weights = None if job.class_weight is None else numpy.asarray(job.class_weight, numpy.float64)
     try:
         epochs_run, best, stopped, steps, rows, seconds, cancelled, sent = net.fit(

@@ -98,6 +98,11 @@ class Job:
     heartbeat: float = 10.0           # seconds between signs of life towards Spark
     progress: Optional[tuple[str, int, bytes]] = None  # the driver's host, port and key, or None
     notes: tuple[tuple[str, str], ...] = ()  # text that travels in the model file
+    end_trigger: Optional[str] = None  # texts of src/trigger.h; None: none, each epoch, as checkpoint_epochs and checkpoint_steps say
+    validation_trigger: Optional[str] = None
+    checkpoint_trigger: Optional[str] = None
+    lookups: str = ""                 # vocabularies of features that are words, see _lookups.py
+    calls: tuple[tuple[Any, ...], ...] = ()  # functions of the user's that make features or labels of other columns: functions.Call
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -108,7 +113,8 @@ class Job:
         """The same for trainings of which one may go on where the other stopped: more epochs and other workers are no other training."""
         parts = [self.recipe, hashlib.sha256(self.recipe_weights or b"").hexdigest(), self.features, self.labels, self.weight, self.validation, self.invalid, self.loss,
                  self.optimizer, self.metrics, self.learning_rate, self.batch_size, self.seed, self.validation_fraction, self.classes, self.class_weight,
-                 self.local_steps, self.average_optimizer, self.compression, self.compression_ratio]
+                 self.local_steps, self.average_optimizer, self.compression, self.compression_ratio,
+                 *([self.lookups] if self.lookups else []), *(call[1:] for call in self.calls)]
         return hashlib.sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 
 

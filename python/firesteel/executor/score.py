@@ -11,8 +11,9 @@ from typing import Any, Callable, Optional, Sequence, Union
 import numpy
 import pyarrow
 
-from .. import errors
+from .. import _lookups, errors
 from . import engine
+from .functions import Call, called
 
 KEPT = 4  # networks that one Python worker keeps loaded
 
@@ -36,6 +37,12 @@ class Outputs:
     prediction: bool = True
     thresholds: Optional[tuple[float, ...]] = None
     invalid: str = "error"
+    parts: tuple["Outputs", ...] = ()
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "Outputs":
+        """What dataclasses.asdict made of one."""
+        return cls(**{**fields, "parts": tuple(cls.of(part) for part in fields["parts"])})
 
     @property
     def classes(self) -> int:
@@ -150,7 +157,12 @@ def columns(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> 
     logits = None if logits is None else logits.reshape(n, -1)
     if y.shape[1] != out.units:
         raise errors.make(1002, f"the network gives {y.shape[1]} numbers per row, the model expects {out.units}")
+    if out.parts:
+        ends = [int(e) for e in numpy.cumsum([part.units for part in out.parts])]
+        return [made for part, end in zip(out.parts, ends) for made in columns(part, y[:, end - part.units:end], None)]
     if out.head == "values":
+        if not out.prediction:
+            return []
         return [pyarrow.array(y[:, 0].astype(numpy.float64)) if out.units == 1 else lists(y)]
     raw, probability = raw_and_probability(out, y, logits)
     made: list[pyarrow.Array] = []
@@ -169,10 +181,21 @@ def columns(out: Outputs, y: numpy.ndarray, logits: Optional[numpy.ndarray]) -> 
     return made
 
 
-def score_arrays(net: Any, names: Sequence[str], arrays: Sequence[Any], out: Outputs, output_names: Sequence[str]) -> pyarrow.StructArray:
-    """Score one Arrow batch: a struct per row with the fields output_names. With invalid="skip" a row that cannot be
-    scored comes out as a null struct; the driver's query drops those."""
+def prepared(net: Any, names: Sequence[str], arrays: Sequence[Any], call: Optional[Sequence[Any]] = None) -> tuple[list[str], list[Any]]:
+    """The columns that the engine reads: what the user's function makes of the table's, and words as indices of the model's vocabularies."""
     arrays = [a.combine_chunks() if isinstance(a, pyarrow.ChunkedArray) else a for a in arrays]
+    if call is not None:
+        own = Call(*call)
+        return list(own.gives), called(own, pyarrow.RecordBatch.from_arrays(arrays, names=list(names)))
+    lookups = _lookups.of(net)
+    return list(names), arrays if lookups is None else lookups.arrays(arrays)
+
+
+def score_arrays(net: Any, names: Sequence[str], arrays: Sequence[Any], out: Outputs, output_names: Sequence[str],
+                 call: Optional[Sequence[Any]] = None) -> pyarrow.StructArray:
+    """Score one Arrow batch: a struct per row with the fields output_names. With invalid="skip" a row that cannot be
+    scored comes out as a null struct; the driver's query drops those. call: a functions.Call that makes the features of the columns."""
+    names, arrays = prepared(net, names, arrays, call)
     mask = valid_rows(arrays) if out.invalid == "skip" else None
     if mask is not None:
         keep = pyarrow.array(mask)

@@ -171,6 +171,8 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         best = loss
         return True
 
+    validations: list[dict[str, Any]] = []
+
     def progress(event: dict[str, Any]) -> bool:
         nonlocal told, stop
         if event["event"] == "checkpoint":
@@ -178,6 +180,8 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
                 ended = event["step"] == event["steps"]
                 checkpoints.save(net, event["epoch"] + ended, 0 if ended else event["step"], history)
             return stop
+        if event["event"] == "validation":
+            validations.append({"epoch": event["epoch"], "step": event["step"], **event["results"]})
         if event["event"] == "epoch":
             for name, value in event["results"].items():
                 history.setdefault(name, []).append(value)
@@ -209,7 +213,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         return {}, b""
     ended = time.monotonic()
     result = {
-        "history": history, "loss": loss, "first_epoch": first, "first_step": first_step, "report": report, "error": error,
+        "history": history, "loss": loss, "validations": validations, "first_epoch": first, "first_step": first_step, "report": report, "error": error,
         "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers],
         "validation_rows": sum(p["validation_rows"] for p in peers), "skipped": sum(p["skipped"] for p in peers),
         "seconds": {"read": round(max(p["read_seconds"] for p in peers), 3), "meet": round(met - began - peers[rank]["read_seconds"], 3),

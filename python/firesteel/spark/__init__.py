@@ -8,12 +8,12 @@ Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
 """
 from . import cluster, evaluation, tune
 from .cluster import distributed
-from .estimators import NNClassifier, NNRegressor
+from .estimators import NNClassifier, NNEstimator, NNRegressor
 from .evaluation import NNEvaluator
 from .groups import GroupsModel, fit_groups
 from .mllib import MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier
 from .mllib_regression import MultilayerPerceptronRegressionModel, MultilayerPerceptronRegressor
-from .models import NNClassifierModel, NNRegressorModel
+from .models import NNClassifierModel, NNEstimatorModel, NNRegressorModel
 from .session import addWheel
 from .summary import TrainingSummary
 from .transformer import ModelTransformer
@@ -28,6 +28,8 @@ __all__ = [
     "MultilayerPerceptronRegressor",
     "NNClassifier",
     "NNClassifierModel",
+    "NNEstimator",
+    "NNEstimatorModel",
     "NNEvaluator",
     "NNRegressor",
     "NNRegressorModel",

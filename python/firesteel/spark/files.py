@@ -132,7 +132,7 @@ def _task(find: Callable[[], Any], find_wheel: Callable[[], None], fields: dict[
             if kind == "outputs":
                 from firesteel.executor.score import Outputs, score_arrays
 
-                return score_arrays(net, job.features, arrays, Outputs(**settings), job.outputs)
+                return score_arrays(net, job.features, arrays, Outputs.of(settings), job.outputs)
             from firesteel.executor.apply import Program, apply_struct
 
             return apply_struct(net, Program(**settings), job.features, arrays, job.outputs)

@@ -14,6 +14,7 @@ from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, Struct
 
 from ..errors import ClusterError
 from ..executor.checkpoints import last_model
+from ..executor.functions import Call
 from ..executor.job import Job, Recipe
 from . import schema, session
 from .errors import fail, translate
@@ -178,24 +179,29 @@ def worker_lost(error: ClusterError) -> bool:
     return error.code in ("FS4003", "FS4004") or error.code == "FS4006" and ("FS4003" in error.message or "FS4004" in error.message)
 
 
-def prepare(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], job_fields: dict[str, Any]) -> tuple[Any, Job]:
-    """The columns of df as they travel to the tasks, and the job over them, which has no secret yet."""
-    names = [*(f.name for f in features), label, *others]
-    plain = dict(zip(names, plain_names(names)))
-    columns, vectors = features_sent(features, plain, Recipe.parse(job_fields["recipe"]).dtype)
-    columns += [column(c).alias(plain[c]) for c in (label, *others)]
-    job = Job(**{**job_fields, "weight": plain.get(job_fields.get("weight", "")), "validation": plain.get(job_fields.get("validation", ""))},
-              secret=b"", features=tuple(plain[f.name] for f in features), vectors=tuple(vectors), labels=(plain[label],),
-              threads=session.task_cpus(df.sparkSession), run=secrets.token_hex(8))
+def prepare(df: Any, features: Sequence[StructField], labels: str | Sequence[str], others: Sequence[str], job_fields: dict[str, Any]) -> tuple[Any, Job]:
+    """The columns of df as they travel to the tasks, and the job over them, which has no secret yet. A feature may be named twice, and travels once."""
+    labels = [labels] if isinstance(labels, str) else labels
+    own = {f.name: f for f in features}
+    calls = [Call(*c) for c in job_fields.get("calls", ())]
+    whole = {name for call in calls for name in call.takes}  # a function of the user's gets columns as they are
+    plain = dict(zip([*own, *labels, *others], plain_names([*own, *labels, *others])))
+    columns, vectors = features_sent([f for f in own.values() if f.name not in whole], plain, Recipe.parse(job_fields["recipe"]).dtype)
+    columns += [column(c).alias(plain[c]) for c in dict.fromkeys([*(name for name in own if name in whole), *labels, *others])]
+    given = {call.role: call.gives for call in calls}
+    job = Job(**{**job_fields, "weight": plain.get(job_fields.get("weight", "")), "validation": plain.get(job_fields.get("validation", "")),
+                 "calls": tuple(tuple(call._replace(takes=tuple(plain[c] for c in call.takes))) for call in calls)},
+              secret=b"", features=given.get("featurePreprocessing", tuple(plain[f.name] for f in features)), vectors=tuple(vectors),
+              labels=given.get("labelPreprocessing", tuple(plain[c] for c in labels)), threads=session.task_cpus(df.sparkSession), run=secrets.token_hex(8))
     return df.select(*columns), job
 
 
-def run(df: Any, features: Sequence[StructField], label: str, others: Sequence[str], verbose: int, restarts: int = 0, on_interrupt: str = "cancel",
+def run(df: Any, features: Sequence[StructField], labels: str | Sequence[str], others: Sequence[str], verbose: int, restarts: int = 0, on_interrupt: str = "cancel",
         **job_fields: Any) -> Trained:
     """Train on the columns of df, and return the model file with what rank 0 reports. A job whose workers are lost is started again, so many times: from
     the last checkpoint where there is a checkpoint_dir; without, only if it had not begun to train. on_interrupt says what Ctrl-C does: "cancel" ends
     the job, "model" has it stop after the step under way and send its model; a second Ctrl-C cancels."""
-    frame, job = prepare(df, features, label, others, job_fields)
+    frame, job = prepare(df, features, labels, others, job_fields)
     spark, workers = df.sparkSession, job.workers
     began = time.monotonic()
     again: list[dict[str, Any]] = []  # of each restart, for the summary

@@ -13,6 +13,7 @@ from ..executor.job import STATE, Recipe, pack_arrays, unpack_arrays
 from ..optimizers import optimizer_text
 from .errors import fail
 from .params import bad
+from .schema import nearest
 
 LOGITS = re.compile(r"\bfrom_logits=true\b")
 
@@ -111,6 +112,62 @@ class Head(NamedTuple):
     head: str
     units: int
     loss: str     # what fits it when nothing else was asked for
+    name: str = ""                   # of one of several outputs
+    parts: tuple["Head", ...] = ()   # of several outputs, whose head is "several"
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As it is saved."""
+        own = {"head": self.head, "units": self.units, "loss": self.loss}
+        return {**own, "outputs": [{**part.plain, "name": part.name} for part in self.parts]} if self.parts else own
+
+    @classmethod
+    def of(cls, saved: Any) -> Optional["Head"]:
+        """Of what was saved; None of anything else."""
+        if not isinstance(saved, dict) or not {"head", "units", "loss"} <= set(saved) <= {"head", "units", "loss", "name", "outputs"}:
+            return None
+        parts = [cls.of(part) for part in saved.get("outputs", ())]
+        return cls(str(saved["head"]), int(saved["units"]), str(saved["loss"]), str(saved.get("name", "")), tuple(p for p in parts if p is not None))
+
+
+def joined(heads: Sequence[Head]) -> Head:
+    """The head of several outputs."""
+    return Head("several", sum(h.units for h in heads), "\n".join(h.loss for h in heads), parts=tuple(heads))
+
+
+def losses_of(given: Any, net: Optional[Recipe], outputs: Sequence[Port]) -> list[str]:
+    """The loss of each output as it was asked for, "" where it was not: one for all, a list, or a dict by output; unset, the compiled net's."""
+    names = [port.name for port in outputs] or [""]
+    if isinstance(given, dict):
+        return [by_output("loss", given, names, "")[name] for name in names]
+    if isinstance(given, list):
+        if len(given) != len(names):
+            raise fail(1001, f"loss has {len(given)} entries, the net {len(names)} output{'s' if len(names) > 1 else ''}")
+        return list(given)
+    if given:
+        return [given] * len(names)
+    lines = net.loss.split("\n") if net is not None and net.loss else []
+    return lines if len(lines) == len(names) else [""] * len(names)
+
+
+def by_output(what: str, given: dict[str, Any], names: Sequence[str], default: Any) -> dict[str, Any]:
+    unknown = [k for k in given if k not in names]
+    if unknown:
+        raise fail(1003, f"{what}: the network has no output {unknown[0]!r}; {nearest(unknown[0], names)}")
+    return {name: given.get(name, default) for name in names}
+
+
+def weighted(loss: str, factors: Any, output: int, outputs: Sequence[Port]) -> str:
+    """A loss with its factor of lossWeights."""
+    if factors is None:
+        return loss
+    names = [port.name for port in outputs] or [""]
+    if isinstance(factors, list):
+        if len(factors) != len(names):
+            raise fail(1001, f"lossWeights has {len(factors)} entries, the net {len(names)} output{'s' if len(names) > 1 else ''}")
+        factors = dict(zip(names, factors))
+    factor = by_output("lossWeights", factors, names, None)[names[output]]
+    return loss if factor is None else f"{re.sub(r' loss_weight=[^ ]+', '', loss)} loss_weight={factor!r}"
 
 
 class Port(NamedTuple):
@@ -128,7 +185,12 @@ def ports(recipe: Recipe, output: bool) -> tuple[Port, ...]:
     net = engine.build(recipe)
     if not net.info()["built"]:
         return (Port(str(_text.parse_attrs(recipe.layers[-1][1]).get("name", "output")) if output else "input", None, ()),)
-    return tuple(Port(name, int(numpy.prod(shape[1:], dtype=numpy.int64)), tuple(shape[1:])) for name, shape, _ in net.parts(output))
+    return ports_of(net, output)
+
+
+def ports_of(net: Any, output: bool) -> tuple[Port, ...]:
+    """Those of an engine's network that is built."""
+    return tuple(Port(name, int(numpy.prod(shape[1:], dtype=numpy.int64)), tuple(shape[1:])) for name, shape, *_ in net.parts(output))
 
 
 OUTPUTS = 8  # tensors that the engine numbers for each use of a layer
@@ -170,24 +232,28 @@ def last_layer(recipe: Recipe, output: int = 0, width: Optional[int] = None) -> 
     return activation, None
 
 
+def _rows(attrs: str) -> int:
+    return int(_text.parse_attrs(attrs)["input_dim"])
+
+
 def embedded(recipe: Recipe) -> dict[int, int]:
     """The inputs, by their places, whose numbers are rows of an Embedding, and how many rows the smallest one has."""
     if not recipe.uses:
         kinds = [(kind, attrs) for kind, attrs in recipe.layers if kind != "Input"]
-        return {0: int(_text.parse_attrs(kinds[0][1])["input_dim"])} if kinds and kinds[0][0] == "Embedding" else {}
+        return {0: _rows(kinds[0][1])} if kinds and kinds[0][0] == "Embedding" else {}
     inputs = [OUTPUTS * i for i, (_, tensors) in enumerate(recipe.uses) if not tensors]
     found: dict[int, int] = {}
     for layer, tensors in recipe.uses:
         kind, attrs = recipe.layers[layer]
         if kind == "Embedding" and tensors and tensors[0] in inputs:
-            at, rows = inputs.index(tensors[0]), int(_text.parse_attrs(attrs)["input_dim"])
+            at, rows = inputs.index(tensors[0]), _rows(attrs)
             found[at] = min(rows, found.get(at, rows))
     return found
 
 
 def embedding_width(rows: int) -> int:
     """How many numbers a category gets where nobody says: 4 times the fourth root of their count, at least 2 and at most 64."""
-    return max(2, min(64, round(4 * rows ** 0.25)))
+    return max(2, min(64, int(4 * rows ** 0.25 + 0.5)))
 
 
 def embedding_recipe(width: int, categories: Sequence[tuple[str, int]], size: int, hidden: Sequence[int], activation: str, units: int, head: str) -> Recipe:

@@ -13,9 +13,11 @@ from pyspark.ml.param import Param, Params
 
 from .errors import fail
 
-# Who has a Param: an estimator (C classifier, R regressor) or its model (c, r), or an evaluator (V).
+# Who has a Param: an estimator (C classifier, R regressor, E any network) or its model (c, r, e), or an evaluator (V).
 CLASSIFIER, REGRESSOR, CLASSIFIER_MODEL, REGRESSOR_MODEL, EVALUATOR = "C", "R", "c", "r", "V"
 TRANSFORMER = "t"  # ModelTransformer
+ANY, ANY_MODEL = "E", "e"  # has what the regressor has, but for the Params that make a network
+MAKES_NET = ("hiddenLayers", "activation", "embeddingSize")
 
 
 class Entry(NamedTuple):
@@ -40,7 +42,8 @@ TABLE = (
     Entry("net", "net", UNSET, "CR", "the network, a firesteel.Sequential: weights it has are the start, others are drawn by seed; fit never changes it. Unset: hiddenLayers decide"),
     Entry("hiddenLayers", "ints0", [256, 128], "CR", "units of the hidden layers when net is not set; [] is a linear model"),
     Entry("activation", "text", "relu", "CR", "activation of the hidden layers when net is not set"),
-    Entry("loss", "engine", UNSET, "CR", "loss, by name or as an object of firesteel.losses; unset: the compiled net's, else what fits the last layer"),
+    Entry("loss", "losses", UNSET, "CR", "loss, by name or as an object of firesteel.losses, of a net with several outputs a list or {output: loss}; unset: the compiled net's, else what fits the last layer"),
+    Entry("lossWeights", "factors", UNSET, "CR", "factors of the losses of several outputs, as a list or as {output: factor}; unset: the compiled net's, else 1"),
     Entry("optimizer", "engine", UNSET, "CR", "optimizer, by name or as an object of firesteel.optimizers; unset: the compiled net's, else adam"),
     Entry("learningRate", "positive", UNSET, "CR", "step size; unset: the optimizer's own"),
     Entry("epochs", "count", 10, "CR", "passes over the rows"),
@@ -71,10 +74,26 @@ TABLE = (
     Entry("binaryType", "binarytype", "auto", "t", "type of the numbers in a column of bytes: 'uint8', 'float32', ...; 'auto': the input's own, or what their count fits"),
     Entry("channelOrder", "channels", "RGB", "t", "order of an image's colours as the model wants them: 'RGB' or 'BGR'"),
     Entry("onInterrupt", "interrupt", "cancel", "CR", "what Ctrl-C does during fit: 'cancel' the training, or end it after the step under way and return the 'model' so far; a second Ctrl-C cancels"),
+    Entry("endWhen", "trigger", UNSET, "CR", "trigger (firesteel.spark.triggers) that ends the training, after `epochs` at the latest; where those are not set, after the largest MaxEpoch in it"),
+    Entry("validationTrigger", "trigger", UNSET, "CR", "trigger after which validation rows are evaluated; unset: each epoch"),
+    Entry("checkpointTrigger", "trigger", UNSET, "CR", "with checkpointDir: trigger after which checkpoints are written, in place of checkpointEpochs and checkpointSteps"),
+    Entry("inputCols", "columnmap", UNSET, "CRcr", "of a net with several inputs: {input: column or list of columns}, in place of featuresCol"),
+    Entry("labelCols", "columnmap", UNSET, "CRcr", "of a net with several outputs: {output: column or list of columns}, in place of labelCol"),
+    Entry("outputCols", "textmap", UNSET, "Ee", "names of the columns with the outputs of a net with several: {output: column}, \"\" leaves one out; unset: predictionCol_output"),
+    Entry("categoricalCols", "columns0", [], "CRcr", "columns of categories (texts, whole numbers, booleans, or arrays of them): Spark counts their words, which become indices for embeddings; 0 is a missing word, 1 an unknown one. Those that are no features yet are features behind the others"),
+    Entry("minFrequency", "count", 1, "CR", "words of categoricalCols that are rarer count as unknown"),
+    Entry("maxVocabulary", "vocabulary", 100_000, "CR", "indices of one of categoricalCols at most, those of missing and unknown words included; the rarest words are left out"),
+    Entry("embeddingSize", "count0", 0, "CR", "numbers for each category of categoricalCols when net is not set; 0: 4 times the fourth root of how many there are, 2 to 64"),
+    Entry("featurePreprocessing", "function", UNSET, "CRcr", "function that executors call with each pyarrow.RecordBatch of the feature columns, of any type: it gives a NumPy or Arrow array with an entry per row, or a dict of them by input of the net; not saved"),
+    Entry("labelPreprocessing", "function", UNSET, "CR", "the same for the label columns; a dict by output of the net; not saved"),
     Entry("verbose", "flag", 1, "CR", "1 shows progress on the driver, 0 nothing"),
     Entry("metricName", "metric", "accuracy", "V", "the number that counts: accuracy, f1, auc, log_loss, rmse, r2 ... of the reports in docs/evaluation.md"),
 )
-BY_NAME = {e.name: e for e in TABLE}
+
+
+def has(who: str, entry: Entry) -> bool:
+    """Whether an estimator or model has a Param."""
+    return who in entry.who or who == ANY and "R" in entry.who and entry.name not in MAKES_NET or who == ANY_MODEL and "r" in entry.who
 
 
 def bad(name: str, value: Any, expected: str) -> Exception:
@@ -117,6 +136,45 @@ def _columns(name: str, v: Any) -> Any:
             raise bad(name, v, f"each column once, {', '.join(twice)} is there twice")
         return list(v)
     raise bad(name, v, "the name of a column or a list of names")
+
+
+def _columns0(name: str, v: Any) -> Any:
+    return [] if isinstance(v, (list, tuple)) and not v else _columns(name, v)
+
+
+def _column_map(name: str, v: Any) -> dict[str, list[str]]:
+    if not isinstance(v, dict) or not v or not all(isinstance(k, str) and k for k in v):
+        raise bad(name, v, "a dict from names to a column or a list of columns")
+    found = {}
+    for key, columns in v.items():
+        checked = _columns(f"{name}[{key!r}]", columns)
+        found[key] = [checked] if isinstance(checked, str) else checked
+    return found
+
+
+def _text_map(name: str, v: Any) -> dict[str, str]:
+    if not isinstance(v, dict) or not v or not all(isinstance(k, str) and k and isinstance(c, str) for k, c in v.items()):
+        raise bad(name, v, "a dict from outputs to names of columns")
+    return dict(v)
+
+
+def _vocabulary(name: str, v: Any) -> int:
+    return _whole(name, v, 3, 2**24, "a whole number from 3 to 16777216")
+
+
+def _trigger(name: str, v: Any) -> str:
+    from .triggers import TERM, Trigger
+
+    text = v.text if isinstance(v, Trigger) else v
+    if not isinstance(text, str) or not text or not all(TERM.fullmatch(term) for term in text.split(" ")):
+        raise bad(name, v, "a trigger of firesteel.spark.triggers")
+    return text
+
+
+def _function(name: str, v: Any) -> Any:
+    if not callable(v) or isinstance(v, type):
+        raise bad(name, v, "a function of a pyarrow.RecordBatch")
+    return v
 
 
 def is_number(v: Any) -> bool:
@@ -286,6 +344,21 @@ def _engine(name: str, v: Any) -> str:
     return engine_text(name, v)
 
 
+def _losses(name: str, v: Any) -> Any:
+    from .nets import engine_text
+
+    if isinstance(v, dict):
+        return {str(k): engine_text(name, one) for k, one in v.items()}
+    return [engine_text(name, one) for one in v] if isinstance(v, (list, tuple)) else engine_text(name, v)
+
+
+def _factors(name: str, v: Any) -> Any:
+    values = list(v.values()) if isinstance(v, dict) else list(v) if isinstance(v, (list, tuple)) else []
+    if not values or not all(is_number(w) for w in values):
+        raise bad(name, v, "numbers, as a list with one per output or as {output: factor}")
+    return {str(k): float(w) for k, w in v.items()} if isinstance(v, dict) else [float(w) for w in values]
+
+
 def _net(name: str, v: Any) -> Any:
     from .nets import recipe_of
 
@@ -303,13 +376,16 @@ KINDS: dict[str, Callable[[str, Any], Any]] = {
     "ratio": _ratio, "compression": _compression, "cache": _cache,
     "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
     "inputs": _inputs, "mapping": _mapping, "outputmode": _outputmode, "binarytype": _binarytype, "channels": _channels,
-    "invalid": _invalid, "resume": _resume, "engine": _engine, "metric": _metric, "net": _net,
     "workers": _workers, "interrupt": _interrupt, "model": _model,
+    "invalid": _invalid, "resume": _resume, "columns0": _columns0, "columnmap": _column_map, "textmap": _text_map, "vocabulary": _vocabulary, "function": _function, "trigger": _trigger, "losses": _losses, "factors": _factors, "engine": _engine, "metric": _metric, "net": _net,
 }
 
 
 class TableParams(Params):
     """What all estimators and models share: values checked by the table, unknown names refused with the nearest known."""
+
+    _who = ""  # whose rows of TABLE these are; with_params says it
+    _awaits: dict[str, str] = {}  # functions that were set when this was saved, by Param: what to set again
 
     def _start(self, given: dict[str, Any]) -> None:
         """The body of every constructor."""
@@ -320,15 +396,16 @@ class TableParams(Params):
 
     @classmethod
     def _entries(cls) -> list[Entry]:
-        return [e for e in TABLE if isinstance(getattr(cls, e.name, None), Param)]
+        return [e for e in TABLE if has(cls._who, e)]
 
     def _set(self, **given: Any) -> Any:
-        names = [e.name for e in self._entries()]
+        kinds = {e.name: e.kind for e in self._entries()}
+        names = list(kinds)
         checked = {}
         for name, value in given.items():
             if name not in names:
                 raise unknown(type(self).__name__, name, names)
-            checked[name] = None if value is None else KINDS[BY_NAME[name].kind](name, value)
+            checked[name] = None if value is None else KINDS[kinds[name]](name, value)
         for name, value in checked.items():  # all or nothing
             param = getattr(self, name)
             if value is None:
@@ -336,6 +413,14 @@ class TableParams(Params):
             else:
                 self._paramMap[param] = value
         return self
+
+    def function(self, name: str) -> Any:
+        """The value of a Param that holds a function, or None; one that was saved with a function must have it again."""
+        value = self.value(name)
+        if value is None and name in self._awaits:
+            raise fail(1006, f"{type(self).__name__} was saved with {name}={self._awaits[name]}, and functions are not saved; "
+                       f"set{name[0].upper()}{name[1:]} it before use")
+        return value
 
     def value(self, name: str) -> Any:
         """The value set, or the default, or None."""
@@ -386,7 +471,8 @@ def with_params(who: str) -> Callable[[type], type]:
     """Class decorator: give a TableParams class the Params of `who`, their getters, and, to estimators, setters and a signature."""
 
     def decorate(cls: type) -> type:
-        entries = [e for e in TABLE if who in e.who]
+        entries = [e for e in TABLE if has(who, e)]
+        setattr(cls, "_who", who)
         for e in entries:
             # The converter also checks values in param maps, which do not pass through _set: est.fit(df, {est.epochs: 3}).
             converter = (lambda kind, name: lambda v: KINDS[kind](name, v))(e.kind, e.name)

@@ -102,13 +102,16 @@ class Writer(MLWriter):
         me = self._instance
 
         def plain(values: dict[Any, Any]) -> dict[str, Any]:
-            return {p.name: {"recipe": v.text} if isinstance(v, Recipe) else v.toArray().tolist() if isinstance(v, Vector) else v for p, v in values.items()}
+            return {p.name: {"recipe": v.text} if isinstance(v, Recipe) else v.toArray().tolist() if isinstance(v, Vector) else v for p, v in values.items()
+                    if not callable(v)}
 
+        # Functions are not saved, for nothing from a file is run; their names are, so that who loads knows what to set again.
+        functions = {**me._awaits, **{p.name: f"{getattr(v, '__module__', '?')}.{getattr(v, '__qualname__', type(v).__name__)}" for p, v in me._paramMap.items() if callable(v)}}
         content = None if self._content is None else {
             "sha256": hashlib.sha256(self._content).hexdigest(), "bytes": len(self._content), "parts": -(-len(self._content) // PIECE)}
         return {"class": class_name(me), "timestamp": int(time.time() * 1000), "sparkVersion": spark.version, "uid": me.uid,
                 "paramMap": plain(me._paramMap), "defaultParamMap": plain(me._defaultParamMap),
-                "firesteel": {"format": FORMAT, "content": content, **self._extra}}
+                "firesteel": {"format": FORMAT, "content": content, **({"functions": functions} if functions else {}), **self._extra}}
 
 
 class Reader(MLReader):  # type: ignore[type-arg]
@@ -126,6 +129,7 @@ class Reader(MLReader):  # type: ignore[type-arg]
         instance = self._cls._from_saved(content, mine)
         instance._resetUid(metadata["uid"])
         known = {e.name for e in instance._entries()}
+        instance._awaits = {str(name): str(was) for name, was in dict(mine.get("functions") or {}).items()}
         for section in ("defaultParamMap", "paramMap"):
             for name, value in metadata[section].items():
                 if name not in known:

@@ -5,7 +5,7 @@ import difflib
 from typing import Any, NamedTuple, Optional, Sequence
 
 from pyspark.sql.types import (ArrayType, BooleanType, ByteType, DataType, DecimalType, DoubleType, FloatType, IntegerType, LongType, ShortType,
-                               StructField, StructType)
+                               StringType, StructField, StructType)
 
 from .errors import fail
 
@@ -29,6 +29,21 @@ def is_array(kind: DataType) -> bool:
     return False
 
 
+def is_list(kind: DataType) -> bool:
+    return isinstance(kind, ArrayType)
+
+
+def is_text(kind: DataType) -> bool:
+    return isinstance(kind, StringType)
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """The end of a sentence that says that there is no such name."""
+    near = difflib.get_close_matches(name, list(names), 3, cutoff=0.5)
+    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return f"did you mean {' or '.join(near)}?" if near else f"it has {shown or 'no columns'}"
+
+
 def field(schema: StructType, name: str, role: str) -> StructField:
     """The column `name`, found as Spark finds it (case does not matter unless only case tells two columns apart)."""
     exact = [f for f in schema.fields if f.name == name]
@@ -37,25 +52,39 @@ def field(schema: StructType, name: str, role: str) -> StructField:
         return found[0]
     if len(found) > 1:
         raise fail(2001, f"{role}={name!r}: the table has {len(found)} columns of this name; rename or drop all but one")
-    names = [f.name for f in schema.fields]
-    near = difflib.get_close_matches(name, names, 3, cutoff=0.5)
-    shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
-    raise fail(2001, f"{role}={name!r}: the table has no such column; " + (f"did you mean {' or '.join(near)}?" if near else f"it has {shown or 'no columns'}"))
+    raise fail(2001, f"{role}={name!r}: the table has no such column; {nearest(name, [f.name for f in schema.fields])}")
 
 
 def says(kind: DataType) -> str:
     return "vector" if is_vector(kind) else kind.simpleString()
 
 
-def features(schema: StructType, given: Any) -> list[StructField]:
+def features(schema: StructType, given: Any, role: str = "featuresCol") -> list[StructField]:
     """The feature columns, each of a type that the engine reads."""
     names = [given] if isinstance(given, str) else list(given)
-    fields = [field(schema, n, "featuresCol") for n in names]
+    fields = [field(schema, n, role) for n in names]
     for f in fields:
         if not (is_vector(f.dataType) or is_array(f.dataType) or is_number(f.dataType) or isinstance(f.dataType, BooleanType)):
             hint = "; cast decimals to double" if isinstance(f.dataType, DecimalType) else \
-                "; StringIndexer or OneHotEncoder make numbers of it" if f.dataType.simpleString() == "string" else ""
-            raise fail(2002, f"featuresCol={f.name!r} is {says(f.dataType)}; expected numbers, booleans, an array of numbers or an ML vector{hint}")
+                "; categoricalCols, StringIndexer or OneHotEncoder make numbers of it" if f.dataType.simpleString() == "string" else ""
+            raise fail(2002, f"{role}={f.name!r} is {says(f.dataType)}; expected numbers, booleans, an array of numbers or an ML vector{hint}")
+    return fields
+
+
+def holds_whole_numbers(kind: DataType) -> bool:
+    """Whether the elements of a column, or of its arrays, are whole numbers."""
+    while isinstance(kind, ArrayType):
+        kind = kind.elementType
+    return isinstance(kind, (ByteType, ShortType, IntegerType, LongType))
+
+
+def categories(schema: StructType, names: Sequence[str]) -> list[StructField]:
+    """The columns of categories: texts, whole numbers, booleans, or arrays of them."""
+    fields = [field(schema, n, "categoricalCols") for n in names]
+    for f in fields:
+        kind = f.dataType.elementType if isinstance(f.dataType, ArrayType) else f.dataType
+        if not (isinstance(kind, (StringType, BooleanType)) or holds_whole_numbers(kind)):
+            raise fail(2002, f"categoricalCols: {f.name!r} is {says(f.dataType)}; expected texts, whole numbers, booleans or arrays of them; cast it to string")
     return fields
 
 
@@ -78,12 +107,12 @@ class Label(NamedTuple):
     names: Optional[tuple[str, ...]]
 
 
-def label(schema: StructType, name: str) -> Label:
-    f = field(schema, name, "labelCol")
+def label(schema: StructType, name: str, role: str = "labelCol") -> Label:
+    f = field(schema, name, role)
     several = is_vector(f.dataType) or is_array(f.dataType)
     if not several and not is_number(f.dataType) and not isinstance(f.dataType, BooleanType):
         hint = "; StringIndexer makes numbers of it" if f.dataType.simpleString() == "string" else "; cast it to double" if isinstance(f.dataType, DecimalType) else ""
-        raise fail(2002, f"labelCol={f.name!r} is {says(f.dataType)}; expected numbers{hint}")
+        raise fail(2002, f"{role}={f.name!r} is {says(f.dataType)}; expected numbers{hint}")
     attribute = (f.metadata or {}).get("ml_attr", {})
     values = attribute.get("vals")
     count = len(values) if isinstance(values, (list, tuple)) else None

@@ -8,6 +8,7 @@ class TrainingSummary:
     """`model.summary` of a freshly trained model.
 
     history            {"loss": [...], "val_loss": [...], "accuracy": [...]}: one number per epoch
+    validations        what validationTrigger found inside epochs: {"epoch": 0, "step": 100, "loss": so far, "val_loss": ..., ...} each
     objectiveHistory   the loss after each epoch, as spark.ml calls it
     totalIterations    epochs run
     bestEpoch          the epoch whose weights were kept, from 0, when patience was set; else None
@@ -28,6 +29,7 @@ class TrainingSummary:
     def __init__(self, result: dict[str, Any], total_seconds: float):
         report = result["report"]
         self.history: dict[str, list[float]] = {name: list(values) for name, values in result["history"].items()}
+        self.validations: list[dict[str, Any]] = list(result.get("validations", []))
         self.objectiveHistory: list[float] = list(self.history.get("loss", []))
         self.totalIterations: int = int(report["epochs_run"])
         self.bestEpoch = int(report["best_epoch"]) if report["best_epoch"] >= 0 else None

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any, Callable, Iterator, Sequence
+from typing import Any, Callable, Iterator, Optional, Sequence
 
 import pyarrow
 from pyspark.ml.functions import array_to_vector
@@ -66,24 +66,31 @@ Score = Callable[[Sequence[str], Sequence[Any]], Any]  # names and arrays of the
 ENOUGH = 4  # feature columns of one floating type that travel as one array
 
 
-def scorer(find: Callable[[], Any], output_names: Sequence[str], fields: dict[str, Any]) -> Score:
-    """The function that tasks run on each batch. It travels by value."""
+def scorer(find: Callable[[], Any], output_names: Sequence[str], fields: dict[str, Any], order: Sequence[str] = (), call: Optional[tuple[Any, ...]] = None) -> Score:
+    """The function that tasks run on each batch. It travels by value, and so does a user's function (executor.functions.Call). order: the features, where
+    some column is there twice, which travels once."""
 
     def score(names: Sequence[str], arrays: Sequence[Any]) -> Any:
         net = find()
         from firesteel.executor.score import Outputs, score_arrays
 
-        return score_arrays(net, names, arrays, Outputs(**fields), output_names)
+        if order:
+            own = dict(zip(names, arrays))
+            names, arrays = order, [own[name] for name in order]
+        return score_arrays(net, names, arrays, Outputs.of(fields), output_names, call)
 
     return score
 
 
-def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: Outputs, fields: list[tuple[StructField, dict[str, Any]]]) -> Any:
-    """df with the output columns of a classifier or regressor. Rows come out in order; with handleInvalid="skip" those that cannot be scored are left out."""
+def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: Outputs, fields: list[tuple[StructField, dict[str, Any]]],
+                call: Optional[tuple[Any, ...]] = None, plain: bool = True) -> Any:
+    """df with the output columns of a classifier or regressor. plain: no feature is a word, so that several may travel as one. Rows come out in order; with handleInvalid="skip" those that cannot be scored are left out."""
     if not fields:
         return df
-    score = scorer(network_finder(df.sparkSession, key, model), [f.name for f, _ in fields], dataclasses.asdict(out))
-    return add_scored(df, score, features, fields, out.invalid == "skip", True)
+    unique = list(dict.fromkeys(features))
+    order = list(features) if len(unique) < len(features) and call is None else []
+    score = scorer(network_finder(df.sparkSession, key, model), [f.name for f, _ in fields], dataclasses.asdict(out), order, call)
+    return add_scored(df, score, unique, fields, out.invalid == "skip", plain and not order and call is None)
 
 
 def add_scored(df: Any, score: Score, features: Sequence[str], fields: list[tuple[StructField, dict[str, Any]]], skip: bool, one_input: bool) -> Any:
