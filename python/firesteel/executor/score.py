@@ -200,7 +200,8 @@ def score_arrays(net: Any, names: Sequence[str], arrays: Sequence[Any], out: Out
     if mask is not None:
         keep = pyarrow.array(mask)
         arrays = [a.filter(keep) for a in arrays]
-    batch = pyarrow.RecordBatch.from_arrays(list(arrays), names=list(names))
+    own = dict(zip(names, arrays))  # a column that feeds several inputs is there once
+    batch = pyarrow.RecordBatch.from_arrays(list(own.values()), names=list(own))
     y, logits = engine.predict(net, batch, list(names), out.invalid)
     if mask is None:
         return pyarrow.StructArray.from_arrays(columns(out, y, logits), names=list(output_names))

@@ -168,7 +168,8 @@ class NNModel(Model, TableParams, MLWritable, Readable):
             names, arrays = ["features"], [pyarrow.FixedSizeListArray.from_arrays(pyarrow.array(row.reshape(-1).astype(numpy.float64)), row.size)]
         if named is not None:
             names, arrays = score.prepared(self._network(), names, arrays, self._call(names))
-        y, logits = engine.predict(self._network(), pyarrow.RecordBatch.from_arrays(arrays, names=names), names, "keep")
+        own = dict(zip(names, arrays))
+        y, logits = engine.predict(self._network(), pyarrow.RecordBatch.from_arrays(list(own.values()), names=list(own)), names, "keep")
         y = y.reshape(1, -1)
         return out, y, None if logits is None else logits.reshape(1, -1)
 
