@@ -42,7 +42,7 @@ def fit_groups(grouped: Any, estimator: Any, verbose: int = 1) -> "GroupsModel":
     schema.roles_apart([("labelCol", plan.label.name), *[("groupBy", k.name) for k in keys]])  # a key may well be a feature, too
     marked = [f"firesteel key {i}" for i in range(len(keys))]
     with_keys = df.select("*", *[fitting.column(k.name).alias(m) for k, m in zip(keys, marked)])
-    frame, job = fitting.prepare(with_keys, plan.features, plan.label.name, [*plan.others, *marked], plan.fields)
+    frame, job = fitting.prepare(with_keys, plan.features, plan.labels, [*plan.others, *marked], plan.fields)
     spark = df.sparkSession
     parted = frame.repartition(PARTS * session.slots(spark), *marked).sortWithinPartitions(*marked)
     kinds = ", ".join(f"`{m}` {k.dataType.simpleString()}" for m, k in zip(marked, keys))

@@ -52,7 +52,7 @@ class Work:
         if fold is not None:
             df, others = df.withColumn(FOLD, fold), [*others, FOLD]
         self.base, self.folds = base, fold is not None
-        self.frame, self.job = fitting.prepare(df, base.features, base.label.name, others, base.fields)
+        self.frame, self.job = fitting.prepare(df, base.features, base.labels, others, base.fields)
         self.rows = Rows(secrets.token_hex(16), folder)
 
     def fields(self, plan: Plan, epochs: Optional[int] = None) -> dict[str, Any]:
