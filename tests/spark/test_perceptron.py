@@ -10,7 +10,6 @@ from pyspark.ml.linalg import DenseVector, Vectors
 
 from bed import flower_rows, make_session
 from firesteel.errors import FiresteelError
-from firesteel.spark import mllib as perceptron
 from firesteel.spark import (MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier, MultilayerPerceptronRegressionModel,
                              MultilayerPerceptronRegressor)
 
@@ -118,17 +117,18 @@ def test_summary_workers_and_files(spark, df, tmp_path):
     assert again.weights == two.weights and again.getPredictionCol() == "p" and again.getThresholds() == [1.0, 1e9, 1e9]
 
 
-def test_the_same_params_and_defaults(spark):
+def test_the_same_params_and_defaults(df):
     """Every Param, default, method and summary attribute of Spark's classes is there; what is ours comes on top."""
     mine, its = MultilayerPerceptronClassifier(), mllib.MultilayerPerceptronClassifier()
+    model = ours(maxIter=1).fit(df)
     given = {p.name: its.getOrDefault(p) for p in its.params if its.hasDefault(p) and p.name != "seed"}
     assert {name: mine.getOrDefault(name) for name in given} == given and all(mine.hasParam(p.name) for p in its.params)
     assert all(not mine.isDefined(p.name) for p in its.params if not its.isDefined(p))
     assert {p.name for p in mine.params} - {p.name for p in its.params} == {"numWorkers", "weightCol", "regParam", "validationIndicatorCol", "dtype"}
     for our_class, their_class in [(MultilayerPerceptronClassifier, mllib.MultilayerPerceptronClassifier),
                                    (MultilayerPerceptronClassificationModel, mllib.MultilayerPerceptronClassificationModel),
-                                   (perceptron.MultilayerPerceptronClassificationSummary, mllib.MultilayerPerceptronClassificationSummary),
-                                   (perceptron.MultilayerPerceptronClassificationTrainingSummary, mllib.MultilayerPerceptronClassificationTrainingSummary)]:
+                                   (model.evaluate(df), mllib.MultilayerPerceptronClassificationSummary),
+                                   (model.summary(), mllib.MultilayerPerceptronClassificationTrainingSummary)]:
         # Not what only wraps Spark's own objects.
         wrappers = {n for n in dir(their_class) if n.startswith("_")} | {"save_impl"}
         assert not [n for n in dir(their_class) if n not in wrappers and not hasattr(our_class, n)], their_class
