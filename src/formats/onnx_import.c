@@ -296,7 +296,7 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
     if (fire_apply_all(g, name, n_in, x, attrs, out)) {
         char node[WHO_TEXT];
         err = g->first;
-        for (int i = 0; i < n_in && b->symbolic; i++) /* with a size that is known it may fit */
+        for (int i = 0; i < n_in && b->symbolic && !strcmp(name, "Concat"); i++) /* rows may be joined once their number is known */
             if (x[i]) b->late |= fire_count(&g->value[x[i]].tensor.shape) < 0;
         if (err.status != FIRE_NOMEM) {
             g->first = (fire_error){0};
