@@ -88,7 +88,7 @@ static void show_ports(const cli_inspect_how *o, const fire_network *net, bool o
     if (o->json) putchar(']');
 }
 
-/* A folder that holds no layers: TensorFlow's SavedModel, as its default signature has it. */
+/* TensorFlow's SavedModel, as its default signature has it. */
 static fire_status inspect_saved_model(const cli_inspect_how *o, const char *path, fire_error *err) {
     fire_network *net;
     fire_status s = fire_load(o->ctx, path, &net, err);
@@ -108,8 +108,11 @@ static fire_status inspect(const cli_inspect_how *o, const char *path, fire_erro
     struct stat st;
     bool plain;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        fire_status s = cli_inspect_network(o, path, &plain, err);
-        return !s && plain ? inspect_saved_model(o, path, err) : s;
+        char *inside = fire_path_join(o->ctx, path, "saved_model.pb", err);
+        if (!inside) return FIRE_NOMEM;
+        const bool saved_model = stat(inside, &st) == 0;
+        fire_free(o->ctx, inside);
+        return saved_model ? inspect_saved_model(o, path, err) : cli_inspect_network(o, path, &plain, err);
     }
     fire_status s = fire_file_map(o->ctx, path, &file, err);
     if (s) return s;

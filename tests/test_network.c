@@ -270,7 +270,7 @@ static void says_what_is_wrong(void **state) {
     assert_int_equal(fire_network_weights(net), 4);
 
     FAILS(fire_network_compile(net, "adm", "mse", NULL, &err), FIRE_E_UNKNOWN_NAME, "no optimizer named 'adm'; did you mean 'Adam'?");
-    FAILS(fire_network_compile(net, "adam lr=1", "mse", NULL, &err), FIRE_E_ATTRIBUTE, "Adam: no attribute 'lr'; it has learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps, exclude_from_weight_decay");
+    FAILS(fire_network_compile(net, "adam lr=1", "mse", NULL, &err), FIRE_E_ATTRIBUTE, "Adam: no attribute 'lr'; it has learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps, exclude_from_weight_decay, layers");
     FAILS(fire_network_compile(net, "adam", "categorical_crosentropy", NULL, &err), FIRE_E_UNKNOWN_NAME,
           "no loss named 'categorical_crosentropy'; did you mean 'categorical_crossentropy'?");
     FAILS(fire_network_compile(net, "adam", "mse", "accuraci", &err), FIRE_E_UNKNOWN_NAME, "no metric named 'accuraci'; did you mean 'accuracy'?");
