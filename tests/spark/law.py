@@ -27,12 +27,12 @@ def network():
 
 # What classes need in order to be made and, estimators, to fit table() quickly. Others are made of nothing.
 MADE = {
-    "NNClassifier": lambda c: c(**FAST), "NNRegressor": lambda c: c(**FAST), "NNEstimator": lambda c: c(**{**FAST, "featuresCol": list("abc")}),
+    "NNClassifier": lambda c: c(**FAST), "NNRegressor": lambda c: c(**FAST), "NNEstimator": lambda c: c(**{**{k: v for k, v in FAST.items() if k != "hiddenLayers"}, "net": network(), "loss": "mean_squared_error"}),
     "MultilayerPerceptronClassifier": lambda c: c(layers=[3, 2, 2], maxIter=1, seed=1, numWorkers=1),
     "MultilayerPerceptronRegressor": lambda c: c(layers=[3, 2, 1], maxIter=1, seed=1, numWorkers=1),
     "ModelTransformer": lambda c: c(network(), inputCols="features", outputCols="y"),
 }
-FITTED = ("NNClassifier", "NNRegressor", "MultilayerPerceptronClassifier", "MultilayerPerceptronRegressor")
+FITTED = ("NNClassifier", "NNRegressor", "NNEstimator", "MultilayerPerceptronClassifier", "MultilayerPerceptronRegressor")
 
 
 def exported(kind):
@@ -122,7 +122,7 @@ def check_pipeline(df, stages, folder):
         for name in ("predictionCol", "probabilityCol", "rawPredictionCol"):
             if stage.hasParam(name) and stage.getOrDefault(name):
                 stage._set(**{name: f"{name}{i}"})
-        stage._set(**{"inputCols" if stage.hasParam("inputCols") else "featuresCol": "v"})
+        stage._set(**{"inputCols" if isinstance(stage, front.ModelTransformer) else "featuresCol": "v"})
     pipeline = Pipeline(stages=[VectorAssembler(inputCols=list("abc"), outputCol="v"), *stages])
     pipeline.write().overwrite().save(f"{folder}/pipeline")
     assert [s.uid for s in Pipeline.load(f"{folder}/pipeline").getStages()] == [s.uid for s in pipeline.getStages()]

@@ -106,7 +106,7 @@ class Writer(MLWriter):
                     if not callable(v)}
 
         # Functions are not saved, for nothing from a file is run; their names are, so that who loads knows what to set again.
-        functions = {**me._awaits, **{p.name: f"{getattr(v, '__module__', '?')}.{getattr(v, '__qualname__', type(v).__name__)}" for p, v in me._paramMap.items() if callable(v)}}
+        functions = {**getattr(me, "_awaits", {}), **{p.name: f"{getattr(v, '__module__', '?')}.{getattr(v, '__qualname__', type(v).__name__)}" for p, v in me._paramMap.items() if callable(v)}}
         content = None if self._content is None else {
             "sha256": hashlib.sha256(self._content).hexdigest(), "bytes": len(self._content), "parts": -(-len(self._content) // PIECE)}
         return {"class": class_name(me), "timestamp": int(time.time() * 1000), "sparkVersion": spark.version, "uid": me.uid,
