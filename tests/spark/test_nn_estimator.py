@@ -181,3 +181,15 @@ def test_functions_over_batches(df, tmp_path):
 ], ids=lambda v: "-".join(v) if isinstance(v, dict) else None)
 def test_what_is_wrong_is_told_on_the_driver(df, changes, code, said):
     assert said in raised(code, lambda: estimator(**changes).fit(df).transform(df))
+
+
+def test_examples(spark, monkeypatch):
+    from pathlib import Path
+
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[2] / "examples"))
+    import recommender
+    import wide_and_deep
+
+    assert wide_and_deep.main(1, spark) > 0.6
+    areas = recommender.main(1, spark)
+    assert areas["two towers"] > areas["popularity"] > 0.6
