@@ -84,7 +84,7 @@ int texts_read(PyObject *sequence, texts *t) {
 
 void text_write(void *user, const char *text, size_t bytes) {
     text_buffer *b = user;
-    if (b->failed) return;
+    if (b->failed || !bytes) return;
     if (b->capacity - b->used < bytes) {
         size_t capacity = (b->used + bytes) * 2;
         char *grown = realloc(b->text, capacity);

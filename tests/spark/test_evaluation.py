@@ -59,7 +59,7 @@ def test_evaluators(scored, tmp_path):
         mine, spark = NNEvaluator(metricName=ours), MulticlassClassificationEvaluator(metricName=theirs)
         assert mine.evaluate(scored) == pytest.approx(spark.evaluate(scored)) and mine.isLargerBetter() == spark.isLargerBetter()
     for name, weight in (("rmse", "w"), ("r2", None)):  # Spark's r2 of weighted rows divides by another variance
-        given = dict(metricName=name, labelCol="a", predictionCol="b", weightCol=weight)
+        given = dict(metricName=name, labelCol="a", predictionCol="b", **({"weightCol": weight} if weight else {}))
         mine, spark = NNEvaluator(**given), RegressionEvaluator(**given)
         assert mine.evaluate(scored) == pytest.approx(spark.evaluate(scored)) and mine.isLargerBetter() == spark.isLargerBetter()
     two = scored.where("label < 2").selectExpr("label", "a AS rawPrediction", "1 / (1 + exp(-a)) AS probability")

@@ -132,7 +132,7 @@ class GroupsModel(Model, TableParams, MLWritable, Readable):
         keys = [schema.field(table, k, "groupBy") for k in self.keys]
         features = schema.features(table, p.value("featuresCol"))
         out = p._outputs()
-        raw, probability, prediction = p._output_names()
+        raw, probability, prediction = p._output_names()[0]
         fields = output_fields(out, raw, probability, prediction)
         schema.free_outputs(table, [(role, name) for role, name in (("rawPredictionCol", raw), ("probabilityCol", probability), ("predictionCol", prediction)) if name])
         if not fields:

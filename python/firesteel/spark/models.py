@@ -110,6 +110,9 @@ class NNModel(Model, TableParams, MLWritable, Readable):
 
     def _output_names(self) -> list[tuple[str, str, str]]:
         """Of each output, the columns rawPrediction, probability and prediction; "" where there is none."""
+        assert self._head is not None
+        if not self._head.parts:
+            return [("", "", self.value("predictionCol"))]
         return [("", "", name) for name in wiring.output_columns(self._ports(True), self.value("predictionCol"), None)]
 
     def _ports(self, output: bool) -> tuple[nets.Port, ...]:

@@ -276,7 +276,7 @@ def _metric(name: str, v: Any) -> str:
 
     if v not in LARGER | SMALLER:
         near = difflib.get_close_matches(str(v), LARGER | SMALLER, 3)
-        raise bad(name, v, " or ".join(near) if near else "one of " + ", ".join(sorted(LARGER | SMALLER)))
+        raise bad(name, v, " or ".join(map(repr, near)) if near else "one of " + ", ".join(sorted(LARGER | SMALLER)))
     return str(v)
 
 
@@ -396,7 +396,7 @@ class TableParams(Params):
 
     @classmethod
     def _entries(cls) -> list[Entry]:
-        return [e for e in TABLE if has(cls._who, e)]
+        return [e for e in TABLE if cls._who and has(cls._who, e)]
 
     def _set(self, **given: Any) -> Any:
         kinds = {e.name: e.kind for e in self._entries()}
