@@ -399,19 +399,19 @@ def test_a_killed_worker_is_named_in_time(df):
 
 
 def test_a_fit_survives_a_killed_worker(df, tmp_path, capsys):
-    given, folder = dict(numWorkers=2, epochs=1500, checkpointEpochs=3), tmp_path / "kept"
+    given, folder = dict(numWorkers=2, epochs=600, checkpointEpochs=3), tmp_path / "kept"
     whole = small(**given).fit(df)
-    strike = Strike(when=lambda: (folder / "attempt-000001/manifest.json").exists())
+    strike = Strike(when=lambda: any(folder.glob("attempt-000001/checkpoint-*/manifest.json")))
     fitted = small(**given, checkpointDir=str(folder), verbose=1).fit(df)
     assert strike.at is not None and "restart 1 of 3" in capsys.readouterr().out
-    assert 0 < fitted.summary.resumedFrom < 1500 and fitted.summary.totalIterations == len(fitted.summary.history["loss"]) == 1500
+    assert 0 < fitted.summary.resumedFrom < 600 and fitted.summary.totalIterations == len(fitted.summary.history["loss"]) == 600
     assert [w.tobytes() for w in fitted.network.get_weights()] == [w.tobytes() for w in whole.network.get_weights()]
     folder = tmp_path / "other"
-    Strike(when=lambda: (folder / "attempt-000001/manifest.json").exists())
+    Strike(when=lambda: any(folder.glob("attempt-000001/checkpoint-*/manifest.json")))
     raised("FS4003", lambda: small(**given, checkpointDir=f"file://{folder}", maxRestarts=0).fit(df))
     resumed = small(**given, checkpointDir=str(folder)).fit(df)  # as after a driver that died
     assert resumed.summary.resumedFrom > 0 and [w.tobytes() for w in resumed.network.get_weights()] == [w.tobytes() for w in whole.network.get_weights()]
-    raised("FS1004", lambda: small(**given, checkpointDir="s3://bucket/kept").fit(df))
+    raised("FS1005", lambda: small(**given, checkpointDir="nosuchstore://bucket/kept").fit(df))
 
 
 def test_large_models_reach_hosts_as_a_file(df):
