@@ -217,7 +217,7 @@ fire_status fire_records_range(fire_records *r, int64_t from, int64_t to, fire_e
     }
     r->stop = to;
     while (r->offset < from) {
-        uint64_t length;
+        uint64_t length = 0;
         bool more;
         fire_error problem;
         fire_status s = read_head(r, &length, &more, &problem);
