@@ -3,6 +3,9 @@
 Trains on 12,000 Fashion-MNIST pictures, in three ways, and says what each sent over the network and how well it knows 2,000 others."""
 from __future__ import annotations
 
+import os
+import sys
+
 import numpy as np
 import pyarrow as pa
 from fashion import load
@@ -10,6 +13,8 @@ from pyspark.sql import SparkSession
 
 import firesteel as fire
 from firesteel.spark import NNClassifier
+
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers run the same Python
 
 spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
 spark.sparkContext.setLogLevel("ERROR")

@@ -3,6 +3,7 @@
 Both start from the same weights. Spark's objective is a mean of means of blocks, so its loss is not quite the mean over all rows; accuracy says who learned.
 """
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pyspark.ml.linalg import DenseVector
 from pyspark.sql import SparkSession
 
 from firesteel.spark import MultilayerPerceptronClassifier, MultilayerPerceptronRegressor
+
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers run the same Python
 
 DATA = Path(__file__).resolve().parent / "data/higgs"
 LAYERS = [28, 20, 2]

@@ -4,6 +4,7 @@ There are no ratings among the example data, so the users are Shakespeare's char
 character says the word. Every pair that was never said is disliked; as many of them are drawn as there are liked ones. A tenth of the pairs is held out. The
 baseline knows how popular a word is, and nothing of the character.
 """
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from firesteel.spark import NNClassifier
 from pyspark.ml.evaluation import BinaryClassificationEvaluator
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers run the same Python
 
 FILE = Path(__file__).resolve().parent / "data" / "tinyshakespeare" / "input.txt.gz"
 USERS, ITEMS = 64, 1024

@@ -5,6 +5,7 @@ in pictures of the other five kinds, stored as raw bytes: 64 numbers each. A cla
 from the 784 pixels, which in pictures as plain as these tell as much. Last, the network becomes a function of SQL.
 """
 import os
+import sys
 import tempfile
 from typing import Any
 
@@ -18,6 +19,8 @@ from pyspark.sql import SparkSession
 import firesteel as fire
 from fashion import CLASSES, load
 from firesteel.spark import ModelTransformer, NNClassifier, register_udf
+
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers run the same Python
 
 L = fire.layers
 LABELLED, TESTED = 200, 2000

@@ -4,6 +4,7 @@ Which of 7,000 collisions (Higgs) are of interest? Four of their measurements ar
 each word a weight of its own (an Embedding of width 1) and learns by Ftrl; the deep part gives it a vector, joins those with all measurements and learns by
 Adam. The words are the table's own: Spark counts them, and the model looks them up wherever it scores.
 """
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from firesteel.spark import NNClassifier
 from pyspark.ml.evaluation import BinaryClassificationEvaluator
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+
+os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # workers run the same Python
 
 FOLDER = Path(__file__).resolve().parent / "data" / "higgs"
 CUT = ["_c1", "_c4", "_c6", "_c26"]  # whose ranges are words
