@@ -252,15 +252,15 @@ static int32_t owner(const deal *t, int32_t shard) { return (int32_t)((int64_t)s
 /* A row on the wire: id, part, and its bytes. */
 static size_t record_bytes(const deal *t) { return 16 + ((t->row_bytes + 7) & ~(size_t)7); }
 
-static fire_status move_rows(deal *t, fire_error *err) {
-    int64_t n = t->d->n[0] + t->d->n[1];
+/* The messages of rows [from, to): each to the rank that owns its shard. */
+static fire_status pack_rows(deal *t, int64_t from, int64_t to, fire_error *err) {
     size_t record = record_bytes(t);
-    for (int64_t i = 0; i < n; i++) t->send_bytes[owner(t, shard_of(t, t->id[i]))] += record;
+    for (int64_t i = from; i < to; i++) t->send_bytes[owner(t, shard_of(t, t->id[i]))] += record;
     for (int32_t r = 0; r < t->ranks; r++) {
         if (!(t->send[r] = fire_alloc(t->ctx, t->send_bytes[r], 1, err))) return FIRE_NOMEM;
         t->send_bytes[r] = 0;
     }
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = from; i < to; i++) {
         int32_t r = owner(t, shard_of(t, t->id[i]));
         char *p = (char *)t->send[r] + t->send_bytes[r];
         uint64_t part = i >= t->d->n[0];
@@ -269,7 +269,13 @@ static fire_status move_rows(deal *t, fire_error *err) {
         row_read(t, i, p + 16);
         t->send_bytes[r] += record;
     }
-    fire_status st = exchange(t, err);
+    return FIRE_OK;
+}
+
+static fire_status move_rows(deal *t, fire_error *err) {
+    fire_status st = pack_rows(t, 0, t->d->n[0] + t->d->n[1], err);
+    if (st) return st;
+    st = exchange(t, err);
     for (int32_t r = 0; r < t->ranks; r++) { /* not needed while the rows that came are copied */
         fire_free(t->ctx, t->send[r]);
         t->send[r] = NULL;
@@ -317,20 +323,7 @@ static fire_status stream_rows(deal *t, fire_error *err) {
     fire_free(t->ctx, count);
     if (!st && !(t->place = fire_dataset_room(t->d, total, sizeof *t->place, err))) st = err->status;
     for (int64_t from = 0; from < t->most_rows && !st; from += each) {
-        for (int64_t i = from; i < n && i < from + each; i++) t->send_bytes[owner(t, shard_of(t, t->id[i]))] += record;
-        for (int32_t r = 0; r < t->ranks && !st; r++) {
-            if (!(t->send[r] = fire_alloc(t->ctx, t->send_bytes[r], 1, err))) st = FIRE_NOMEM;
-            t->send_bytes[r] = 0;
-        }
-        for (int64_t i = from; i < n && i < from + each && !st; i++) {
-            int32_t r = owner(t, shard_of(t, t->id[i]));
-            char *p = (char *)t->send[r] + t->send_bytes[r];
-            uint64_t part = i >= t->d->n[0];
-            memcpy(p, &t->id[i], 8);
-            memcpy(p + 8, &part, 8);
-            row_read(t, i, p + 16);
-            t->send_bytes[r] += record;
-        }
+        st = pack_rows(t, from < n ? from : n, from + each < n ? from + each : n, err);
         if (!st) st = exchange(t, err);
         for (int32_t r = 0; r < t->ranks && !st; r++)
             for (size_t o = 0; o < t->recv_bytes[r] && !st; o += record) {

@@ -113,3 +113,16 @@ class Strike(threading.Thread):
                 return
         for p in pyspark_workers():
             os.kill(p, signal.SIGKILL)
+
+
+def raised(code, work):
+    """The text of the error that work() must end with: of this code, in at most 12 lines."""
+    import firesteel as fire
+
+    try:
+        work()
+    except fire.FiresteelError as error:
+        assert error.code == code, str(error)
+        assert len(str(error).splitlines()) <= 12
+        return str(error)
+    raise AssertionError(f"{code} was expected, nothing was raised")

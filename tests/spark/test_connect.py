@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import flower_rows, make_session
+from bed import flower_rows, make_session, raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor
 
 
@@ -31,14 +31,6 @@ def small(**params):
 @pytest.fixture(scope="module")
 def model(df):
     return small().fit(df)
-
-
-def raised(code, work):
-    with pytest.raises(fire.FiresteelError) as caught:
-        work()
-    assert caught.value.code == code, str(caught.value)
-    assert len(str(caught.value).splitlines()) <= 12
-    return str(caught.value)
 
 
 def test_fit_and_score(df, model):

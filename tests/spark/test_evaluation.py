@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import flower_table, make_session, small
+from bed import flower_table, make_session, raised, small
 from firesteel import evaluation as local
 from firesteel.spark import NNEvaluator, evaluation
 
@@ -23,14 +23,6 @@ def scored(spark):
     table = small(numWorkers=1, epochs=2).fit(df).transform(df.repartition(3)).withColumn("w", F.monotonically_increasing_id() % 3 + 0.5)
     return table.withColumn("tags", F.array((F.col("label") == 0).cast("int"), (F.col("label") > 0).cast("int"))) \
         .withColumn("guess", F.array((F.col("prediction") == 0).cast("int"), (F.col("prediction") > 0).cast("int"))).cache()
-
-
-def raised(code, work):
-    with pytest.raises(fire.FiresteelError) as caught:
-        work()
-    assert caught.value.code == code, str(caught.value)
-    assert len(str(caught.value).splitlines()) <= 12
-    return str(caught.value)
 
 
 def test_one_job_gives_what_the_rows_give(spark, scored):

@@ -2,7 +2,7 @@
 import pytest
 
 import firesteel as fire
-from bed import make_session
+from bed import make_session, raised
 from firesteel.spark import NNRegressor, fit_groups
 from firesteel.spark.groups import GroupsModel
 
@@ -12,14 +12,6 @@ def spark():
     session = make_session("local[2]")
     yield session
     session.stop()
-
-
-def raised(code, work):
-    with pytest.raises(fire.FiresteelError) as caught:
-        work()
-    assert caught.value.code == code, str(caught.value)
-    assert len(str(caught.value).splitlines()) <= 12
-    return str(caught.value)
 
 
 def bits(model):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import Strike, flower_rows, make_session
+from bed import Strike, flower_rows, make_session, raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor, NNRegressorModel
 from firesteel.spark.session import partitions
 
@@ -57,14 +57,6 @@ def model(df):
 def accuracy(scored):
     rows = scored.select("label", "prediction").collect()
     return sum(r.label == r.prediction for r in rows) / len(rows)
-
-
-def raised(code, work):
-    with pytest.raises(fire.FiresteelError) as caught:
-        work()
-    assert caught.value.code == code, str(caught.value)
-    assert len(str(caught.value).splitlines()) <= 12
-    return str(caught.value)
 
 
 # ---- training and scoring ------------------------------------------------------------------

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import make_session
+from bed import make_session, raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNEstimator, NNEstimatorModel, NNRegressor
 
 CITIES = ["Berlin", "Paris", None, "Rome", "Oslo", "", "Rome"]
@@ -46,14 +46,6 @@ def estimator(**params):
 @pytest.fixture(scope="module")
 def model(df):
     return estimator().fit(df)
-
-
-def raised(code, work):
-    with pytest.raises(fire.FiresteelError) as caught:
-        work()
-    assert caught.value.code == code, str(caught.value)
-    assert len(str(caught.value).splitlines()) <= 12
-    return str(caught.value)
 
 
 def local(df):

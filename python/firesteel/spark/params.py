@@ -249,26 +249,19 @@ def _thresholds(name: str, v: Any) -> list[float]:
     return [float(t) for t in values]
 
 
-def _invalid(name: str, v: Any) -> str:
-    if v not in ("error", "skip", "keep"):
-        raise bad(name, v, "'error', 'skip' or 'keep'")
-    return str(v)
+def _one_of(*words: str) -> Callable[[str, Any], str]:
+    """A kind whose values are these words."""
+
+    def check(name: str, v: Any) -> str:
+        if v not in words:
+            raise bad(name, v, ", ".join(map(repr, words[:-1])) + f" or {words[-1]!r}")
+        return str(v)
+
+    return check
 
 
 def _workers(name: str, v: Any) -> Any:
     return v if isinstance(v, str) and v == "auto" else _whole(name, v, 1, 2**31 - 1, "a whole number of at least 1, or 'auto'")
-
-
-def _interrupt(name: str, v: Any) -> str:
-    if v not in ("cancel", "model"):
-        raise bad(name, v, "'cancel' or 'model'")
-    return str(v)
-
-
-def _resume(name: str, v: Any) -> str:
-    if v not in ("auto", "never"):
-        raise bad(name, v, "'auto' or 'never'")
-    return str(v)
 
 
 def _metric(name: str, v: Any) -> str:
@@ -308,34 +301,10 @@ def _outputmode(name: str, v: Any) -> Any:
     return v
 
 
-def _binarytype(name: str, v: Any) -> str:
-    if v not in BINARY:
-        raise bad(name, v, "one of " + ", ".join(BINARY))
-    return str(v)
-
-
-def _channels(name: str, v: Any) -> str:
-    if v not in ("RGB", "BGR"):
-        raise bad(name, v, "'RGB' or 'BGR'")
-    return str(v)
-
-
 def _ratio(name: str, v: Any) -> float:
     if not is_number(v) or not 0 < float(v) <= 1:
         raise bad(name, v, "a number above 0 and up to 1")
     return float(v)
-
-
-def _compression(name: str, v: Any) -> str:
-    if v not in ("none", "bf16", "threshold"):
-        raise bad(name, v, "'none', 'bf16' or 'threshold'")
-    return str(v)
-
-
-def _cache(name: str, v: Any) -> str:
-    if v not in ("memory", "disk", "auto"):
-        raise bad(name, v, "'memory', 'disk' or 'auto'")
-    return str(v)
 
 
 def _engine(name: str, v: Any) -> str:
@@ -373,11 +342,11 @@ def _model(name: str, v: Any) -> Any:
 
 KINDS: dict[str, Callable[[str, Any], Any]] = {
     "text": _text, "column": _column, "outcolumn": _outcolumn, "columns": _columns, "count": _count, "count0": _count0, "seed": _seed,
-    "ratio": _ratio, "compression": _compression, "cache": _cache,
+    "ratio": _ratio, "compression": _one_of("none", "bf16", "threshold"), "cache": _one_of("memory", "disk", "auto"),
     "flag": _flag, "ints0": _ints0, "positive": _positive, "fraction": _fraction, "weights": _weights, "thresholds": _thresholds,
-    "inputs": _inputs, "mapping": _mapping, "outputmode": _outputmode, "binarytype": _binarytype, "channels": _channels,
-    "workers": _workers, "interrupt": _interrupt, "model": _model,
-    "invalid": _invalid, "resume": _resume, "columns0": _columns0, "columnmap": _column_map, "textmap": _text_map, "vocabulary": _vocabulary, "function": _function, "trigger": _trigger, "losses": _losses, "factors": _factors, "engine": _engine, "metric": _metric, "net": _net,
+    "inputs": _inputs, "mapping": _mapping, "outputmode": _outputmode, "binarytype": _one_of(*BINARY), "channels": _one_of("RGB", "BGR"),
+    "workers": _workers, "interrupt": _one_of("cancel", "model"), "model": _model,
+    "invalid": _one_of("error", "skip", "keep"), "resume": _one_of("auto", "never"), "columns0": _columns0, "columnmap": _column_map, "textmap": _text_map, "vocabulary": _vocabulary, "function": _function, "trigger": _trigger, "losses": _losses, "factors": _factors, "engine": _engine, "metric": _metric, "net": _net,
 }
 
 
