@@ -86,4 +86,61 @@ void fire_curve_add(const fire_curve *c, double y_true, double y_pred, bool narr
 typedef struct fire_counts { double tp, fp, tn, fn; } fire_counts;
 /* fire_curve_best - the largest `wanted` among thresholds at which `held` is at least `least`; 0 where none is. */
 double fire_curve_best(const fire_curve *c, const double *sums, double (*held)(const fire_counts *), double (*wanted)(const fire_counts *), double least);
+static inline double fire_precision(const fire_counts *c) { return fire_ratio(c->tp, c->tp + c->fp); }
+static inline double fire_recall(const fire_counts *c) { return fire_ratio(c->tp, c->tp + c->fn); }
+static inline double fire_specificity(const fire_counts *c) { return fire_ratio(c->tn, c->tn + c->fp); }
+
+/* Shared by metrics "best rate at thresholds where another rate reaches a number" (metric_curve.c). */
+typedef struct fire_at_attrs { double least; int64_t num_thresholds, class_id; } fire_at_attrs;
+fire_status fire_at_check(const fire_at_attrs *t, const char *least, const fire_shape *pred, fire_error *err); /* `least`: its name */
+int64_t fire_at_sums(const void *attrs, const fire_shape *pred);
+void fire_at_add(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums);
+/* A metric file of that kind; `class`, `names` and `about` as in fire_metric, and the attribute `least` by its name. */
+#define FIRE_AT_METRIC(symbol, class, names, about, least_, held, wanted)                                                                          \
+    static const fire_attr attrs[] = {                                                                                                             \
+        {#least_, FIRE_ATTR_FLOAT, offsetof(fire_at_attrs, least), -1, 0, 1, NULL, NULL, "what must be reached; must be given"},                    \
+        {"num_thresholds", FIRE_ATTR_INT, offsetof(fire_at_attrs, num_thresholds), 200, 2, 1000000, NULL, NULL, "thresholds from 0 to 1, evenly spread"}, \
+        {"class_id", FIRE_ATTR_INT, offsetof(fire_at_attrs, class_id), -1, 0, 1 << 24, NULL, NULL, "look at this class alone"},                     \
+        {0},                                                                                                                                       \
+    };                                                                                                                                             \
+    static fire_status at_check(const void *attrs_, const fire_shape *pred, fire_error *err) { return fire_at_check(attrs_, #least_, pred, err); }  \
+    static void at_result(const void *attrs_, const fire_shape *pred, const double *sums, double *out) {                                           \
+        const fire_at_attrs *t = attrs_;                                                                                                           \
+        *out = fire_curve_best(&(fire_curve){.n = t->num_thresholds}, sums, held, wanted, t->least);                                               \
+    }                                                                                                                                              \
+    const fire_metric symbol = {                                                                                                                   \
+        .name = class, .alias = names, .help = about, .attrs = attrs, .attr_size = sizeof(fire_at_attrs), .check = at_check,                        \
+        .sums = fire_at_sums, .add = fire_at_add, .result = at_result,                                                                             \
+    }
+
+/* Shared by metrics of intersection over union (metric_overlap.c): the sums are a confusion matrix, rows true classes, columns predicted ones. */
+typedef struct fire_overlap_attrs {
+    fire_ints target_class_ids; /* none: all classes */
+    int64_t num_classes, ignore_class, axis;
+    bool sparse_y_true, sparse_y_pred; /* numbers of classes, not a number for each class */
+} fire_overlap_attrs;
+/* Lines of attribute tables. */
+#define FIRE_OVERLAP_CLASSES {"num_classes", FIRE_ATTR_INT, offsetof(fire_overlap_attrs, num_classes), 0, 1, 1024, NULL, NULL, "number of classes; must be given"}
+#define FIRE_OVERLAP_TARGETS {"target_class_ids", FIRE_ATTR_INTS, offsetof(fire_overlap_attrs, target_class_ids), 0, 0, 1023, "[]", NULL, "classes whose mean is taken; must be given"}
+#define FIRE_OVERLAP_IGNORE {"ignore_class", FIRE_ATTR_INT, offsetof(fire_overlap_attrs, ignore_class), -9007199254740992.0, -2147483648.0, 2147483647.0, NULL, NULL, "true class whose rows do not count"}
+#define FIRE_OVERLAP_TRUE {"sparse_y_true", FIRE_ATTR_BOOL, offsetof(fire_overlap_attrs, sparse_y_true), 1, 0, 1, NULL, NULL, "targets are class numbers, else one-hot"}
+#define FIRE_OVERLAP_PRED(sparse) {"sparse_y_pred", FIRE_ATTR_BOOL, offsetof(fire_overlap_attrs, sparse_y_pred), sparse, 0, 1, NULL, NULL, "predictions are class numbers, else one number for each class"}
+#define FIRE_OVERLAP_AXIS {"axis", FIRE_ATTR_INT, offsetof(fire_overlap_attrs, axis), -1, -1, -1, NULL, NULL, "dimension of the classes; the last"}
+fire_status fire_overlap_check(const void *attrs, const fire_shape *pred, fire_error *err);         /* of all classes */
+fire_status fire_overlap_check_targets(const void *attrs, const fire_shape *pred, fire_error *err); /* of some classes */
+bool fire_overlap_takes_classes(const void *attrs);
+int64_t fire_overlap_sums(const void *attrs, const fire_shape *pred);
+void fire_overlap_add(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums);
+void fire_overlap_result(const void *attrs, const fire_shape *pred, const double *sums, double *out);
+/* fire_overlap_mean - of the intersections over unions of these classes (NULL: of all n), classes that do not occur left out. */
+double fire_overlap_mean(const double *sums, int64_t n, const fire_ints *classes);
+
+/* Shared by F1Score and FBetaScore (metric_counts.c). */
+typedef struct fire_f_attrs { char average[FIRE_ATTR_TEXT_SIZE]; double beta, threshold; } fire_f_attrs;
+#define FIRE_F_AVERAGE {"average", FIRE_ATTR_TEXT, offsetof(fire_f_attrs, average), 0, 0, 0, "none", "none|micro|macro|weighted", "none: a result for each class; micro: of all counts; macro: mean of classes; weighted: by their rows"}
+#define FIRE_F_THRESHOLD {"threshold", FIRE_ATTR_FLOAT, offsetof(fire_f_attrs, threshold), -1, 0, 1, NULL, NULL, "what is above it is predicted; without it the largest is"}
+int64_t fire_f_results(const void *attrs, const fire_shape *pred);
+int64_t fire_f_sums(const void *attrs, const fire_shape *pred);
+void fire_f_add(const void *attrs, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums);
+void fire_f_score(const fire_f_attrs *t, double beta, const fire_shape *pred, const double *sums, double *out);
 #endif

@@ -34,3 +34,23 @@ double fire_curve_best(const fire_curve *c, const double *sums, double (*held)(c
     }
     return best;
 }
+
+fire_status fire_at_check(const fire_at_attrs *t, const char *least, const fire_shape *pred, fire_error *err) {
+    if (t->least < 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s is missing; give a number from 0 to 1", least);
+    if (pred && t->class_id >= pred->dim[pred->rank - 1])
+        return fire_fail(err, FIRE_E_ATTRIBUTE, "class_id is %lld, expected a number below %lld, the width of the output", (long long)t->class_id, (long long)pred->dim[pred->rank - 1]);
+    return FIRE_OK;
+}
+
+int64_t fire_at_sums(const void *attrs_, const fire_shape *pred) { return 2 * ((const fire_at_attrs *)attrs_)->num_thresholds + 2; }
+
+void fire_at_add(const void *attrs_, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums) {
+    const fire_at_attrs *t = attrs_;
+    fire_curve c = {.n = t->num_thresholds};
+    int64_t width, rows = fire_metric_rows(y_pred, &width), from = t->class_id >= 0 ? t->class_id : 0, to = t->class_id >= 0 ? from + 1 : width;
+    for (int64_t r = 0; r < rows; r++) {
+        double weight = fire_metric_weight(w, y_pred, rows, r);
+        for (int64_t i = r * width + from; i < r * width + to && weight != 0; i++)
+            fire_curve_add(&c, fire_get(y_true, i), fire_get(y_pred, i), y_pred->type == FIRE_F32, weight, sums);
+    }
+}

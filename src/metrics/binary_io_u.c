@@ -12,36 +12,23 @@ static const fire_attr attrs[] = {
 };
 
 static fire_status iou_check(const void *attrs_, const fire_shape *pred, fire_error *err) {
-    const iou_attrs *t = attrs_;
-    if (t->target_class_ids.n == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "target_class_ids is empty; give 0, 1 or both");
-
+    if (((const iou_attrs *)attrs_)->target_class_ids.n == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "target_class_ids is empty; give 0, 1 or both");
     return FIRE_OK;
 }
-static int64_t classes_of(const void *attrs_, const fire_shape *pred) { return 2; }
 
-static int64_t iou_sums(const void *attrs_, const fire_shape *pred) { return classes_of(attrs_, pred) * classes_of(attrs_, pred); }
+static int64_t iou_sums(const void *attrs_, const fire_shape *pred) { return 4; }
 
-/* The confusion matrix: rows are true classes, columns predicted ones. Numbers that are no class do not count. */
+/* The confusion matrix. Targets that are neither do not count. */
 static void iou_add(const void *attrs_, const fire_tensor *y_true, const fire_tensor *y_pred, const fire_weights *w, double *sums) {
     const iou_attrs *t = attrs_;
-    int64_t n = classes_of(t, &y_pred->shape);
     for (int64_t i = 0, rows = fire_count(&y_pred->shape); i < rows; i++) {
         double a = trunc(fire_get(y_true, i));
-        if (a == 0 || a == 1) sums[(int64_t)a * n + (fire_get(y_pred, i) >= t->threshold)] += fire_metric_weight(w, y_pred, rows, i);
+        if (a == 0 || a == 1) sums[2 * (int64_t)a + (fire_get(y_pred, i) >= t->threshold)] += fire_metric_weight(w, y_pred, rows, i);
     }
 }
 
 static void iou_result(const void *attrs_, const fire_shape *pred, const double *sums, double *out) {
-    const iou_attrs *t = attrs_;
-    int64_t n = classes_of(t, pred);
-    double sum = 0, seen = 0;
-    for (int64_t i = 0; i < t->target_class_ids.n; i++) {
-        int64_t c = t->target_class_ids.v[i];
-        double both = sums[c * n + c], either = -both;
-        for (int64_t k = 0; k < n; k++) either += sums[c * n + k] + sums[k * n + c];
-        if (either > 1e-9) sum += both / (either + 1e-7), seen++; /* classes that do not occur do not count */
-    }
-    *out = sum / (seen + 1e-7);
+    *out = fire_overlap_mean(sums, 2, &((const iou_attrs *)attrs_)->target_class_ids);
 }
 
 const fire_metric fire_metric_binary_io_u = {
