@@ -10,10 +10,11 @@ Training on Spark is in firesteel.spark.
 from __future__ import annotations
 
 from . import _core, callbacks, constraints, errors, evaluation, initializers, layers, losses, metrics, ops, optimizers, regularizers, utils
+from ._context import context, set_cache, set_limits, set_threads
 from .errors import FiresteelError
 from .history import History
 from .layers import Input, Layer
-from .models import Model, Sequential, context, load, model_from_json, set_cache, set_limits, set_threads
+from .models import Model, Sequential, load, model_from_json
 
 __version__ = _core.version()
 __all__ = ["FiresteelError", "History", "Input", "Layer", "Model", "Sequential", "callbacks", "constraints", "context", "errors", "evaluation", "explain", "initializers",

@@ -10,6 +10,7 @@ from os.path import dirname, exists, getsize, join, splitext
 from typing import TYPE_CHECKING, Any, TextIO
 
 from . import _core, errors
+from ._context import context
 from .history import History
 
 if TYPE_CHECKING:
@@ -279,7 +280,6 @@ class TensorBoard(Callback):
         """The file of "train" or "validation", opened when it is first needed."""
         if part not in self._writers:
             import socket
-            from .models import context
             folder = join(self.log_dir, part)
             makedirs(folder, exist_ok=True)
             name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{getpid()}."

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast as cast_type
 import numpy as np
 
 from . import _core, _graph as graph, errors
+from ._context import context
 from ._text import attrs_text
 
 _TYPES = {"float32": 1, "float64": 11, "bool": 9, "int16": 5, "int32": 6, "int64": 7, "uint8": 2, "int8": 3}
@@ -104,7 +105,6 @@ class Trace:
 
 
 def _context() -> _core.Context:
-    from .models import context
     return context()
 
 

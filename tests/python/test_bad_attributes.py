@@ -9,7 +9,7 @@ from configurations import CATALOG, LAYERS
 
 import firesteel as fire
 from firesteel import _core
-from firesteel.models import context
+from firesteel import context
 
 EXAMPLE = {}
 for entry in CATALOG:

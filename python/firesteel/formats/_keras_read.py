@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, _graph as graph, errors, layers
+from .._context import context
 from . import _keras_compile, _keras_names as names, _keras_ops as operations, _keras_weights as weights
 from ._hdf5 import Folder, open_file, text
 
@@ -93,7 +94,6 @@ class Reader:
 
     def layer(self, kind: str, config: dict[str, Any], name: str) -> layers.Layer:
         """The layer of a configuration."""
-        from ..models import context
         def inner(entry: dict[str, Any]) -> layers.Layer:
             of, own = names.parts(entry)
             if of in NESTED:

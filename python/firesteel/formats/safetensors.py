@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, errors
+from .._context import context
 
 _TYPES: dict[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?"}
 _NAMES = {np.dtype(text): name for name, text in _TYPES.items()}
@@ -39,7 +40,6 @@ def write_bytes(tensors: Mapping[str, Any], metadata: Mapping[str, str] | None =
 
 def read_bytes(content: Any) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Arrays by name, and the texts of the file's metadata. bfloat16 becomes float32."""
-    from ..models import context
     listed, texts = _core.safetensors(context(), content)
     found: dict[str, np.ndarray] = {}
     for name, kind, shape, offset, size in listed:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core, errors
+from .._context import context
 
 __all__ = ["Batches", "decode", "encode", "read", "read_table", "records", "survey", "write", "write_batches", "write_records"]
 
@@ -25,7 +26,6 @@ _EMPTY, _BYTES, _FLOAT, _INT = range(4)
 
 def records(path: str | os.PathLike[str]) -> Iterator[bytes]:
     """The records of a file, one after the other, whatever is in them."""
-    from ..models import context
     file = _core.Records(context(), path)
     while (record := file.next()) is not None:
         yield record
@@ -34,7 +34,6 @@ def records(path: str | os.PathLike[str]) -> Iterator[bytes]:
 def decode(record: Any) -> dict[str, Any]:
     """What is in a tf.train.Example or SequenceExample: float32 and int64 arrays, and lists of bytes; None where a feature has no kind. A list of features
     (of a SequenceExample) is a list of these."""
-    from ..models import context
     found: dict[str, Any] = {}
     for name, kind, values, steps in _core.example_read(context(), record)[1]:
         if name in found:
@@ -82,7 +81,6 @@ def _feature(name: str, value: Any) -> tuple[int, Any]:
 
 def encode(row: Mapping[str, Any]) -> bytes:
     """A row as a tf.train.Example: whole numbers become int64, floats float32, texts UTF-8 bytes; arrays are flattened. A row with a list of lists or of arrays is a SequenceExample."""
-    from ..models import context
     features: list[tuple[str, int, Any, Any]] = []
     sequence = False
     for name in sorted(row):
@@ -106,7 +104,6 @@ class _Writer:
     """A file that appears when the block ends well."""
 
     def __init__(self, path: str | os.PathLike[str], compression: str | None):
-        from ..models import context
         if compression not in _PACKING:
             raise errors.make(1001, f"tfrecord: compression={compression!r}; expected None, 'gzip' or 'zlib'")
         self._file = _core.RecordWriter(context(), path, _PACKING[compression], False)
@@ -164,7 +161,6 @@ def survey(paths: Iterable[str | os.PathLike[str]], limit: int | None = None, st
     """The pyarrow.Schema that the examples of some files have, seen in up to `limit` records, and how many of these were malformed (with `strict` the first one is an error). A feature with one value in each
     record that has it becomes a plain column, others are lists, feature lists lists of lists. With `texts`, bytes that were UTF-8 throughout become strings."""
     import pyarrow as pa
-    from ..models import context
     names = [os.fspath(path) for path in paths]
     found, malformed, _ = _core.examples_survey(context(), [_core.Records(context(), name) for name in names], 2**62 if limit is None else limit, strict)
     fields: dict[str, Any] = {}
@@ -206,7 +202,6 @@ class Batches:
     `blame` (a string or binary one) says why, or has the record's bytes; "dropmalformed" leaves the record out."""
 
     def __init__(self, schema: Any, malformed: str = "failfast", blame: str | None = None, rows: int = ROWS):
-        from ..models import context
         self.schema, self.rows = schema, rows
         columns = columns_of(schema)
         self._examples = _core.Examples(context(), columns, MALFORMED[malformed], -1 if blame is None else schema.names.index(blame))
@@ -214,7 +209,6 @@ class Batches:
     def read(self, path: str | os.PathLike[str], first: int = 0, last: int = -1) -> Iterator[Any]:
         """The batches of a file, or of the records that begin at its bytes [first, last)."""
         import pyarrow as pa
-        from ..models import context
         file = _core.Records(context(), path, first, last)
         while n := self._examples.read(file, self.rows, BYTES):
             yield pa.RecordBatch.from_arrays([self._column(i, field.type, n) for i, field in enumerate(self.schema)], schema=self.schema)

@@ -9,7 +9,8 @@ import numpy
 
 from .. import _core, _onnx, errors
 from .._program import Program
-from ..models import Model, context, load
+from .._context import context
+from ..models import Model, load
 from .cells import Cell, Shape
 from .errors import fail
 
