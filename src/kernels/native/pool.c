@@ -1,5 +1,5 @@
 /* pool.c - MaxPool, AveragePool and their gradients. Channels last: the inner loops run over channels. With channels first each channel is
-** taken for a row of one channel. */
+** taken for a row of one channel, and the inner loops run over windows beside each other; those of the gradients over nothing. */
 #include "vector.h"
 #include "window.h"
 
@@ -58,6 +58,23 @@ static int64_t divisor(const fire_window *w, const int64_t y[3]) {
     }
     return all;
 }
+
+/* Of two vectors of n lanes, of which the second begins with the last element of the first, every second element. */
+#define SECOND(l, n) (2 * (l) + ((l) >= (n) / 2))
+#define SECOND2(l, n) SECOND(l, n), SECOND(l + 1, n)
+#define SECOND4(l, n) SECOND2(l, n), SECOND2(l + 2, n)
+#define SECOND8(l, n) SECOND4(l, n), SECOND4(l + 4, n)
+#define SECOND16(l, n) SECOND8(l, n), SECOND8(l + 8, n)
+#if FIRE_ISA_LEVEL == 3
+INLINE fire_vf every_second_f32(fire_vf a, fire_vf b) { return __builtin_shufflevector(a, b, SECOND16(0, 16)); }
+INLINE fire_vd every_second_f64(fire_vd a, fire_vd b) { return __builtin_shufflevector(a, b, SECOND8(0, 8)); }
+#elif FIRE_ISA_LEVEL == 2
+INLINE fire_vf every_second_f32(fire_vf a, fire_vf b) { return __builtin_shufflevector(a, b, SECOND8(0, 8)); }
+INLINE fire_vd every_second_f64(fire_vd a, fire_vd b) { return __builtin_shufflevector(a, b, SECOND4(0, 4)); }
+#else
+INLINE fire_vf every_second_f32(fire_vf a, fire_vf b) { return __builtin_shufflevector(a, b, SECOND4(0, 4)); }
+INLINE fire_vd every_second_f64(fire_vd a, fire_vd b) { return __builtin_shufflevector(a, b, SECOND2(0, 2)); }
+#endif
 
 #define BODY "pool_body.h"
 #include "both.h"

@@ -1,8 +1,86 @@
 /* pool_body.h - for one element type; pool.c includes it through both.h. Each function takes its operator's inputs and its outputs. */
 #include "lanes_body.h"
 
+/* x[0], x[stride], x[2 stride] ... for 1 <= m <= LANES; nothing past the last of them is read. */
+INLINE VEC T(load_every)(const REAL *x, int64_t stride, int64_t m) {
+    if (stride == 1) return T(load_part)(x, m, 0);
+    VEC v = {0};
+    if (stride == 2) { /* two vectors that share an element, so that no number behind the last is touched */
+        if (m == LANES) return T(every_second)(*(const VEC *)x, *(const VEC *)(x + LANES - 1));
+        if (2 * m <= LANES) return T(every_second)(T(load_masked)(x, 2 * m - 1, 0), v);
+        return T(every_second)(*(const VEC *)x, T(load_masked)(x + LANES - 1, 2 * m - LANES, 0));
+    }
+    for (int64_t i = 0; i < m; i++) v[i] = x[i * stride];
+    return v;
+}
+
+/* Channels first: windows beside each other, y[first .. first + m) of one row, whose taps all lie within x along that row. x: the plane. The taps
+** come in the order of taps_of, so that a window has the same bits however it is reached. `taps`: how many were in x. */
+INLINE VEC T(beside)(const fire_window *w, const REAL *x, const int64_t at[3], int64_t first, int64_t m, bool largest, int64_t *taps) {
+    VEC all = V(all)(largest ? (REAL)-INFINITY : 0);
+    *taps = 0;
+    for (int64_t k0 = 0, i0 = at[0] * w->stride[0] - w->low[0]; k0 < w->k[0]; k0++, i0 += w->dilation[0])
+        for (int64_t k1 = 0, i1 = at[1] * w->stride[1] - w->low[1]; k1 < w->k[1]; k1++, i1 += w->dilation[1]) {
+            if (i0 < 0 || i0 >= w->x[0] || i1 < 0 || i1 >= w->x[1]) continue;
+            const REAL *row = x + (i0 * w->x[1] + i1) * w->x[2] + first * w->stride[2] - w->low[2];
+            *taps += w->k[2];
+            for (int64_t k2 = 0; k2 < w->k[2]; k2++, row += w->dilation[2]) {
+                VEC v = T(load_every)(row, w->stride[2], m);
+                if (largest) all = V(choose)((MASK)(v > all) | (MASK)(v != v), v, all);
+                else all += v;
+            }
+        }
+    return all;
+}
+
+/* One window, which may reach into the padding. */
+INLINE REAL T(alone)(const fire_window *w, const REAL *x, const walk *p, bool largest, int64_t *taps) {
+    int64_t at[TAPS];
+    int n = taps_of(w, p, 1, at);
+    REAL all = largest ? (REAL)-INFINITY : 0;
+    for (int k = 0; k < n; k++) {
+        REAL v = x[at[k]];
+        all = !largest ? all + v : v > all || v != v ? v : all;
+    }
+    *taps = n;
+    return all;
+}
+
+/* One channel, or planes of it one after the other: the inner loop runs along the last dimension. */
+INLINE void T(pool_planes)(const fire_window *w, const fire_window_attrs *t, const REAL *x, REAL *y, bool largest) {
+    int64_t places = fire_window_count(w->x), reach = (w->k[2] - 1) * w->dilation[2], step = w->stride[2], taps;
+    int64_t from = (w->low[2] + step - 1) / step, to = w->x[2] + w->low[2] - reach - 1; /* windows from .. to - 1 of a row lie in x */
+    to = to < 0 ? 0 : to / step + 1;
+    to = to < w->y[2] ? to : w->y[2];
+    from = from < to ? from : to;
+    walk p = walk_start(w);
+    for (int64_t n = 0; n < w->n; n++, x += places)
+        for (p.at[0] = p.at[1] = 0; p.at[0] < w->y[0]; walk_next(w, &p), y += w->y[2]) {
+            for (p.at[2] = 0; p.at[2] < w->y[2]; p.at[2]++) {
+                if (p.at[2] == from) p.at[2] = to;
+                if (p.at[2] == w->y[2]) break;
+                REAL one = T(alone)(w, x, &p, largest, &taps), by = largest ? 1 : (REAL)(t->count_include_pad ? divisor(w, p.at) : taps);
+                y[p.at[2]] = by > 1 ? one / by : one;
+            }
+            p.at[2] = from;
+            for (int64_t j = from, m; j < to; j += m) {
+                if (to - j < LANES && to - from >= LANES) j = to - LANES; /* some windows a second time, to the same bits */
+                m = to - j < LANES ? to - j : LANES;
+                VEC part = T(beside)(w, x, p.at, j, m, largest, &taps);
+                REAL by = largest ? 1 : (REAL)(t->count_include_pad ? divisor(w, p.at) : taps);
+                if (by > 1) part /= by;
+                T(store_part)(y + j, m, part);
+            }
+            p.at[2] = w->y[2] - 1; /* the next row */
+        }
+}
+
 static void T(max_pool)(const fire_window *w, const fire_window_attrs *t, const REAL *x, const REAL *none, REAL *y, REAL *sum) {
     int64_t c = w->c, row = fire_window_count(w->x) * c, at[TAPS];
+    if (c == 1) {
+        T(pool_planes)(w, t, x, y, true);
+        return;
+    }
     for (int64_t n = 0; n < w->n; n++, x += row)
         for (walk p = walk_start(w); p.at[0] < w->y[0]; walk_next(w, &p), y += c) {
             int taps = taps_of(w, &p, c, at);
@@ -70,6 +148,10 @@ static void T(max_pool_grad)(const fire_window *w, const fire_window_attrs *t, c
 
 static void T(average_pool)(const fire_window *w, const fire_window_attrs *t, const REAL *x, const REAL *none, REAL *y, REAL *sum) {
     int64_t c = w->c, row = fire_window_count(w->x) * c, at[TAPS];
+    if (c == 1) {
+        T(pool_planes)(w, t, x, y, false);
+        return;
+    }
     for (int64_t n = 0; n < w->n; n++, x += row)
         for (walk p = walk_start(w); p.at[0] < w->y[0]; walk_next(w, &p), y += c) {
             int taps = taps_of(w, &p, c, at);
