@@ -52,6 +52,11 @@ def _padding(value: str | int | Sequence[Any]) -> str:
     return value if isinstance(value, str) else "[" + ",".join(map(str, _flat(value))) + "]"
 
 
+def _given(names: dict[str, Any]) -> dict[str, Any]:
+    """What an __init__ was given: its locals() before anything else is done there."""
+    return {name: value for name, value in names.items() if name not in ("self", "__class__")}
+
+
 class Layer(Named):
     """Base class of all layers."""
 

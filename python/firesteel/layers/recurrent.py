@@ -6,7 +6,7 @@ from typing import Any
 
 from .._text import Named, split_name
 from ..initializers import Initializer
-from .base import Layer, _ints, _padding
+from .base import Layer, _given, _ints, _padding
 
 
 class Recurrent(Layer):
@@ -29,13 +29,7 @@ class SimpleRNN(Recurrent):
                  recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
                  stateful: bool = False, unroll: bool = False, zero_output_for_mask: bool = False, tbptt_length: int = 0, name: str | None = None,
                  trainable: bool = True) -> None:
-        super().__init__(name, trainable, units=units, activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
-                         recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
-                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
-                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
-                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful, unroll=unroll, zero_output_for_mask=zero_output_for_mask,
-                         tbptt_length=tbptt_length)
+        super().__init__(**_given(locals()))
 
 
 class LSTM(Recurrent):
@@ -49,13 +43,7 @@ class LSTM(Recurrent):
                  bias_constraint: str | Named | None = None, dropout: float = 0.0, recurrent_dropout: float = 0.0, return_sequences: bool = False,
                  return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
                  zero_output_for_mask: bool = False, tbptt_length: int = 0, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(name, trainable, units=units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
-                         kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
-                         unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer,
-                         bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint, recurrent_constraint=recurrent_constraint,
-                         bias_constraint=bias_constraint, dropout=dropout, recurrent_dropout=recurrent_dropout, return_sequences=return_sequences,
-                         return_state=return_state, go_backwards=go_backwards, stateful=stateful, unroll=unroll,
-                         zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
+        super().__init__(**_given(locals()))
 
 
 class GRU(Recurrent):
@@ -69,13 +57,7 @@ class GRU(Recurrent):
                  bias_constraint: str | Named | None = None, dropout: float = 0.0, recurrent_dropout: float = 0.0, return_sequences: bool = False,
                  return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False, reset_after: bool = True,
                  zero_output_for_mask: bool = False, tbptt_length: int = 0, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(name, trainable, units=units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
-                         kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
-                         kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer,
-                         kernel_constraint=kernel_constraint, recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint,
-                         dropout=dropout, recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful, unroll=unroll, reset_after=reset_after,
-                         zero_output_for_mask=zero_output_for_mask, tbptt_length=tbptt_length)
+        super().__init__(**_given(locals()))
 
 
 class _ConvLSTM(Recurrent):
@@ -87,14 +69,9 @@ class _ConvLSTM(Recurrent):
                  recurrent_constraint: str | Named | None = None, bias_constraint: str | Named | None = None, dropout: float = 0.0,
                  recurrent_dropout: float = 0.0, return_sequences: bool = False, return_state: bool = False, go_backwards: bool = False,
                  stateful: bool = False, name: str | None = None, trainable: bool = True) -> None:
-        super().__init__(name, trainable, filters=filters, kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding),
-                         data_format=data_format, dilation_rate=_ints(dilation_rate), activation=activation, recurrent_activation=recurrent_activation,
-                         use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
-                         bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias, kernel_regularizer=kernel_regularizer,
-                         recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
-                         recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
-                         recurrent_dropout=recurrent_dropout, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful)
+        given = _given(locals())
+        given.update(kernel_size=_ints(kernel_size), strides=_ints(strides), padding=_padding(padding), dilation_rate=_ints(dilation_rate))
+        super().__init__(**given)
 
 
 class ConvLSTM1D(_ConvLSTM):
