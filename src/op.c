@@ -253,3 +253,17 @@ fire_value fire_sum_like(fire_graph *g, fire_value dy, fire_value x) {
     fire_shape a = fire_shape_of(g, dy), b = fire_shape_of(g, x);
     return fire_same_shape(&a, &b) ? dy : fire_apply(g, "SumLike", 2, FIRE_IN(dy, x), NULL);
 }
+
+fire_status fire_infer_drawn(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
+    char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
+    fire_status s = fire_want_float(&in[0], "input", err);
+    if (s) return s;
+    if (in[1].type != FIRE_I64 || in[1].shape.rank != 1 || in[0].shape.rank < 1 || in[1].shape.dim[0] != in[0].shape.dim[0])
+        return fire_fail(err, FIRE_E_SHAPE, "rows %s need one int64 id each, got %s %s", fire_shape_text(&in[0].shape, a),
+                         fire_type_text(in[1].type), fire_shape_text(&in[1].shape, b));
+    if (in[2].type != FIRE_I64 || in[2].shape.rank != 1 || in[2].shape.dim[0] != 2)
+        return fire_fail(err, FIRE_E_SHAPE, "seed and epoch are %s %s, expected int64 [2]", fire_type_text(in[2].type), fire_shape_text(&in[2].shape, b));
+    out[0].type = in[0].type;
+    out[0].shape = in[0].shape;
+    return FIRE_OK;
+}

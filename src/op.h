@@ -136,6 +136,8 @@ fire_status fire_shape_check(const char *what, fire_type type, const fire_shape 
 /* Shared by op files (op.c). Messages of infer do not name the operator: fire_op_infer does. */
 fire_status fire_infer_same(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);      /* numbers; all alike; out[0] like in[0] */
 fire_status fire_infer_same_float(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);
+/* Of operators that draw by row: x [n, ...], row_id i64 [n], draw i64 [2], seed and epoch, give a tensor like x. */
+fire_status fire_infer_drawn(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);
 fire_status fire_infer_broadcast(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err); /* NumPy's rule */
 fire_status fire_infer_compare(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);   /* the same, a bool comes out */
 fire_status fire_want_float(const fire_tensor *t, const char *what, fire_error *err);

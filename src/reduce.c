@@ -81,3 +81,24 @@ fire_value fire_reduce_kept(fire_graph *g, const fire_node *n, fire_value v) {
 }
 
 int64_t fire_reduce_flops(const fire_call *call) { return fire_count(&call->in[0].shape); }
+
+fire_status fire_reduce_extreme_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
+    uint32_t mask;
+    fire_status s = fire_reduce_infer(attrs, n_in, in, out, err);
+    if (!s) s = fire_reduce_mask(attrs, n_in, in, &mask, err);
+    if (s) return s;
+    for (int d = 0; d < in[0].shape.rank; d++)
+        if ((mask >> d & 1) && in[0].shape.dim[d] == 0) {
+            char text[FIRE_SHAPE_TEXT];
+            return fire_fail(err, FIRE_E_SHAPE, "%s has nothing along axis %d", fire_shape_text(&in[0].shape, text), d);
+        }
+    return FIRE_OK;
+}
+
+void fire_reduce_extreme_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx) {
+    fire_value x = n->in[0], y = fire_reduce_kept(g, n, n->out[0]), d = fire_reduce_kept(g, n, dy[0]);
+    const char *to = fire_type_of(g, x) == FIRE_F64 ? "to=11" : "to=1";
+    fire_value chosen = fire_apply(g, "Cast", 1, FIRE_IN(fire_apply(g, "Equal", 2, FIRE_IN(x, y), NULL)), to);
+    fire_value share = fire_apply(g, "Div", 2, FIRE_IN(d, fire_sum_like(g, chosen, d)), NULL);
+    dx[0] = fire_apply(g, "Mul", 2, FIRE_IN(chosen, share), NULL);
+}

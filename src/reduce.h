@@ -20,5 +20,10 @@ bool fire_reduce_whole(const fire_call *call, int64_t start, int64_t (*fold)(int
 
 /* fire_reduce_kept - v, an output of node n or a gradient of it, with the reduced dimensions as 1, so that it broadcasts against n's input. */
 fire_value fire_reduce_kept(fire_graph *g, const fire_node *n, fire_value v);
+
+/* fire_reduce_extreme_infer, fire_reduce_extreme_grad - of the largest and the smallest: axes must not be empty; the gradient goes to the element that
+** was chosen, and several that are equal share it evenly. */
+fire_status fire_reduce_extreme_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err);
+void fire_reduce_extreme_grad(fire_graph *g, const fire_node *n, const fire_value *dy, fire_value *dx);
 int64_t fire_reduce_flops(const fire_call *call);
 #endif

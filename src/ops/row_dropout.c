@@ -14,20 +14,6 @@ static const fire_attr attrs_of_dropout[] = {
     {0},
 };
 
-static fire_status row_dropout_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
-    char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
-    fire_status s = fire_want_float(&in[0], "input", err);
-    if (s) return s;
-    if (in[1].type != FIRE_I64 || in[1].shape.rank != 1 || in[0].shape.rank < 1 || in[1].shape.dim[0] != in[0].shape.dim[0])
-        return fire_fail(err, FIRE_E_SHAPE, "rows %s need one int64 id each, got %s %s", fire_shape_text(&in[0].shape, a),
-                         fire_type_text(in[1].type), fire_shape_text(&in[1].shape, b));
-    if (in[2].type != FIRE_I64 || in[2].shape.rank != 1 || in[2].shape.dim[0] != 2)
-        return fire_fail(err, FIRE_E_SHAPE, "seed and epoch are %s %s, expected int64 [2]", fire_type_text(in[2].type), fire_shape_text(&in[2].shape, b));
-    out[0].type = in[0].type;
-    out[0].shape = in[0].shape;
-    return FIRE_OK;
-}
-
 static void row_dropout_run(const fire_call *call) {
     const dropout_attrs *t = call->attrs;
     const fire_tensor *x = &call->in[0], *y = &call->out[0];
@@ -55,7 +41,7 @@ static int64_t row_dropout_flops(const fire_call *call) { return FIRE_WORK(15, f
 const fire_op fire_op_row_dropout = {
     .name = "RowDropout", .domain = FIRE_DOMAIN, .help = "zero units at random by row id, seed, epoch and layer; scale the others",
     .min_in = 3, .max_in = 3, .n_out = 1, .in_place = 1, .attrs = attrs_of_dropout, .attr_size = sizeof(dropout_attrs),
-    .infer = row_dropout_infer, .run = row_dropout_run, .grad = row_dropout_grad, .flops = row_dropout_flops,
+    .infer = fire_infer_drawn, .run = row_dropout_run, .grad = row_dropout_grad, .flops = row_dropout_flops,
     .examples = {"[4,10] i64[4] i64[2]", "[4,3,5] i64[4] i64[2] rate=0.2 layer=3", "[7] i64[7] i64[2]", "[3,4] i64[3] i64[2] rate=0",
                  "[3,4] i64[3] i64[2] rate=1", "[33,17] i64[33] i64[2] rate=0.1",
                  "[4,3,6] i64[4] i64[2] channels=6", "[3,5,2,3] i64[3] i64[2] channels=3 rate=0.3"},

@@ -17,20 +17,6 @@ static const fire_attr attrs_of_normal[] = {
     {0},
 };
 
-static fire_status row_normal_infer(const void *attrs, int n_in, const fire_tensor *in, fire_tensor *out, fire_error *err) {
-    char a[FIRE_SHAPE_TEXT], b[FIRE_SHAPE_TEXT];
-    fire_status s = fire_want_float(&in[0], "input", err);
-    if (s) return s;
-    if (in[1].type != FIRE_I64 || in[1].shape.rank != 1 || in[0].shape.rank < 1 || in[1].shape.dim[0] != in[0].shape.dim[0])
-        return fire_fail(err, FIRE_E_SHAPE, "rows %s need one int64 id each, got %s %s", fire_shape_text(&in[0].shape, a),
-                         fire_type_text(in[1].type), fire_shape_text(&in[1].shape, b));
-    if (in[2].type != FIRE_I64 || in[2].shape.rank != 1 || in[2].shape.dim[0] != 2)
-        return fire_fail(err, FIRE_E_SHAPE, "seed and epoch are %s %s, expected int64 [2]", fire_type_text(in[2].type), fire_shape_text(&in[2].shape, b));
-    out[0].type = in[0].type;
-    out[0].shape = in[0].shape;
-    return FIRE_OK;
-}
-
 static void row_normal_run(const fire_call *call) {
     const normal_attrs *t = call->attrs;
     const fire_tensor *y = &call->out[0];
@@ -53,6 +39,6 @@ static int64_t row_normal_flops(const fire_call *call) { return FIRE_WORK(40, fi
 const fire_op fire_op_row_normal = {
     .name = "RowNormal", .domain = FIRE_DOMAIN, .help = "normal numbers by row id, seed, epoch and layer",
     .min_in = 3, .max_in = 3, .n_out = 1, .shape_only = 1, .attrs = attrs_of_normal, .attr_size = sizeof(normal_attrs),
-    .infer = row_normal_infer, .run = row_normal_run, .flops = row_normal_flops,
+    .infer = fire_infer_drawn, .run = row_normal_run, .flops = row_normal_flops,
     .examples = {"[4,10] i64[4] i64[2]", "[4,3,5] i64[4] i64[2] stddev=0.2 layer=3", "[7] i64[7] i64[2] mean=1", "[3,4] i64[3] i64[2] stddev=0"},
 };
