@@ -23,6 +23,8 @@ def make_session(master=None, remote=None, **conf):
     spark = builder.getOrCreate()
     if not remote:
         spark.sparkContext.setLogLevel("OFF")
+    for name, value in conf.items() if remote else ():
+        spark.conf.set(name, value)
     return spark
 
 

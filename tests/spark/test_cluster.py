@@ -7,15 +7,10 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import Strike, flower_table, make_session, refuses_a_third_worker, small, trains_and_scores
+from bed import Strike, flower_table, refuses_a_third_worker, small, trains_and_scores
 from firesteel.spark import addWheel
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local-cluster[2,1,1024]")
-    yield session
-    session.stop()
+SESSION = {"master": "local-cluster[2,1,1024]"}
 
 
 @pytest.fixture(scope="module")

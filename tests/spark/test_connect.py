@@ -5,15 +5,10 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import flower_rows, make_session, raised
+from bed import flower_rows, raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session(remote="local[2]")
-    yield session
-    session.stop()
+SESSION = {"remote": "local[2]"}
 
 
 @pytest.fixture(scope="module")

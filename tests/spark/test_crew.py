@@ -2,18 +2,11 @@
 import time
 
 import numpy as np
-import pytest
 
 import crews
-from bed import make_session
 from firesteel.spark import cluster
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]", **{"spark.driver.memory": "1g"})
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]", "spark.driver.memory": "1g"}
 
 
 def test_train_and_inference(spark):

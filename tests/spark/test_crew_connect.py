@@ -1,15 +1,8 @@
 """Functions on workers and TFRecord files through Spark Connect."""
-import pytest
 
 import crews
-from bed import make_session
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session(remote="local[2]")
-    yield session
-    session.stop()
+SESSION = {"remote": "local[2]"}
 
 
 def test_train_and_inference(spark):

@@ -3,16 +3,11 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import flower_table, make_session, raised, small
+from bed import flower_table, raised, small
 from firesteel import evaluation as local
 from firesteel.spark import NNEvaluator, evaluation
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]")
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]"}
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,10 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import make_session
 from firesteel import ops
 from firesteel.spark import frames as tfs
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session(remote="local[2]")
-    session.conf.set("spark.sql.shuffle.partitions", "2")
-    yield session
-    session.stop()
+SESSION = {"remote": "local[2]", "spark.sql.shuffle.partitions": "2"}
 
 
 def test_maps_and_shapes(spark):

@@ -2,16 +2,11 @@
 import pytest
 
 import firesteel as fire
-from bed import make_session, raised
+from bed import raised
 from firesteel.spark import NNRegressor, fit_groups
 from firesteel.spark.groups import GroupsModel
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]")
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]"}
 
 
 def bits(model):

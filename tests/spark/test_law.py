@@ -7,15 +7,10 @@ import time
 import pytest
 
 import law
-from bed import flower_table, make_session, small
+from bed import flower_table, small
 from firesteel.spark import session
 
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory):
-    session = make_session("local[2]", **{"spark.driver.memory": "1g"})
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]", "spark.driver.memory": "1g"}
 
 
 def test_every_class(spark, tmp_path):

@@ -1,16 +1,9 @@
 """The law of spark.ml through Connect: every exported class, saved and loaded, in a Pipeline; the perceptron's summary; numWorkers="auto"."""
-import pytest
 
 import law
-from bed import make_session
 from firesteel.spark import MultilayerPerceptronClassificationModel
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session(remote="local[2]")
-    yield session
-    session.stop()
+SESSION = {"remote": "local[2]"}
 
 
 def test_every_class(spark, tmp_path):

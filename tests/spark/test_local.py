@@ -7,16 +7,11 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import Strike, flower_rows, make_session, raised
+from bed import Strike, flower_rows, raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor, NNRegressorModel
 from firesteel.spark.session import partitions
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]")
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]"}
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,12 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import make_session, raised
+from bed import raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNEstimator, NNEstimatorModel, NNRegressor
 
 CITIES = ["Berlin", "Paris", None, "Rome", "Oslo", "", "Rome"]
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]")
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]"}
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,14 @@ from pyspark.errors import IllegalArgumentException
 from pyspark.ml import classification as mllib
 from pyspark.ml.linalg import DenseVector, Vectors
 
-from bed import flower_rows, make_session
+from bed import flower_rows
 from firesteel.errors import FiresteelError
 from firesteel.spark import (MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier, MultilayerPerceptronRegressionModel,
                              MultilayerPerceptronRegressor)
 
 LAYERS = [4, 5, 3]
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]")
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]"}
 
 
 @pytest.fixture(scope="module")

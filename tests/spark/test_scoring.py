@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import make_session
 from firesteel.spark import ModelTransformer, NNClassifier, register_udf
 
 L = fire.layers
@@ -11,12 +10,7 @@ N = 60
 rng = np.random.default_rng(4)
 X = rng.normal(size=(N, 7)).astype(np.float32)
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]", **{"spark.driver.memory": "1g"})
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]", "spark.driver.memory": "1g"}
 
 
 @pytest.fixture(scope="module")

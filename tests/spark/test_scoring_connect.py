@@ -3,17 +3,11 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import make_session
 from firesteel.spark import ModelTransformer, register_udf
 
 X = np.random.default_rng(4).normal(size=(40, 7)).astype(np.float32)
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session(remote="local[2]")
-    yield session
-    session.stop()
+SESSION = {"remote": "local[2]"}
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,12 @@
 """local[2]: a search whose trials are tasks; trials end with the bits of a fit with one worker."""
 import math
 
-import pytest
 
 import firesteel as fire
-from bed import flower_table, make_session
+from bed import flower_table
 from firesteel.spark import NNClassifier, tune
 
-
-@pytest.fixture(scope="module")
-def spark():
-    session = make_session("local[2]")
-    yield session
-    session.stop()
+SESSION = {"master": "local[2]"}
 
 
 def test_trials(spark):
