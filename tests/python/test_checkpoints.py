@@ -1,11 +1,17 @@
 """checkpoints - a training of several ranks goes on where an attempt before it broke off, to the bit; without Spark, ranks are threads."""
+import contextlib
 import dataclasses
 import json
+import os
+import signal
+import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import pytest
-from test_executor import job, parts_of, recipe, run_ranks, table, weights
+from test_executor import Meeting, job, parts_of, recipe, run_ranks, table, weights
 
 import firesteel as fire
 from firesteel.executor import checkpoints, failure
@@ -138,6 +144,65 @@ def test_an_older_attempt_writes_no_more(tmp_path, monkeypatch):
     assert train(tmp_path, attempt=3)[0]["first_epoch"] == 1
 
 
+def late_task(rank, given, before="lambda text: [text]"):
+    """A process that is one task of an attempt, and prints how it ended."""
+    return subprocess.Popen([sys.executable, "-c", f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_checkpoints import NET
+from test_executor import batches, failure, job, table, train
+try:
+    for _ in train(batches(*table()), job(**{given!r}, net=NET), {before}, rank={rank}, host="127.0.0.1"):
+        pass
+    print("it trained on")
+except failure.TaskError as error:
+    print(error)
+"""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_task_that_was_stopped_and_wakes_up_late_writes_no_more(tmp_path):
+    """SIGSTOP of a process that trains, another attempt that goes on from its checkpoint and ends, SIGCONT."""
+    given = {k: v for k, v in settings(tmp_path, workers=1).items() if k != "net"}
+    with late_task(0, {**given, "epochs": 10_000_000}) as late:
+        while not any(tmp_path.glob("attempt-000001/checkpoint-*/manifest.json")):
+            assert late.poll() is None
+            time.sleep(0.01)
+        late.send_signal(signal.SIGSTOP)
+        os.waitpid(late.pid, os.WUNTRACED)
+        reached = checkpoints.checkpoints_of(checkpoints.place(str(tmp_path)), "attempt-000001")[-1].epoch
+        result, _ = train(tmp_path, workers=1, attempt=2, epochs=reached + 3)
+        assert 0 < result["first_epoch"] <= reached and result["report"]["epochs_run"] == reached + 3
+        mine = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and "attempt-000001" not in p.parts}
+        late.send_signal(signal.SIGCONT)
+        assert "has taken this folder over" in late.stdout.read()
+    assert mine == {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and "attempt-000001" not in p.parts}
+
+
+def test_a_task_that_was_stopped_and_wakes_up_late_meets_nobody(whole):
+    """SIGSTOP before the ranks meet; when it goes on, it finds a later attempt behind the addresses."""
+    given = dict(workers=2, optimizer="Adam learning_rate=0.01", epochs=6)
+    with late_task(1, given, "lambda text: (os.kill(os.getpid(), signal.SIGSTOP), sys.stdin.readline().split())[1]") as late:
+        os.waitpid(late.pid, os.WUNTRACED)  # it has stopped itself
+        said = []
+
+        class First(Meeting):
+            """Rank 0 has gone on to wait for rank 1 when the late one knocks."""
+
+            def of(self, rank):
+                def all_gather(text):
+                    addresses = Meeting.of(self, rank)(text)
+                    if rank == 1:
+                        late.send_signal(signal.SIGCONT)
+                        said.append(late.communicate(f"{addresses[0]} 127.0.0.1:1\n", 60)[0])
+                    return addresses
+                return all_gather
+
+        x, y = table()
+        result, model = run_ranks(parts_of(x, y, 2, "even"), job(**given, net=NET, secret=bytes(16), attempt=2), First(2))
+    assert "FS4" in said[0] and "127.0.0.1" in said[0]
+    assert result["history"] == whole[0] and [w.tobytes() for w in weights(model)] == whole[1]
+
+
 def test_several_attempts_and_workers(tmp_path, monkeypatch):
     for epochs in (1, 2, 3, 4, 5):
         broken_off(tmp_path, monkeypatch, epochs=epochs)
@@ -146,12 +211,40 @@ def test_several_attempts_and_workers(tmp_path, monkeypatch):
     assert names(tmp_path) == [f"attempt-00000{k}" for k in (4, 5, 6)]
 
 
-def test_a_broken_checkpoint_is_passed_over(tmp_path, monkeypatch):
-    broken_off(tmp_path, monkeypatch, epochs=2)
-    broken_off(tmp_path, monkeypatch, epochs=4)
-    (tmp_path / "attempt-000002/checkpoint-000004-00000000/state.safetensors").write_bytes(b"rubbish")
+@pytest.mark.parametrize("file", ["model.onnx", "state.safetensors", "manifest.json"])
+def test_a_broken_checkpoint_is_passed_over_and_told(tmp_path, monkeypatch, file):
+    broken_off(tmp_path, monkeypatch, epochs=4, checkpoint_keep=2)
+    path = tmp_path / "attempt-000001/checkpoint-000004-00000000" / file
+    path.write_bytes(path.read_bytes()[:-7])
     result, _ = train(tmp_path)
-    assert result["first_epoch"] == 2 and len(result["history"]["loss"]) == 6
+    assert result["first_epoch"] == 3 and len(result["history"]["loss"]) == 6
+    assert len(result["passed_over"]) == 1 and result["passed_over"][0].startswith(f"attempt-000001/checkpoint-000004-00000000: {file}")
+
+
+def test_a_disk_that_is_full(tmp_path, monkeypatch):
+    """A file system that ends while the third checkpoint is written: the error says so, nothing half-written stays, and the second is there to go on from."""
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(tmp_path)], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    save, folder = Checkpoints.save, tmp_path / "c"
+
+    def filled(self, net, epoch, step, history):
+        if epoch == 3:
+            with open(tmp_path / "filler", "wb", 0) as f, contextlib.suppress(OSError):
+                for _ in range(1000):
+                    f.write(bytes(4096))
+            os.truncate(tmp_path / "filler", (tmp_path / "filler").stat().st_size - 8192)  # room for the beginning of one
+        save(self, net, epoch, step, history)
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoints, "save", filled)
+            with pytest.raises(failure.TaskError, match="FS5001.*No space left on device; make room"):
+                train(folder)
+        assert kept(folder / "attempt-000001") == ["checkpoint-000002-00000000"] and manifest(folder / "attempt-000001")["epoch"] == 2
+        os.unlink(tmp_path / "filler")
+        assert train(folder)[0]["first_epoch"] == 2
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)])
 
 
 def test_another_training_is_not_gone_on_with(tmp_path, monkeypatch):

@@ -39,9 +39,9 @@ class Meeting:
         return all_gather
 
 
-def run_ranks(parts, job, **changes):
+def run_ranks(parts, job, meeting=None):
     """Train with one thread per list of batches; the result and model of rank 0. Raises what the first failing rank raised."""
-    meeting, rows, errors = Meeting(len(parts)), [[] for _ in parts], [None] * len(parts)
+    meeting, rows, errors = meeting or Meeting(len(parts)), [[] for _ in parts], [None] * len(parts)
 
     def rank(r):
         try:

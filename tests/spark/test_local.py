@@ -394,9 +394,12 @@ def test_a_fit_survives_a_killed_worker(df, tmp_path, capsys):
     assert 0 < fitted.summary.resumedFrom < 600 and fitted.summary.totalIterations == len(fitted.summary.history["loss"]) == 600
     assert [w.tobytes() for w in fitted.network.get_weights()] == [w.tobytes() for w in whole.network.get_weights()]
     folder = tmp_path / "other"
-    Strike(when=lambda: any(folder.glob("attempt-000001/checkpoint-*/manifest.json")))
-    raised("FS4003", lambda: small(**given, checkpointDir=f"file://{folder}", maxRestarts=0).fit(df))
-    resumed = small(**given, checkpointDir=str(folder)).fit(df)  # as after a driver that died
+    Strike(when=lambda: len(list(folder.glob("attempt-000001/checkpoint-*/manifest.json"))) > 1)
+    raised("FS4003", lambda: small(**given, checkpointDir=f"file://{folder}", checkpointKeep=2, maxRestarts=0).fit(df))
+    last = max(folder.glob("attempt-000001/checkpoint-*/manifest.json")).parent / "state.safetensors"
+    last.write_bytes(last.read_bytes()[:-1])
+    with pytest.warns(RuntimeWarning, match=f"{last.parent.name}: state.safetensors .*; training went on from "):
+        resumed = small(**given, checkpointDir=str(folder)).fit(df)  # as after a driver that died, and with it a disk
     assert resumed.summary.resumedFrom > 0 and [w.tobytes() for w in resumed.network.get_weights()] == [w.tobytes() for w in whole.network.get_weights()]
     raised("FS1005", lambda: small(**given, checkpointDir="nosuchstore://bucket/kept").fit(df))
 

@@ -16,6 +16,7 @@ An attempt that was given up may have tasks that live on. They write into a fold
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -141,7 +142,7 @@ def scratch() -> "tempfile.TemporaryDirectory[str]":
 
 
 class Found:
-    """A checkpoint that is whole as far as its manifest tells."""
+    """A checkpoint that was committed; whether it is whole shows when it is read."""
 
     def __init__(self, where: Any, attempt: str, name: str, epoch: int, step: int):
         self.where, self.attempt, self.name, self.epoch, self.step = where, attempt, name, epoch, step
@@ -182,8 +183,7 @@ def checkpoints_of(where: Any, attempt: str) -> list[Found]:
     named = [m for m in map(CHECKPOINT.fullmatch, where.names(attempt)) if m]
     found = []
     for m in named:
-        manifest = read_json(where, attempt, m.group(0), "manifest.json")
-        if isinstance(manifest.get("epoch"), int):
+        if where.read(attempt, m.group(0), "manifest.json") is not None:
             found.append(Found(where, attempt, m.group(0), int(m.group(1)), int(m.group(2))))
     return sorted(found, key=lambda f: (f.epoch, f.step))
 
@@ -216,6 +216,7 @@ class Checkpoints:
         self.history: dict[str, list[float]] = {}
         self.network: Any = None  # what to go on with, or None
         self.epoch = self.step = 0  # epochs that it has behind it, and steps of the next
+        self.passed_over: list[str] = []  # checkpoints that are damaged, and how
         self._token = secrets.token_hex(8)
         self._sender: Optional[_Sender] = None
         with self._named():
@@ -240,8 +241,11 @@ class Checkpoints:
         try:
             yield
         except OSError as error:
-            raise TaskError("FS5001", f"checkpointDir={self.job.checkpoint_dir!r}: {error}; it must be a folder that all workers and later attempts can "
-                            "read and write") from None
+            said = getattr(error, "message", None) or str(error) or type(error).__name__
+            full = any(os.strerror(n) in said for n in (errno.ENOSPC, errno.EDQUOT))
+            raise TaskError("FS5001", f"checkpointDir={self.job.checkpoint_dir!r}: {said}; " + (
+                "make room and fit again, which goes on from the last checkpoint: those are as they were" if full else
+                "it must be a folder that all workers and later attempts can read and write")) from None
 
     def _fenced(self) -> TaskError:
         return TaskError("FS4008", f"checkpointDir={self.job.checkpoint_dir!r}: a later attempt of this fit, or another fit, has taken this folder over; this one writes no more")
@@ -259,8 +263,9 @@ class Checkpoints:
             with found.folder() as folder:
                 try:
                     self.network = _core.Network.load(engine.context(self.job.threads), folder)
-                except FiresteelError:
-                    continue  # a manifest without its files: an older one will do
+                except FiresteelError as error:  # an older one will do
+                    self.passed_over.append(f"{found.attempt}/{found.name}: {error.message.replace(folder + '/', '')}")
+                    continue
             self.epoch, self.step, self.history = found.epoch, found.step, found.history()
             return
 
@@ -273,8 +278,12 @@ class Checkpoints:
             if self._sender is not None:
                 self._sender.save(net, name, text)
                 return
-            self._where.write(text, self.attempt, name, "history.json")
-            net.save_checkpoint(self._where.path(self.attempt, name))
+            try:
+                self._where.write(text, self.attempt, name, "history.json")
+                net.save_checkpoint(self._where.path(self.attempt, name))
+            except Exception:
+                self._where.remove(self.attempt, name)  # half of one, on a disk that may be full
+                raise
             self.sweep()
 
     def save_best(self, model: bytes) -> None:

@@ -213,6 +213,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         return {}, b""
     ended = time.monotonic()
     result = {
+        "passed_over": checkpoints.passed_over if checkpoints is not None else [],
         "history": history, "loss": loss, "validations": validations, "first_epoch": first, "first_step": first_step, "report": report, "error": error,
         "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers],
         "validation_rows": sum(p["validation_rows"] for p in peers), "skipped": sum(p["skipped"] for p in peers),

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import secrets
 import time
+import warnings
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
 
 from pyspark.sql import functions as F
@@ -225,12 +226,17 @@ def run(df: Any, features: Sequence[StructField], labels: str | Sequence[str], o
                 print(f"{error.message.splitlines()[0]}: {'going on from the last checkpoint' if job.checkpoint_dir else 'starting again'}, "
                       f"restart {attempt + 1} of {restarts}", flush=True)
             session.check_slots(spark, workers, session.WAIT_REGISTER)  # a cluster may put another executor in its place
+            again[-1]["slots"] = time.monotonic() - began - again[-1]["lost"]
             continue
         finally:
             course.close()
             if again and "resumed" not in again[-1] and course.stepped is not None:
-                again[-1].update(first_step=course.stepped - began - again[-1]["lost"], resumed=course.start)
+                lost = began + again[-1]["lost"]
+                again[-1].update(met=course.met - lost, first_step=course.stepped - lost, resumed=course.start)
         trained.result["restarts"] = again
+        for damaged in trained.result.get("passed_over", ()):
+            warnings.warn(f"checkpointDir={job.checkpoint_dir!r}: a damaged checkpoint was passed over, {damaged}; training went on from "
+                          f"{trained.result['first_epoch']} epochs and {trained.result['first_step']} steps", RuntimeWarning, stacklevel=2)
         return trained
     raise AssertionError("unreachable")
 
@@ -263,6 +269,10 @@ class Course:
     @property
     def stepped(self) -> Optional[float]:
         return self.listener.stepped if self.listener is not None else None
+
+    @property
+    def met(self) -> float:
+        return self.listener.met if self.listener is not None else 0.0
 
     @property
     def start(self) -> tuple[int, int]:

@@ -25,7 +25,8 @@ class Listener:
         self.state: dict[str, Any] = {}     # the latest event of any kind
         self.start: dict[str, Any] = {}     # hosts and rows of each rank
         self.epochs: list[dict[str, Any]] = []  # one event per finished epoch
-        self.stepped: Optional[float] = None    # time.monotonic() of the first step or epoch that was told
+        self.met = 0.0                          # time.monotonic() when the workers had read their rows and dealt them
+        self.stepped: Optional[float] = None    # and of the first step or epoch that was told
         self._task: Optional[tuple[socket.socket, bytes]] = None  # who is connected
         self._closed = False
         self._server = socket.create_server((bind, 0), backlog=8)
@@ -66,7 +67,7 @@ class Listener:
 
     def _take(self, event: dict[str, Any]) -> None:
         if event.get("event") == "start":
-            self.start = event
+            self.start, self.met = event, time.monotonic()
         else:
             if event.get("event") == "epoch":
                 self.epochs.append(event)

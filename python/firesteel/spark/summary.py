@@ -15,7 +15,8 @@ class TrainingSummary:
     stoppedEarly       whether patience ended the training
     resumedFrom        epochs that stood in the checkpoint that this training went on from, else 0
     restarts           of each time that a worker was lost: the error's code, what was "reached" (epochs, steps of the next) and where the next attempt
-                       "resumed", when it was "lost" (seconds since fit began) and how much later the "first_step" was made; on Connect less is known
+                       "resumed", when it was "lost" (seconds since fit began), and how many seconds later there were "slots" again, the workers had "met" and
+                       the "first_step" was made; on Connect less is known
     interrupted        whether Ctrl-C ended it (onInterrupt="model")
     steps, rows        updates made; rows seen in all epochs (since then)
     bytesSent          what all workers sent each other while training, in bytes
