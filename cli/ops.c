@@ -42,7 +42,7 @@ static void copy_plain(fire_json *j, const fire_json_token *t, char *to, size_t 
     } else snprintf(to, capacity, "%.*s", (int)t->size, t->text);
 }
 
-typedef struct attr { char name[64], type[16], value[160], min[32], max[32], choices[200], help[400]; } attr;
+typedef struct attr { char name[64], type[16], value[160], min[32], max[32], choices[600], help[400]; } attr;
 
 static void attr_read(fire_json *j, attr *a) {
     fire_json_token t, v;

@@ -250,10 +250,19 @@ static fire_status broken(fire_error *err, const char *name, const char *what) {
     return fire_fail(err, FIRE_E_ARROW, "column '%s': %s; the batch does not follow the Arrow C Data Interface", quote(n, name), what);
 }
 
+/* What Arrow's formats that no network reads stand for; "" of others. */
+static const char *format_words(const char *format) {
+    static const char *const words[][2] = {{"u", " (text)"}, {"U", " (text)"}, {"vu", " (text)"}, {"z", " (bytes)"}, {"Z", " (bytes)"}, {"vz", " (bytes)"}, {"w:", " (bytes)"},
+                                           {"d:", " (decimal)"}, {"td", " (date)"}, {"tt", " (time)"}, {"ts", " (timestamp)"}, {"tD", " (duration)"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strncmp(format, words[i][0], strlen(words[i][0]))) return words[i][1];
+    return "";
+}
+
 static fire_status wrong_type(fire_error *err, const char *name, const char *format, const char *what) {
     char n[NAME_TEXT], f[NAME_TEXT];
-    return fire_fail(err, FIRE_E_COLUMN_TYPE, "column '%s' has Arrow type '%s'%s, expected numbers, booleans, arrays of numbers or ML vectors",
-                     quote(n, name), quote(f, format), what);
+    return fire_fail(err, FIRE_E_COLUMN_TYPE, "column '%s' has Arrow type '%s'%s%s, expected numbers, booleans, arrays of numbers or ML vectors",
+                     quote(n, name), quote(f, format), format_words(format), what);
 }
 
 fire_status fire_arrow_check(const struct ArrowSchema *s, const struct ArrowArray *a, int buffers, int64_t children, const char *name,

@@ -176,12 +176,17 @@ static fire_status read_value(const char *who, const fire_attr *a, void *mem, co
         if (n >= text_size(a))
             return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is %zu bytes long, expected at most %zu", who, a->name, n, text_size(a) - 1);
         if (a->choices) {
+            char one[FIRE_NEAR_TEXT], best[FIRE_NEAR_TEXT] = "", hint[FIRE_NEAR_TEXT];
+            fire_near near = {.name = text};
             const char *c = a->choices;
             for (;; c++) {
                 size_t k = strcspn(c, "|");
                 if (k == n && !memcmp(c, text, n)) break;
+                snprintf(one, sizeof one, "%.*s", (int)k, c);
+                fire_near_try(&near, one);
+                if (near.best == one) near.best = memcpy(best, one, sizeof best);  /* `one` is written over */
                 c += k;
-                if (!*c) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected one of %s", who, a->name, shown, a->choices);
+                if (!*c) return fire_fail(err, FIRE_E_ATTRIBUTE, "%s: %s is '%s', expected one of %s%s", who, a->name, shown, a->choices, fire_near_text(&near, hint));
             }
         }
         memset(to, 0, text_size(a));

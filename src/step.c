@@ -51,11 +51,11 @@ fire_status fire_step_fits(const fire_network *net, const fire_shape *x, bool ha
         return fire_fail(err, FIRE_E_SHAPE, "the data has features of shape %s, the network takes %s; give it as many numbers per row", fire_shape_text(&got, a),
                          fire_shape_text(&net->input, b));
     }
-    if (!has_y) return fire_fail(err, FIRE_E_USAGE, "the data has no labels, which the loss %s needs", net->loss->kind->name);
+    if (!has_y) return fire_fail(err, FIRE_E_USAGE, "the data has no labels, which the loss %s needs; give y, or name the label's column", net->loss->kind->name);
     bool any = target->rank == 1 && target->dim[0] < 0; /* as wide as the data */
     if (any ? fire_count(y) < 1 : fire_count(y) != fire_count(target))
-        return fire_fail(err, FIRE_E_SHAPE, "the labels have shape %s, the loss %s takes %s for outputs of shape %s", fire_shape_text(&batch, a), net->loss->kind->name,
-                         fire_shape_text(&want, b), fire_shape_text(&net->output, (char[FIRE_SHAPE_TEXT]){0}));
+        return fire_fail(err, FIRE_E_SHAPE, "the labels have shape %s, the loss %s (%s) takes %s for outputs of shape %s", fire_shape_text(&batch, a), net->loss->kind->name,
+                         net->loss->kind->help, fire_shape_text(&want, b), fire_shape_text(&net->output, (char[FIRE_SHAPE_TEXT]){0}));
     return FIRE_OK;
 }
 

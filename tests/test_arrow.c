@@ -392,7 +392,7 @@ static void wrong_columns(void **state) {
     expect(&f, BATCH(3, leaf("a", "g", 3, NULL, v), leaf("b", "g", 3, NULL, v)), &columns, FIRE_E_COLUMN_MISSING, WORDS("'x'", "a, b"));
     expect(&f, BATCH(3, leaf("x", "g", 3, NULL, v), leaf("x", "g", 3, NULL, v)), &columns, FIRE_E_COLUMN_TYPE, WORDS("'x'", "twice"));
     column t = node("x", "u", 3, 2, NULL, text, 0, NULL);
-    expect(&f, BATCH(3, t), &columns, FIRE_E_COLUMN_TYPE, WORDS("'x'", "'u'", "numbers"));
+    expect(&f, BATCH(3, t), &columns, FIRE_E_COLUMN_TYPE, WORDS("'x'", "'u' (text), expected numbers"));
     expect(&f, BATCH(3, node("x", "+s", 3, 1, NULL, NULL, 1, (column[]){leaf("a", "g", 3, NULL, v)})), &columns, FIRE_E_COLUMN_TYPE, WORDS("'x'", "struct"));
     expect(&f, BATCH(3, list("x", "+l", 3, NULL, ragged, leaf("item", "g", 6, NULL, v))), &columns, FIRE_E_RAGGED, WORDS("'x'", "row 1", "1 elements", "expected 2"));
     column d = leaf("x", "i", 3, NULL, text);

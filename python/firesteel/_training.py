@@ -94,9 +94,14 @@ class Training(Feeding):
         """
         batch_size = self._batch_size(batch_size)
         for what, value in (("epochs", epochs), ("batch_size", batch_size)):
+            if not hasattr(value, "__index__"):
+                raise errors.make(1001, f"fit: {what}={value!r}; expected a whole number")
             if value < 1:
                 raise errors.make(1001, f"fit: {what}={value}; expected at least 1")
         listed = [callbacks] if isinstance(callbacks, Callback) else [callback for callback in callbacks or [] if not isinstance(callback, History)]  # fit gives one anyway
+        strange = [callback for callback in listed if not isinstance(callback, Callback)]
+        if strange:
+            raise errors.make(1001, f"fit: callbacks={strange[0]!r}; expected objects of fire.callbacks")
         columns = rows.Columns.of(features, label, weight, validation, handle_invalid)
         made = self._dataset(x, y, sample_weight, columns)
         n, marked, _, x_shape, _, _ = made.info()

@@ -38,6 +38,7 @@ def test_help_and_version():
     (["explain", "FS9999"], "no error code 'FS9999'"),
     (["explain", "x\x1b[31m\n"], "no error code 'x\\x1B[31m\\x0A'"),
     (["ops", "Dens"], "did you mean 'Dense'?"),
+    (["train", "--net", "Dense units=2 activation=rellu", "--csv", "x.csv", "--label", "y"], "tanh_shrink; did you mean 'relu'?"),
 ])
 def test_mistakes(args, says):
     if says == "no such model":
@@ -64,6 +65,7 @@ def test_ops():
     adam = good("ops", "adam")
     assert "learning_rate" in adam and "default 0.001" in adam
     assert "optimizer" not in good("ops", "mse")
+    assert "|relu|" in good("ops", "Dense")  # the longest list of choices
 
 
 def test_results_go_to_stdout_and_the_rest_to_stderr():

@@ -554,7 +554,7 @@ def test_explain_plan():
     assert "\n" in text and "[32, 16]" in text
 
 
-@pytest.mark.parametrize("more", [{"epochs": 0}, {"batch_size": 0}, {"epochs": -1}, {"batch_size": -32}])
+@pytest.mark.parametrize("more", [{"epochs": 0}, {"batch_size": 0}, {"epochs": -1}, {"batch_size": -32}, {"batch_size": "32"}, {"epochs": 2.5}, {"callbacks": ["early"]}])
 def test_fit_trains_at_least_one_epoch_of_one_row(more):
     model = fire.Sequential([fire.layers.Dense(1)])
     model.compile("sgd", "mse")
