@@ -284,6 +284,11 @@ def test_failure_is_found_in_a_long_text():
 
 # ---- progress ------------------------------------------------------------------------------
 
+def test_an_epoch_is_told_right_after_a_step():
+    pace = report.Pace()
+    assert [pace.due(kind, now) for kind, now in (("step", 7.0), ("epoch", 7.01), ("step", 7.02), ("epoch", 7.05), ("step", 7.06))] == [True, True, False, False, True]
+
+
 def test_reporter_and_listener():
     listener = Listener("127.0.0.1", "127.0.0.1")
     try:

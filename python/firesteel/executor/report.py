@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import os
 import select
 import socket
@@ -34,6 +35,19 @@ def read_exactly(s: socket.socket, n: int) -> bytes:
             raise ConnectionError("the other end closed the connection")
         data += part
     return data
+
+
+class Pace:
+    """Which events are told: of each kind one in 0.05 seconds. The end of an epoch is told however short before it a step was, and epochs may be far shorter."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, float] = {}
+
+    def due(self, kind: str, now: float) -> bool:
+        if now - self._told.get(kind, -math.inf) <= 0.05:
+            return False
+        self._told[kind] = now
+        return True
 
 
 class Reporter:

@@ -17,7 +17,7 @@ from . import engine
 from .checkpoints import Checkpoints
 from .failure import TaskError, marked
 from .job import Job, Recipe
-from .report import Reporter
+from .report import Pace, Reporter
 
 # What comes back: ("beat", 0, padding), ("result", 0, JSON), ("model", i, i-th piece of the model file). Only rank 0 sends the last two.
 SCHEMA = pyarrow.schema([("kind", pyarrow.string()), ("part", pyarrow.int32()), ("data", pyarrow.binary())])
@@ -159,7 +159,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
     first, first_step = POSITION.unpack(comm.gather(POSITION.pack(*mine))[0])
     if reporter is not None:
         reporter.send({"event": "start", "hosts": [p["host"] for p in peers], "rows": [p["rows"] for p in peers], "first_epoch": first, "first_step": first_step})
-    told, stop = 0.0, False
+    pace, stop = Pace(), False
     validates = job.validation_fraction > 0 or any(p["validation_rows"] for p in peers)
     best = math.inf
 
@@ -174,7 +174,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
     validations: list[dict[str, Any]] = []
 
     def progress(event: dict[str, Any]) -> bool:
-        nonlocal told, stop
+        nonlocal stop
         if event["event"] == "checkpoint":
             if checkpoints is not None:
                 ended = event["step"] == event["steps"]
@@ -187,9 +187,7 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
                 history.setdefault(name, []).append(value)
             if checkpoints is not None and job.patience > 0 and improved(event["results"]["val_loss" if validates else "loss"]):
                 checkpoints.save_best(bytes(net.save_bytes()))
-        now = time.monotonic()
-        if reporter is not None and (now - told > 0.05 or event["epoch"] + 1 == event["epochs"]):  # epochs may be far shorter than that
-            told = now
+        if reporter is not None and (pace.due(event["event"], time.monotonic()) or event["epoch"] + 1 == event["epochs"]):
             reporter.send(event)
             stop = stop or reporter.stop_asked()
         return stop
