@@ -155,6 +155,73 @@ def test_keras_1_lstm(tmp_path):
     np.testing.assert_allclose(model.predict(x, verbose=0), h, rtol=1e-5, atol=1e-5)
 
 
+OLD = {"nb_filter": 3, "border_mode": "valid", "activation": "linear", "bias": True, "init": "glorot_uniform"}
+ORDER = {"dim_ordering": "th"}
+GATES = {"output_dim": 3, "activation": "tanh", "inner_activation": "hard_sigmoid", "return_sequences": True, "forget_bias_init": "one", "stateful": False}
+UNITS = {"units": 3, "return_sequences": True, "kernel_initializer": "ones", "unit_forget_bias": True}
+conv, turned = rand(3, 2, 3, 3), lambda k: k[:, :, ::-1, ::-1]
+gates = [(rand(3, 2, 3, 3) + n, rand(3, 3, 3, 3) - n, rand(3) + n) for n in range(4)]
+cells = [rand(2, 12), rand(3, 12), rand(24)]
+split = [np.split(a, 4, -1) for a in cells[:2]]
+plain = [np.hstack([k.T.reshape(k.shape) for k in split[0]]), np.hstack([k.T for k in split[1]]), cells[2][:12] + cells[2][12:]]
+# class, configuration, input, arrays of the file; the layer of today, its arrays; whether the channels have to come last for it
+FORMER = [
+    ("Deconvolution2D", {**OLD, **ORDER, "nb_row": 3, "nb_col": 3, "subsample": [2, 2], "output_shape": [None, 3, 9, 11]}, (2, 4, 5), [conv, rand(3)],
+     lambda: fire.layers.Conv2DTranspose(3, 3, 2), [turned(conv).transpose(2, 3, 0, 1), rand(3)], True),
+    ("Convolution2D", {**OLD, **ORDER, "nb_row": 3, "nb_col": 3, "border_mode": "full", "subsample": [1, 1]}, (2, 4, 5), [conv, rand(3)],
+     lambda: fire.layers.Conv2D(3, 3, padding="[2,2]"), [turned(conv).transpose(2, 3, 1, 0), rand(3)], True),
+    ("ZeroPadding2D", {**ORDER, "padding": {"top_pad": 1, "left_pad": 2}}, (2, 4, 5), [], lambda: fire.layers.ZeroPadding2D(((1, 0), (2, 0))), [], True),
+    ("ConvLSTM2D", {**OLD, **ORDER, **GATES, "nb_row": 3, "nb_col": 3, "border_mode": "same", "subsample": [1, 1]}, (2, 2, 4, 5), [a for n in (0, 2, 1, 3) for a in gates[n]],
+     lambda: fire.layers.ConvLSTM2D(3, 3, padding="same", recurrent_activation="hard_sigmoid_keras2", return_sequences=True),
+     [np.concatenate([turned(g[k]).transpose(2, 3, 1, 0) if k < 2 else g[k] for g in gates], -1) for k in range(3)], True),
+    ("TimeDistributed", {"layer": {"class_name": "Convolution2D", "config": {"name": "c", **OLD, **ORDER, "nb_row": 3, "nb_col": 3, "subsample": [1, 1]}}}, (2, 2, 4, 5), [conv, rand(3)],
+     lambda: fire.layers.TimeDistributed(fire.layers.Conv2D(3, 3)), [turned(conv).transpose(2, 3, 1, 0), rand(3)], True),
+    ("Bidirectional", {"merge_mode": "concat", "layer": {"class_name": "CuDNNLSTM", "config": {"name": "l", **UNITS}}}, (4, 2), cells + cells,
+     lambda: fire.layers.Bidirectional(fire.layers.LSTM(3, return_sequences=True)), plain + plain, False),
+    ("LSTM", {**GATES, "stateful": True, "batch_input_shape": [4, 4, 2]}, (4, 2), [part for n in (0, 2, 1, 3) for part in (split[0][n], split[1][n], cells[2][3 * n:3 * n + 3])],
+     lambda: fire.layers.LSTM(3, return_sequences=True, recurrent_activation="hard_sigmoid_keras2"), [*cells[:2], cells[2][:12]], False),
+    ("Highway", {"transform_bias": -2, "activation": "tanh", "bias": True, "init": "glorot_uniform", "W_regularizer": None}, (3,), [rand(3, 3), rand(3), rand(3, 3) + 1, rand(3) - 2],
+     lambda: fire.layers.Highway("tanh"), [rand(3, 3), rand(3, 3) + 1, rand(3), rand(3) - 2], False),
+]
+
+
+@pytest.mark.parametrize("kind, config, shape, stored, now, arrays, moved", FORMER, ids=lambda value: value if isinstance(value, str) else "")
+def test_layers_of_former_versions(kind, config, shape, stored, now, arrays, moved, tmp_path):
+    """Against the layer of today, channels last. A file of Keras 1 with channels first and no word of its backend is Theano's, whose kernels are turned round."""
+    entry = {"class_name": kind, "config": {"name": "a", "trainable": True, "batch_input_shape": [None, *shape], **config}}
+    path = write_h5(tmp_path / "m.h5", {"class_name": "Sequential", "config": [entry]}, {"a": stored}, "" if moved or kind == "Highway" else "2.1.6" if "CuDNN" in str(config) else "1.1.2")
+    x = rand(4, *shape)
+    got = fire.load(path).predict(x, batch_size=4, verbose=0)
+    first = len(shape) - 3  # where the channels are
+    x = np.moveaxis(x, 1 + first, -1) if moved else x
+    model = fire.Sequential([fire.Input(x.shape[1:]), now()])
+    model.set_weights(arrays)
+    want = model.predict(x, verbose=0)
+    np.testing.assert_allclose(got, np.moveaxis(want, -1, 1 + first) if moved else want, rtol=1e-5, atol=1e-5)
+
+
+def test_keras_1_activations_that_learn(tmp_path):
+    """SReLU, ParametricSoftplus and MaxoutDense by their formulas."""
+    forms = [rand(3, 4) * 0.3, rand(3, 4) + 0.1, rand(3, 4) - 0.2, rand(3, 4) + 0.3]
+    alpha, beta = rand(1, 4), rand(1, 4) + 1
+    kernel, bias = rand(5, 12, 2), rand(5, 2)
+    config = {"class_name": "Sequential", "config": [
+        {"class_name": "SReLU", "config": {"name": "s", "batch_input_shape": [None, 3, 4], "t_left_init": "zero", "a_left_init": "glorot_uniform", "t_right_init": "glorot_uniform",
+                                            "a_right_init": "one", "shared_axes": None}},
+        {"class_name": "ParametricSoftplus", "config": {"name": "p", "alpha_init": 0.2, "beta_init": 5.0, "shared_axes": [1]}},
+        {"class_name": "Flatten", "config": {"name": "f"}},
+        {"class_name": "MaxoutDense", "config": {"name": "m", "output_dim": 2, "nb_feature": 5, "init": "glorot_uniform", "bias": True, "W_regularizer": None, "input_dim": None}}]}
+    model = fire.load(write_h5(tmp_path / "m.h5", config, {"s": forms, "p": [alpha, beta], "f": [], "m": [kernel, bias]}))
+    x = 2 * rand(6, 3, 4)
+    low, below, wide, above = forms
+    high = low + abs(wide)
+    y = np.where(x < low, low + below * (x - low), np.where(x > high, high + above * (x - high), x))
+    y = (alpha * np.log1p(np.exp(beta * y))).reshape(6, 12)
+    y = (np.einsum("ni,fiu->nfu", y, kernel) + bias).max(1)
+    np.testing.assert_allclose(model.predict(x, verbose=0), y, rtol=1e-5, atol=1e-5)
+    assert abs(fire.model_from_json(json.dumps(config)).get_layer("p").get_weights()[1] - 5).max() == 0
+
+
 def test_keras_2_functional(tmp_path):
     """inbound_nodes as lists, a shared layer, a GRU that says nothing of reset_after."""
     def dense(name, nodes):

@@ -26,7 +26,7 @@ ARGUMENTS = {
     "inner_init": "recurrent_initializer", "inner_activation": "recurrent_activation", "U_regularizer": "recurrent_regularizer", "U_constraint": "recurrent_constraint",
     "b_regularizer": "bias_regularizer", "b_constraint": "bias_constraint", "bias": "use_bias", "dropout_W": "dropout", "dropout_U": "recurrent_dropout",
     "pool_length": "pool_size", "stride": "strides", "atrous_rate": "dilation_rate", "sigma": "stddev", "p": "rate", "beta_init": "beta_initializer",
-    "gamma_init": "gamma_initializer", "depthwise_init": "depthwise_initializer", "pointwise_init": "pointwise_initializer", "causal": "use_causal_mask",
+    "gamma_init": "gamma_initializer", "nb_feature": "features", "depthwise_init": "depthwise_initializer", "pointwise_init": "pointwise_initializer", "causal": "use_causal_mask",
 }
 # What says nothing about the numbers, or is told elsewhere.
 NO_MATTER = {
@@ -124,7 +124,15 @@ def _words(kind: str, config: dict[str, Any]) -> dict[str, Any]:
             stem = {"Embedding": "embeddings", "PReLU": "alpha", "DepthwiseConv2D": "depthwise"}.get(kind, "kernel")
             made[stem + {"i": "_initializer", "W_r": "_regularizer", "W_c": "_constraint"}["i" if name == "init" else name[:3]]] = value
         elif name == "output_dim" and kind != "Embedding":
-            made["units"] = value
+            if "nb_filter" not in config:  # ConvLSTM2D said it twice
+                made["units"] = value
+        elif name in ("border_mode", "padding") and value == "full":
+            made["padding"] = _full(config)
+        elif name == "padding" and isinstance(value, dict):
+            sides = [value.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right")]
+            made[name] = sides[2:] if kind == "ZeroPadding1D" else [sides[:2], sides[2:]]
+        elif name.endswith("_init") and name not in ARGUMENTS and name not in NO_MATTER:
+            made[f"{name}ializer"] = {"class_name": "Constant", "config": {"value": value}} if isinstance(value, (int, float)) else value
         elif name == "length" and kind == "UpSampling1D":
             made["size"] = value
         elif name == "alpha" and kind == "LeakyReLU":
@@ -143,6 +151,15 @@ def _words(kind: str, config: dict[str, Any]) -> dict[str, Any]:
         else:
             made[ARGUMENTS.get(name, name)] = value
     return made
+
+
+def _full(config: dict[str, Any]) -> str:
+    """Theano's border mode: padding by all of a window but one, before and behind."""
+    sizes = [config[name] for name in ("filter_length", "nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3") if name in config]
+    rates = config.get("atrous_rate", 1)
+    steps = rates if isinstance(rates, (list, tuple)) else [rates] * len(sizes)
+    ends = ",".join(str((int(n) - 1) * int(step)) for n, step in zip(sizes, steps))
+    return f"[{ends},{ends}]"
 
 
 def layer(kind: str, config: dict[str, Any], old: bool, inner: Callable[[dict[str, Any]], layers.Layer]) -> layers.Layer:

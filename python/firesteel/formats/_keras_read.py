@@ -60,8 +60,8 @@ def _shape(config: dict[str, Any]) -> list[int | None] | None:
 class Reader:
     """A network from a configuration. `fill`: what stands for the sizes that the file leaves open; `shapes`: of inputs, given by the caller."""
 
-    def __init__(self, version: int, fill: int, shapes: list[tuple[int, ...]] | None, ordering: str | None = None) -> None:
-        self.version, self.fill, self.shapes, self.ordering = version, fill, shapes, ordering
+    def __init__(self, version: int, fill: int, shapes: list[tuple[int, ...]] | None, ordering: str | None = None, rows: int | None = None) -> None:
+        self.version, self.fill, self.shapes, self.ordering, self.rows = version, fill, shapes, ordering, rows
         self.used: set[str] = set()
         self.inputs: list[Any] = []
         self.open = False  # whether a size was left open
@@ -77,7 +77,7 @@ class Reader:
         else:
             sizes = [self.fill if n is None else int(n) for n in shape]
         self.open |= shape is None or None in shape
-        made = layers.Input(tuple(sizes), name=self.unique(name, ""))
+        made = layers.Input(tuple(sizes), self.rows, name=self.unique(name, ""))
         self.inputs.append(made)
         return made
 
@@ -398,9 +398,10 @@ def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple
     if kind not in NESTED:
         raise errors.make(1005, f"the model's class is {kind!r}; Sequential and functional models are read, classes of the file's author are not")
     fills, at = [16, 64, 256], 0
-    ordering = _ordering(entry) if version == 1 else None
+    ordering = _said(entry, "dim_ordering") if version == 1 else None
+    rows = _rows(entry)
     while True:
-        reader = Reader(version, fills[at], given, ordering)
+        reader = Reader(version, fills[at], given, ordering, rows)
         try:
             tree, apply = reader.model(entry, None, "")
             outputs = apply([], {})
@@ -424,18 +425,30 @@ def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple
     return model, tree
 
 
-def _ordering(entry: dict[str, Any]) -> str | None:
-    """Where all layers of a Keras 1 file that say so have their channels: some layers did not write it down."""
-    found: set[str] = set()
-    waiting: list[Any] = [entry]
+def _inside(entry: Any) -> Iterator[dict[str, Any]]:
+    """All objects in a configuration."""
+    waiting = [entry]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
-            found |= {str(value["dim_ordering"])} if "dim_ordering" in value else set()
+            yield value
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
+
+
+def _said(entry: Any, name: str) -> str | None:
+    """What all layers of a file that have this argument give it, where they agree. Some layers of Keras 1 did not write down where their channels are."""
+    found = {str(value[name]) for value in _inside(entry) if name in value}
     return found.pop() if len(found) == 1 else None
+
+
+def _rows(entry: dict[str, Any]) -> int | None:
+    """Rows of a batch, which matter where layers go on from batch to batch."""
+    if not any(value.get("stateful") is True for value in _inside(entry)):
+        return None
+    shapes = (value.get(key) for value in _inside(entry) for key in ("batch_input_shape", "batch_shape"))
+    return next((shape[0] for shape in shapes if isinstance(shape, list) and shape and isinstance(shape[0], int) and shape[0] > 0), None)
 
 
 def _dtype(config: dict[str, Any]) -> str:
@@ -649,6 +662,12 @@ def _load_keras(path: str, who: str, compile: bool, input_shape: Any) -> Any:
     return model
 
 
+def _backend(root: Folder, top: Folder, version: int, configs: Any) -> str:
+    """What computed a file's model. Keras 1 did not write it down; there channels first were Theano's way."""
+    found = text(root.attrs.get("backend", top.attrs.get("backend", "")))
+    return found or ("theano" if version == 1 and _said(configs, "dim_ordering") == "th" else "")
+
+
 def _load_h5(path: str, who: str, compile: bool, input_shape: Any) -> Any:
     file, root = open_file(path, who)
     with file:
@@ -659,7 +678,7 @@ def _load_h5(path: str, who: str, compile: bool, input_shape: Any) -> Any:
         found = root.attrs.get("keras_version", top.attrs.get("keras_version"))
         version = _version(found)
         model, tree = build(config, version, input_shape)
-        place(model, tree, root, version, text(root.attrs.get("backend", top.attrs.get("backend", ""))), who)
+        place(model, tree, root, version, _backend(root, top, version, config), who)
         if compile and "training_config" in root.attrs:
             settings = _json(text(root.attrs["training_config"]), f"{who}: training_config")
             _keras_compile.restore(model, tree, settings, root, who)
@@ -688,7 +707,7 @@ def load_weights(model: Any, path: str) -> None:
         version = version or _version(top.attrs.get("keras_version", root.attrs.get("keras_version", "3" if root.folder("layers") is not None else None)))
         before = model.get_weights()
         try:
-            place(model, tree, root, version, text(top.attrs.get("backend", root.attrs.get("backend", ""))), who)
+            place(model, tree, root, version, _backend(root, top, version, [part.config for part in _flat(tree)]), who)
         except BaseException:
             model.set_weights(before)
             raise

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from . import _keras_names as names
 from ._hdf5 import Folder
 
 Arrays = list[np.ndarray]
@@ -49,6 +50,8 @@ def listed(group: Folder, who: str) -> Arrays:
 def file_count(kind: str, counts: tuple[int, int], version: int) -> tuple[int, int]:
     """How many arrays (trainable, others) a layer has in a file."""
     if version == 1 and kind == "LSTM" and counts[0] == 3:
+        return 12, 0
+    if version == 1 and kind.startswith("ConvLSTM") and counts[0] == 3:
         return 12, 0
     if version == 1 and kind == "GRU" and counts[0] == 3:
         return 9, 0
@@ -113,29 +116,35 @@ def _local(kernel: np.ndarray, config: dict[str, Any], shape: tuple[int, ...], b
 def convert(kind: str, config: dict[str, Any], arrays: Arrays, shapes: Sequence[tuple[int, ...]], version: int, theano: bool, cudnn: bool) -> Arrays:
     """A layer's arrays as a file has them in the form of Keras 3. shapes: what the layer wants."""
     a = list(arrays)
-    if kind == "Bidirectional" and version == 1 and len(a) in (18, 24):
-        half, order = len(a) // 2, (0, 1, 2) if len(a) == 18 else (0, 2, 1, 3)
-        a = _gates(a[:half], order) + _gates(a[half:], order)
+    if kind in ("TimeDistributed", "Bidirectional") and isinstance(config.get("layer"), dict):
+        inner, own = names.parts(config["layer"])
+        cudnn, inner = inner.startswith("CuDNN"), names.CLASSES.get(inner, inner)
+        parts = 1 if kind == "TimeDistributed" else 2
+        return [one for k in range(parts)
+                for one in convert(inner, own, a[k * len(a) // parts:(k + 1) * len(a) // parts], shapes[k * len(shapes) // parts:(k + 1) * len(shapes) // parts], version, theano, cudnn)]
+    first = config.get("dim_ordering") == "th" or config.get("data_format") == "channels_first"
+    if kind.startswith("ConvLSTM") and len(a) == 12:  # i, c, f, o as LSTM has them
+        turned = [k.transpose(*range(2, k.ndim), 1, 0) if first and k.ndim > 1 else k for k in a]
+        a = _gates(turned, (0, 2, 1, 3))
     elif kind == "LSTM" and len(a) == 12:
         a = _gates(a, (0, 2, 1, 3))  # Keras 1 stored i, c, f, o
     elif kind == "GRU" and len(a) == 9:
         a = _gates(a, (0, 1, 2))
+    elif kind == "Highway" and version == 1:  # some versions had each bias behind its kernel
+        a = [x for x in a if x.ndim == 2] + [x for x in a if x.ndim == 1]
     elif cudnn and len(a) == 3:
         a = _cudnn(a, 4 if kind == "LSTM" else 3, kind == "GRU")
-    if version == 1 and kind.startswith("Conv") and a and len(shapes[0]) > 2:
-        first = config.get("dim_ordering") == "th" or config.get("data_format") == "channels_first"
+    if version == 1 and kind.startswith("Conv") and a and len(shapes[0]) > 2 and not kind.startswith("ConvLSTM"):
         k = a[0]
         if kind == "Conv1D" and k.ndim == 4:  # [steps, 1, channels, filters], before that [filters, channels, steps, 1]
-            k = (k.transpose(2, 3, 1, 0) if k.shape[1] != 1 or k.shape[3] != shapes[0][2] else k)[:, 0]
-        elif first and kind == "Conv3D":
-            k = k.transpose(2, 3, 4, 1, 0)
-        elif first and k.ndim == 4:
-            k = k.transpose(2, 3, 1, 0)
-        elif kind == "Conv2DTranspose":
-            k = k.transpose(0, 1, 3, 2)
+            k = (k.transpose(2, 3, 1, 0) if (*k.shape[:2], k.shape[3]) != (shapes[0][0], 1, shapes[0][2]) else k)[:, 0]
+        elif kind == "Conv2DTranspose":  # its last two are the other way round than those of a convolution
+            k = k.transpose(2, 3, 0, 1) if first else k.transpose(0, 1, 3, 2)
+        elif first and k.ndim > 3:
+            k = k.transpose(*range(2, k.ndim), 1, 0)
         a[0] = k
-    if theano and kind.startswith("Conv") and a and a[0].ndim > 2:  # Theano turns kernels round
-        a[0] = a[0][(slice(None, None, -1),) * (a[0].ndim - 2)]
+    if theano and kind.startswith("Conv"):  # Theano turns kernels round
+        a = [x[(slice(None, None, -1),) * (x.ndim - 2)] if x.ndim > 2 and (i == 0 or kind.startswith("ConvLSTM")) else x for i, x in enumerate(a)]
     if kind.startswith("LocallyConnected") and a and a[0].ndim != 3:
         a[0] = _local(a[0], config, tuple(shapes[0]), a[1] if len(a) > 1 else None)
     if kind == "PReLU" and a and len(a[0].shape) == len(shapes[0]) + 1:

@@ -21,7 +21,8 @@ from ._keras_weights import snake
 OWN = {"padding_mode": ("zeros",), "ceil_mode": (False,), "count_include_pad": (False,), "tbptt_length": (0,), "align_corners": (False,), "use_mask_token": (False, True),
        "use_mask_value": (False, True), "vocabulary_size": None, "output_padding": (None, ()), "dampening": (0.0, 0), "decay": (0.0, 0), "momentum_decay": (1.0, 1),
        "exclude_from_weight_decay": ("", None), "use_causal_mask": None, "return_attention_scores": None, "sparse": None, "batch_size": None}
-NO_LAYER = {"Function", "LPPooling1D", "LPPooling2D", "LPPooling3D", "LocalResponseNormalization", "Lambda", "Discretization", "IntegerLookup", "Hashing", "Normalization", "LocallyConnected1D", "LocallyConnected2D"}
+NO_LAYER = {"Function", "LPPooling1D", "LPPooling2D", "LPPooling3D", "LocalResponseNormalization", "Lambda", "Discretization", "IntegerLookup", "Hashing", "Normalization", "LocallyConnected1D", "LocallyConnected2D",
+            "MaxoutDense", "Highway", "SReLU", "ParametricSoftplus"}
 KERAS = {"GroupQueryAttention": "GroupedQueryAttention"}
 SUBGROUPS = {"MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"), "GroupQueryAttention": ("_query_dense", "_key_dense", "_value_dense", "_output_dense")}
 

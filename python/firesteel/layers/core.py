@@ -22,6 +22,30 @@ class Dense(Layer):
                          kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
 
 
+class MaxoutDense(Layer):
+    """The largest of `features` dense layers, unit by unit. Keras 1 had it."""
+
+    def __init__(self, units: int, features: int = 4, use_bias: bool = True, kernel_initializer: str | Initializer = "glorot_uniform",
+                 bias_initializer: str | Initializer = "zeros", kernel_regularizer: str | Regularizer | None = None,
+                 bias_regularizer: str | Regularizer | None = None, kernel_constraint: str | Constraint | None = None,
+                 bias_constraint: str | Constraint | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, units=units, features=features, use_bias=use_bias, kernel_initializer=kernel_initializer,
+                         bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
+                         kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
+
+
+class Highway(Layer):
+    """t activation(x w + b) + (1 - t) x with a learned gate t = sigmoid(x w_carry + b_carry), whose bias begins as `transform_bias`. Keras 1 had it."""
+
+    def __init__(self, activation: str | None = None, use_bias: bool = True, transform_bias: float = -2.0, kernel_initializer: str | Initializer = "glorot_uniform",
+                 bias_initializer: str | Initializer = "zeros", kernel_regularizer: str | Regularizer | None = None,
+                 bias_regularizer: str | Regularizer | None = None, kernel_constraint: str | Constraint | None = None,
+                 bias_constraint: str | Constraint | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, activation=activation, use_bias=use_bias, transform_bias=transform_bias, kernel_initializer=kernel_initializer,
+                         bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer, bias_regularizer=bias_regularizer,
+                         kernel_constraint=kernel_constraint, bias_constraint=bias_constraint)
+
+
 class EinsumDense(Layer):
     """A dense layer whose product an equation describes."""
 
@@ -88,6 +112,24 @@ class PReLU(Layer):
                  trainable: bool = True) -> None:
         super().__init__(name, trainable, alpha_initializer=alpha_initializer, alpha_regularizer=alpha_regularizer, alpha_constraint=alpha_constraint,
                          shared_axes=_ints(shared_axes))
+
+
+class SReLU(Layer):
+    """x between a learned threshold `t_left` and one |t_right| above it, with learned slopes outside of them. Keras 1 had it."""
+
+    def __init__(self, t_left_initializer: str | Initializer = "zeros", a_left_initializer: str | Initializer = "glorot_uniform",
+                 t_right_initializer: str | Initializer = "glorot_uniform", a_right_initializer: str | Initializer = "ones",
+                 shared_axes: int | Sequence[int] | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, t_left_initializer=t_left_initializer, a_left_initializer=a_left_initializer,
+                         t_right_initializer=t_right_initializer, a_right_initializer=a_right_initializer, shared_axes=_ints(shared_axes))
+
+
+class ParametricSoftplus(Layer):
+    """alpha log(1 + exp(beta x)), with alpha and beta learned for each place. Keras 1 had it."""
+
+    def __init__(self, alpha_initializer: str | Initializer = "Constant value=0.2", beta_initializer: str | Initializer = "Constant value=5",
+                 shared_axes: int | Sequence[int] | None = None, name: str | None = None, trainable: bool = True) -> None:
+        super().__init__(name, trainable, alpha_initializer=alpha_initializer, beta_initializer=beta_initializer, shared_axes=_ints(shared_axes))
 
 
 class Softmax(Layer):
