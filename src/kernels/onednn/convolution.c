@@ -281,15 +281,30 @@ static fire_status conv_prepare(fire_context *ctx, fire_call *call, size_t *scra
 static void conv_run(const fire_call *call) { execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, false); }
 KERNEL(conv, "Conv", 1 << W);
 
+/* With channels first oneDNN multiplies matrices and takes what follows element by element, which took a third of all time: the relu is done here. */
+static void relu(float *y, int64_t n) {
+    typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
+    typedef int32_t masks __attribute__((vector_size(16), aligned(4), may_alias));
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        lanes v = *(lanes *)(y + i);
+        *(lanes *)(y + i) = (lanes)((masks)v & ~(masks)(v < 0));
+    }
+    for (; i < n; i++) y[i] = y[i] < 0 ? 0 : y[i];
+}
+
 static fire_status fused_conv_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
     fire_conv c = sizes(call, 0, 1);
-    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, *((const fire_window_attrs *)call->attrs)->activation, call->n_in > 3 && call->in[3].type, call->held >> W & 1, scratch, err);
+    const fire_window_attrs *t = call->attrs;
+    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, *t->activation && t->channels_last, call->n_in > 3 && call->in[3].type, call->held >> W & 1, scratch, err);
 }
 /* What is added lies in the result's place, unless somebody else wants it too. */
 static void fused_conv_run(const fire_call *call) {
     const void *z = given(call, 3);
+    const fire_window_attrs *t = call->attrs;
     if (z && z != call->out[0].data) memcpy(call->out[0].data, z, (size_t)fire_count(&call->out[0].shape) * sizeof(float));
     execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, false);
+    if (*t->activation && !t->channels_last) relu(call->out[0].data, fire_count(&call->out[0].shape));
 }
 KERNEL(fused_conv, "FusedConv", 1 << W);
 
