@@ -4,9 +4,9 @@
 ** arrives later (error feedback: Seide et al. 2014, Karimireddy et al. 2019). Every worker computes the sum from the same messages, so all get the same bits.
 **
 ** BF16       numbers are rounded to 16 bits; who adds up a chunk rounds the sum likewise and keeps a rest of its own. Half the traffic of float32.
-** THRESHOLD  numbers beyond a threshold are sent as the threshold times 1, 2, 4 or 8 and a sign, all others wait (Strom 2015, "Scalable distributed DNN
-**            training using commodity GPU cloud computing", with more than one step). Messages have a fixed size, which follows from the traffic that is
-**            wanted, and the threshold is chosen anew for each so that what is beyond it fits.
+** THRESHOLD  numbers beyond a threshold are rounded to a unit times 1, 2, 4, 8 ... and sent in some five bits, all others wait (Strom 2015, "Scalable
+**            distributed DNN training using commodity GPU cloud computing", with more than one step). Messages have a fixed size, which follows from the
+**            traffic that is wanted, and unit and threshold are chosen anew for each so that what is beyond it fits.
 */
 #ifndef FIRE_SQUEEZE_H
 #define FIRE_SQUEEZE_H
@@ -23,6 +23,7 @@ typedef struct fire_squeeze {
     float *sum_rest;       /* BF16: [n], of which this rank uses those of its chunk */
     uint8_t *message;      /* THRESHOLD: [ranks][bytes], the own one and what came */
     int64_t bytes;         /* of one message */
+    double share; int low; /* of all numbers that a message holds; lower bits of a distance in it (squeeze.c) */
     double *sample;        /* [n_sample] */
     int64_t n_sample;
     uint64_t turn;         /* sums so far: a message begins at another number each time, so that those at the end are not the ones that wait */

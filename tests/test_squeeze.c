@@ -49,7 +49,9 @@ static void sums_body(fire_context *ctx, fire_comm *comm, int32_t rank, int32_t 
         if (rank == s->poison && t == 2) set(s, x, s->n / 2, NAN);
         sent = fire_comm_sent(comm);
         if (rank == s->garble && t == 1) { /* a number far behind the last */
+            const int64_t count = 3;
             memset(q.message, 0xff, (size_t)q.bytes * (size_t)size);
+            memcpy(q.message + rank * q.bytes + 8, &count, sizeof count);
             s->status[rank] = fire_comm_gather(comm, q.message + rank * q.bytes, (size_t)q.bytes, q.message, &err);
             break;
         }

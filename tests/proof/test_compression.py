@@ -1,4 +1,5 @@
-"""Fashion-MNIST, two and four workers: gradients in a sixteenth of the bytes, bf16 and local steps reach the accuracy of exact training within half a point."""
+"""Fashion-MNIST, two and four workers: gradients in a sixteenth of the bytes, bf16 and local steps reach the accuracy of exact
+training within half a point, in the mean of three seeds."""
 import json
 import os
 import threading
@@ -43,14 +44,20 @@ def fit(workers, rows=60000, epochs=8, **how):
     return sum(result["history"]["val_accuracy"][-3:]) / 3, result["report"]["bytes_sent"], b"".join(data for kind, data in said[0] if kind == "model")
 
 
+def mean(workers, **how):
+    """Over three seeds: single ones differ by a third of a point."""
+    found = [fit(workers, seed=seed, **how) for seed in (1, 2, 3)]
+    return sum(f[0] for f in found) / 3, sum(f[1] for f in found), [f[2] for f in found]
+
+
 @pytest.mark.parametrize("workers", [2, 4])
 def test_accuracy_and_traffic(workers):
-    exact, sent, model = fit(workers)
+    exact, sent, models = mean(workers)
     print(f"{workers} workers, exact: {exact:.4f}, {sent / 1e6:.1f} MB")
     for how, share in [(dict(compression="threshold"), 1 / 16), (dict(compression="bf16"), 0.501), (dict(local_steps=8), 0.4), (dict(local_steps=8, average_optimizer=False), 0.14),
                        (dict(local_steps=8, compression="threshold"), 0.02)]:
-        accuracy, bytes_sent, _ = fit(workers, **how)
+        accuracy, bytes_sent, _ = mean(workers, **how)
         print(f"{workers} workers, {how}: {accuracy:.4f}, {bytes_sent / 1e6:.1f} MB, {bytes_sent / sent:.4f} of the traffic")
         assert bytes_sent <= share * sent * 1.002
         assert accuracy >= exact - 0.005
-    assert fit(workers, local_steps=1)[2] == model
+    assert fit(workers, local_steps=1)[2] == models[0]
