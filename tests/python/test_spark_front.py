@@ -1,5 +1,6 @@
 """What firesteel.spark decides without a running Spark: Params, slots, and the cause in a long error text."""
 import inspect
+import traceback
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 import firesteel as fire
 
 pytest.importorskip("pyspark")
-from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor, errors, params, session  # noqa: E402
+from firesteel.spark import ModelTransformer, NNClassifier, NNClassifierModel, NNRegressor, errors, nets, params, session, transform  # noqa: E402
 
 TEXTS = Path(__file__).resolve().parents[1] / "data/spark_texts"
 
@@ -121,6 +122,44 @@ def test_texts_of_spark_itself(name, code, words):
 def test_other_texts(text, code, words):
     error = errors.translate(RuntimeError(text))
     assert error.code == code and words in str(error)
+
+
+@pytest.mark.parametrize("text, words", [
+    ("An error occurred while calling o5.parquet.\n: org.apache.spark.SparkException: odd\n\tat x\nCaused by: java.lang.RuntimeException: part-0 is not a Parquet file\n\tat y", "part-0 is not a Parquet file"),
+    ("An error occurred while calling o5.text.\n: java.io.IOException: disk\n\tat x", "java.io.IOException: disk"), ("plain\nmore", "plain"),
+])
+def test_the_cause_in_one_line(text, words):
+    assert errors.cause(RuntimeError(text)) == words
+
+
+@pytest.mark.parametrize("call, words", [(lambda: NNClassifier().fit({"a": 1}), "fit: expected a Spark DataFrame, found builtins.dict"),
+                                         (lambda: ModelTransformer(softmax(2), inputCols="a", outputCols="p").transform([1]), "transform: expected a Spark DataFrame")])
+def test_tables_that_are_none(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()
+
+
+def softmax(units):
+    return fire.Sequential([fire.Input((2,)), fire.layers.Dense(units, "softmax")])
+
+
+def test_one_softmax_unit_tells_nothing():
+    with pytest.raises(ValueError, match="which is always 1"):
+        nets.classifier_head(nets.recipe_of("net", softmax(1)), "", False)
+
+
+def test_what_is_wrong_with_a_row_comes_without_files_of_ours():
+    def deep(depth):
+        if depth:
+            deep(depth - 1)
+        raise fire.errors.make(2003, "column 'a', row 0 holds a null")
+
+    with pytest.raises(fire.FiresteelError) as caught:
+        transform.told_shortly(deep)(20)
+    assert len(traceback.extract_tb(caught.value.__traceback__)) <= 2
+    with pytest.raises(ZeroDivisionError) as other:
+        transform.told_shortly(lambda: 1 // 0)()
+    assert len(traceback.extract_tb(other.value.__traceback__)) > 2
 
 
 def test_long_messages_stay_short():

@@ -114,6 +114,16 @@ def _spark_own(text: str, hosts: Sequence[str], what: str) -> Exception:
     return fail(4008, f"Spark ended {what}: {_first_line(text)}", text, rank=rank, host=host)
 
 
+_CAUSE = re.compile(r"^Caused by: (?:[\w.$]+: )?(.+)$", re.M)
+
+
+def cause(error: BaseException) -> str:
+    """One line on why Spark could not do something: the innermost cause that it names."""
+    text = spark_text(error)
+    named = _CAUSE.findall(text)
+    return str(named[-1])[:WIDTH] if named else _first_line(text)
+
+
 def _first_line(text: str) -> str:
     for line in text.splitlines():
         line = line.strip().lstrip(": ")

@@ -50,6 +50,7 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         raise NotImplementedError
 
     def _fit(self, dataset: Any) -> Any:
+        schema.of(dataset, "fit")
         plan = self._plan(dataset, session.workers(dataset.sparkSession, self.value("numWorkers")))
         return self._finish(plan, fitting.run(dataset, plan.features, plan.labels, plan.others, self.value("verbose"), self.value("maxRestarts"),
                                                self.value("onInterrupt"), **plan.fields))

@@ -140,7 +140,7 @@ class NNModel(Model, TableParams, MLWritable, Readable):
         return files.Scores(self._content, wires.names, fields, "outputs", dataclasses.asdict(out))
 
     def _transform(self, dataset: Any) -> Any:
-        ready, names = self._scores(dataset.schema), self._output_names()
+        ready, names = self._scores(schema.of(dataset, "transform")), self._output_names()
         roles = ("rawPredictionCol", "probabilityCol", "predictionCol")
         schema.free_outputs(dataset.schema, [(role, name) for own in names for role, name in zip(roles, own) if name])
         return add_columns(dataset, hashlib.sha256(self._content).hexdigest(), self._content, ready.features, self._outputs(), ready.fields, self._call(ready.features),

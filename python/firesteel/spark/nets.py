@@ -283,7 +283,9 @@ def classifier_head(recipe: Recipe, loss: str, several: bool, output: int = 0) -
     activation, units = last_layer(recipe, output, _width(recipe, output))
     if units is None:
         raise fail(1005, "net: a classifier's network ends in a Dense layer with one unit per class, or with one sigmoid unit for two classes")
-    if activation == "softmax" and units > 1:
+    if activation == "softmax" and units == 1:
+        raise fail(1001, "net ends in one softmax unit, which is always 1; give it one unit per class, or end in one sigmoid unit for two classes")
+    if activation == "softmax":
         return Head("softmax", units, "categorical_crossentropy" if several else "sparse_categorical_crossentropy")
     if activation == "sigmoid":
         if units > 1 and not several:

@@ -15,7 +15,7 @@ from pyspark.ml.util import MLReader, MLWriter
 
 from ..executor.job import Recipe
 from . import session
-from .errors import fail, spark_text
+from .errors import cause, fail, spark_text
 
 FORMAT = 1
 PIECE = 8 << 20  # bytes in one row of Parquet
@@ -32,7 +32,7 @@ def _exists(spark: Any, path: str) -> bool:
     except Exception as error:
         if _missing(error):
             return False
-        raise fail(5001, f"{path}: {spark_text(error).strip().splitlines()[0][:300]}", spark_text(error)) from None
+        raise fail(5001, f"{path}: {cause(error)}", spark_text(error)) from None
 
 
 def _missing(error: Exception) -> bool:
@@ -45,7 +45,7 @@ def _attempt(spark: Any, path: str, work: Any) -> Any:
             return work()
     except Exception as error:
         text = spark_text(error)
-        raise fail(5001, f"{path}: {next((line for line in text.strip().splitlines() if line), type(error).__name__)[:300]}", text) from None
+        raise fail(5001, f"{path}: {cause(error)}", text) from None
 
 
 def load_any(path: str) -> Any:
@@ -151,7 +151,7 @@ class Reader(MLReader):  # type: ignore[type-arg]
                 raise fail(5001, f"{path}: no saved model here, {path}/metadata does not exist") from None
             if isinstance(error, (ValueError, TypeError)):
                 raise fail(5004, f"{path}/metadata is not the JSON of a saved model") from None
-            raise fail(5001, f"{path}: {spark_text(error).strip().splitlines()[0][:300]}", spark_text(error)) from None
+            raise fail(5001, f"{path}: {cause(error)}", spark_text(error)) from None
         if not isinstance(metadata, dict) or not {"class", "uid", "paramMap", "defaultParamMap"} <= set(metadata):
             raise fail(5004, f"{path}/metadata is not the JSON of a saved model")
         expected = f"firesteel.spark.{self._cls.__name__}"
@@ -168,7 +168,7 @@ class Reader(MLReader):  # type: ignore[type-arg]
         try:
             rows = spark.read.parquet(f"{path}/model").collect()
         except Exception as error:
-            raise fail(5001, f"{path}/model cannot be read: {spark_text(error).strip().splitlines()[0][:300]}", spark_text(error)) from None
+            raise fail(5001, f"{path}/model cannot be read: {cause(error)}", spark_text(error)) from None
         pieces = sorted((int(r["part"]), bytes(r["bytes"])) for r in rows)
         content = b"".join(data for _, data in pieces)
         if len(pieces) != expected["parts"] or len(content) != expected["bytes"]:

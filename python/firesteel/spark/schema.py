@@ -12,6 +12,14 @@ from .errors import fail
 NUMBERS = (ByteType, ShortType, IntegerType, LongType, FloatType, DoubleType)
 
 
+def of(dataset: Any, what: str) -> StructType:
+    """The schema of what fit or transform got."""
+    if not hasattr(dataset, "sparkSession") or not hasattr(dataset, "schema"):
+        found = type(dataset)
+        raise fail(1001, f"{what}: expected a Spark DataFrame, found {found.__module__.split('.')[0]}.{found.__name__}; spark.createDataFrame makes one of pandas and pyarrow tables and of rows")
+    return dataset.schema  # type: ignore[no-any-return]
+
+
 def is_vector(kind: DataType) -> bool:
     return type(kind).__name__ == "VectorUDT"
 

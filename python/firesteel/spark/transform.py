@@ -82,6 +82,20 @@ def scorer(find: Callable[[], Any], output_names: Sequence[str], fields: dict[st
     return score
 
 
+def told_shortly(score: Callable[..., Any]) -> Callable[..., Any]:
+    """score, whose errors of ours come without a way through its files: Spark shows people the whole traceback, and what is wrong with a row needs none."""
+
+    def run(*given: Any) -> Any:
+        try:
+            return score(*given)
+        except Exception as error:
+            if type(error).__module__ == "firesteel.errors":  # which is not imported here: it may lie in a wheel that `score` finds first
+                raise error.with_traceback(None) from None
+            raise
+
+    return run
+
+
 def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: Outputs, fields: list[tuple[StructField, dict[str, Any]]],
                 call: Optional[tuple[Any, ...]] = None, plain: bool = True) -> Any:
     """df with the output columns of a classifier or regressor. plain: no feature is a word, so that several may travel as one. Rows come out in order; with handleInvalid="skip" those that cannot be scored are left out."""
@@ -96,6 +110,7 @@ def add_columns(df: Any, key: str, model: bytes, features: Sequence[str], out: O
 def add_scored(df: Any, score: Score, features: Sequence[str], fields: list[tuple[StructField, dict[str, Any]]], skip: bool, one_input: bool) -> Any:
     """df with the columns `fields`, which `score` makes of the feature columns; a null struct leaves the row out where `skip` is set. one_input: `score` may get the
     columns joined to one."""
+    score = told_shortly(score)
     # Vectors travel as arrays of doubles and become vectors in the query (see lists in executor/score.py).
     kind = StructType([StructField(f.name, ArrayType(DoubleType()) if isinstance(f.dataType, VectorUDT) else f.dataType) for f, _ in fields])
     alone = len(fields) == 1  # no struct is made for one column, which costs Spark a fifth less

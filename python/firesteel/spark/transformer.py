@@ -261,7 +261,7 @@ class ModelTransformer(Transformer, TableParams, MLWritable, Readable):
         return files.Scores(plan.content, read, fields, "program", dataclasses.asdict(program))
 
     def _transform(self, dataset: Any) -> Any:
-        plan, read, program, fields = self._ready(dataset.schema)
+        plan, read, program, fields = self._ready(schema.of(dataset, "transform"))
         schema.free_outputs(dataset.schema, [("outputCols", f.name) for f, _ in fields])
         find = network_finder(dataset.sparkSession, hashlib.sha256(plan.content).hexdigest(), plan.content)
         score = program_scorer(find, dataclasses.asdict(program), read, [f.name for f, _ in fields])

@@ -16,7 +16,7 @@ from ..executor.apply import Program
 from . import session
 from .errors import fail
 from .params import KINDS, bad
-from .transform import network_finder
+from .transform import network_finder, told_shortly
 from .transformer import content_of, spark_type
 
 
@@ -65,5 +65,6 @@ def _function(find: Callable[[], Any], fields: dict[str, Any], output_names: lis
             return made[0]
         return pyarrow.StructArray.from_arrays(made, names=output_names, mask=made[0].is_null() if made[0].null_count else None)
 
-    score.__annotations__ = {"arguments": pyarrow.Array, "return": pyarrow.Array}
-    return score
+    run = told_shortly(score)
+    run.__annotations__ = {"given": pyarrow.Array, "return": pyarrow.Array}
+    return run
