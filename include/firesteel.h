@@ -462,7 +462,7 @@ typedef struct fire_fit_options {
     int (*progress)(void *user, const fire_progress *p);
     void *user;
     int32_t checkpoint_epochs;   /* write one after every so many epochs; 0: 1, and without checkpoint_dir never */
-    int32_t checkpoint_steps;    /* and one in the middle of an epoch after every so many steps of the training; 0: none. Not where layers keep states */
+    int32_t checkpoint_steps;    /* and one after every so many steps of the training, in the middle of an epoch too; 0: none. Not where layers keep states */
     int64_t initial_step;        /* steps of the initial epoch that the loaded checkpoint has behind it ("epoch_step" in its manifest) */
     /* Several workers. local_steps k > 1: each worker takes k steps by itself, with its rows of each batch, then weights are averaged, and so is the
     ** optimizer's state (own_state: only at the end of an epoch; with compression always so). 0 and 1: gradients are summed in each step, which is

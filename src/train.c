@@ -139,12 +139,17 @@ static fire_status validate(fire_training *f, fire_progress *p, fire_error *err)
 
 /* ---- in the middle of an epoch ---- */
 
-/* Whether a checkpoint is to be written after the step just made, of `done` in this epoch: with local steps at the first averaging at or after
-** the step where it is due. All ranks say the same. */
+/* Whether checkpoint_steps wants a checkpoint after the step just made: with local steps at the first averaging at or after the step where it is
+** due. All ranks say the same. */
+static bool steps_due(const fire_training *f) {
+    int64_t every = f->save.n ? 0 : f->o.checkpoint_steps, before = f->net->step - (fire_train_local(f) ? f->local.length : 1);
+    return every && fire_train_averaged(f) && f->net->step / every != before / every;
+}
+
+/* Whether one is to be written in the middle of an epoch, of which `done` steps are made. What is due at its end, run() writes. */
 static bool checkpoint_due(const fire_training *f, int32_t epoch, int64_t done) {
-    if (f->save.n) return f->o.checkpoint_epochs && done < f->steps && !fire_network_stateful(f->net) && fires_inside(f, &f->save, epoch);
-    int64_t every = f->o.checkpoint_steps, before = f->net->step - (fire_train_local(f) ? f->local.length : 1);
-    return every && fire_train_averaged(f) && f->net->step / every != before / every && done < f->steps;
+    if (done == f->steps) return false;
+    return f->save.n ? f->o.checkpoint_epochs && !fire_network_stateful(f->net) && fires_inside(f, &f->save, epoch) : steps_due(f);
 }
 
 /* Rank 0 writes one, or has it written by who listens. */
@@ -324,7 +329,7 @@ static fire_status run(fire_training *f, fire_fit_report *report, fire_error *er
         if ((st = early(f, epoch, &p, &enough, err))) return st;
         enough |= converged || fires_at_end(f, &f->end, epoch);
         bool regular = f->o.checkpoint_epochs && (f->save.n ? fires_at_end(f, &f->save, epoch) : (epoch + 1) % f->o.checkpoint_epochs == 0);
-        bool due = f->o.checkpoint_epochs && (regular || epoch + 1 == f->o.epochs || enough);
+        bool due = steps_due(f) || (f->o.checkpoint_epochs && (regular || epoch + 1 == f->o.epochs || enough));
         if (due && (st = checkpoint(f, epoch, f->steps, f->called, &p, err))) return st;
         if ((st = same_mind(f, err))) return st;
         if (f->cancel) return fire_fail(err, FIRE_E_CANCELLED, "training was stopped after epoch %d", (int)epoch + 1);

@@ -398,7 +398,8 @@ static int take(void *user, const fire_progress *p) {
     taken *t = user;
     if (p->event == FIRE_EPOCH_END) memcpy(t->result[p->epoch], p->result, sizeof t->result[0]);
     if (p->event != FIRE_CHECKPOINT || t->at++ != t->take) return 0;
-    t->epoch = p->epoch, t->step = p->step;
+    bool ended = p->step == p->steps; /* the third one is due at the end of an epoch */
+    t->epoch = p->epoch + ended, t->step = ended ? 0 : p->step;
     t->st = fire_save_checkpoint(t->net, t->dir, NULL);
     return 0;
 }
@@ -414,7 +415,7 @@ static void goes_on_inside(const char *optimizer, fire_type type, const char *co
     o.checkpoint_steps = 3, o.progress = take, o.user = &t, o.reproducible = reproducible;
     OK(fire_fit(f.net, f.data, &o, NULL, err_));
     assert_int_equal(t.st, FIRE_OK);
-    assert_true(t.at > which && t.step > 0);
+    assert_true(t.at > which && t.step == (which == 2 ? 0 : which % 3 * 3 + 3));
     read_weights(f.net, &whole);
     end(&f);
     begin_with(&f, type, layers, optimizer, SCCE, NULL);

@@ -42,6 +42,7 @@ def accuracies(table, workers, hidden, optimizer, batch, epochs):
     model = NNClassifier(net=net, optimizer=optimizer, batchSize=batch, epochs=epochs, numWorkers=workers, seed=1, verbose=0, validationIndicatorCol="held").fit(table)
     pictures, labels = load("test")
     history = model.summary.history["val_accuracy"]
+    print(f"{workers} workers, {hidden}: accuracy {' '.join(f'{a:.4f}' for a in history)}", flush=True)
     assert sum(model.summary.rowsPerWorker) == 60_000 and len(history) == epochs
     assert float((model.network.predict(pictures).argmax(1) == labels).mean()) == pytest.approx(history[-1], abs=1e-9)
     return history

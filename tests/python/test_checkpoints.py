@@ -82,6 +82,8 @@ def test_it_goes_on_to_the_same_bits(tmp_path, monkeypatch, whole, how, at, more
 def test_the_last_few_are_kept(tmp_path):
     train(tmp_path, checkpoint_steps=4, checkpoint_keep=3)
     assert kept(tmp_path / "attempt-000001") == ["checkpoint-000005-00000001", "checkpoint-000005-00000005", "checkpoint-000006-00000000"]
+    train(tmp_path / "steps", checkpoint_steps=14, checkpoint_epochs=9, checkpoint_keep=9)  # each at the end of an epoch of 7 steps
+    assert kept(tmp_path / "steps/attempt-000001") == [f"checkpoint-{epochs:06d}-00000000" for epochs in (2, 4, 6)]
     train(tmp_path, checkpoint_epochs=4)
     assert kept(tmp_path / "attempt-000002") == ["checkpoint-000006-00000000"]
     assert fire.load(tmp_path / "attempt-000001/checkpoint-000005-00000005").get_weights()
@@ -100,6 +102,10 @@ def test_in_a_store(monkeypatch, whole):
     assert any(p.endswith("/finished") for p in files) and sum(p.endswith("checkpoint-000006-00000000/manifest.json") for p in files) == 1
     assert checkpoints.last_model("memory://some/where", job(2, net=NET, run="a"))[2:] == (6, 0)
     memory.rm("/some", recursive=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.Store, "read", lambda self, *parts: 1 // 0)  # stores fail in words of their own
+        with pytest.raises(failure.TaskError, match="FS5001.*checkpointDir='memory://some/where': .*division"):
+            train("memory://some/where")
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(failure.TaskError, match="FS1005.*needs the Python package fsspec"):
         train("memory://some/where")

@@ -237,10 +237,13 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Trouble with the folder names the Param."""
+        """Trouble with the folder names the Param. Packages of stores have exceptions of their own, which need not be OSErrors."""
         try:
             yield
-        except OSError as error:
+        except Exception as error:
+            own = isinstance(error, TaskError) or hasattr(error, "code") and hasattr(error, "message")  # errors of the engine that are none of files
+            if not isinstance(error, OSError) and (own or not is_remote(str(self.job.checkpoint_dir))):
+                raise
             said = getattr(error, "message", None) or str(error) or type(error).__name__
             full = any(os.strerror(n) in said for n in (errno.ENOSPC, errno.EDQUOT))
             raise TaskError("FS5001", f"checkpointDir={self.job.checkpoint_dir!r}: {said}; " + (
