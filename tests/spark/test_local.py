@@ -391,6 +391,8 @@ def test_a_fit_survives_a_killed_worker(df, tmp_path, capsys):
     strike = Strike(when=lambda: any(folder.glob("attempt-000001/checkpoint-*/manifest.json")))
     fitted = small(**given, checkpointDir=str(folder), verbose=1).fit(df)
     assert strike.at is not None and "restart 1 of 3" in capsys.readouterr().out
+    again, = fitted.summary.restarts
+    assert 0 <= again["slots"] <= again["met"] <= again["first_step"] and again["resumed"] == (fitted.summary.resumedFrom, 0)
     assert 0 < fitted.summary.resumedFrom < 600 and fitted.summary.totalIterations == len(fitted.summary.history["loss"]) == 600
     assert [w.tobytes() for w in fitted.network.get_weights()] == [w.tobytes() for w in whole.network.get_weights()]
     folder = tmp_path / "other"

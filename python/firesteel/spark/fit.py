@@ -230,9 +230,9 @@ def run(df: Any, features: Sequence[StructField], labels: str | Sequence[str], o
             continue
         finally:
             course.close()
-            if again and "resumed" not in again[-1] and course.stepped is not None:
-                lost = began + again[-1]["lost"]
-                again[-1].update(met=course.met - lost, first_step=course.stepped - lost, resumed=course.start)
+            if attempt and course.stepped is not None:  # of the restart that this attempt was
+                lost = began + again[attempt - 1]["lost"]
+                again[attempt - 1].update(met=course.met - lost, first_step=course.stepped - lost, resumed=course.start)
         trained.result["restarts"] = again
         for damaged in trained.result.get("passed_over", ()):
             warnings.warn(f"checkpointDir={job.checkpoint_dir!r}: a damaged checkpoint was passed over, {damaged}; training went on from "
