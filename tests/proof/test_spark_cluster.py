@@ -68,8 +68,10 @@ def spark(cluster):
 
 
 @pytest.fixture(scope="module")
-def df(spark):
-    return flower_table(spark)
+def df(spark, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("table") / "flowers")
+    flower_table(spark).write.parquet(path)
+    return spark.read.parquet(path)
 
 
 def test_train_and_score(df):
@@ -114,7 +116,7 @@ def test_a_fit_survives_what_is_killed(cluster, df, tmp_path, monkeypatch):
         figures.append((first, redone, difference))
         print(f"{'Python worker' if i % 2 else 'executor'} killed {struck['late']:.1f} s after the first checkpoint: first new step {first:.1f} s after the kill ({told:.1f} until the "
               f"driver knew, {again['slots']:.1f} for slots, {again['met'] - again['slots']:.1f} to start tasks, read and meet, {again['first_step'] - again['met']:.1f} to the step), "
-              f"{redone} steps done again, loss differs by {difference:g}, {len(fitted.summary.restarts)} restarts, fit of {total:.1f} s", flush=True)
+              f"{redone} steps done again, loss differs by {difference:g}, {len(fitted.summary.restarts)} restarts, fit of {total:.1f} s; {os.getloadavg()[0]:.0f} processes for {os.cpu_count()} cores", flush=True)
         assert [w.tobytes() for w in fitted.network.get_weights()] == bits and fitted.summary.history == whole.summary.history
     firsts, steps, losses = zip(*figures)
     print(f"first new step after {min(firsts):.1f} to {max(firsts):.1f} s, {min(steps)} to {max(steps)} steps done again, losses differ by at most {max(losses):g}", flush=True)
