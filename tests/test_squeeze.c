@@ -20,7 +20,7 @@ typedef struct sums {
     double *in, *out, *rest;      /* of all ranks and turns: sums of what went in, what came out on rank 0, and what was kept */
     void *last[4];                /* [n + EXACT] of each rank */
     fire_status status[4];
-    int64_t plain[4], squeezed[4];
+    int64_t plain[4], squeezed[4], told[4]; /* told: numbers that a message of THRESHOLD tells of */
 } sums;
 
 static double input(int rank, int turn, int64_t i) { /* of very unlike sizes; nothing in the last turns, so that rests drain */
@@ -57,6 +57,7 @@ static void sums_body(fire_context *ctx, fire_comm *comm, int32_t rank, int32_t 
         }
         s->status[rank] = fire_squeeze_sum(&q, x, &err);
         s->squeezed[rank] = fire_comm_sent(comm) - sent;
+        if (q.message && t == 1) memcpy(&s->told[rank], q.message + rank * q.bytes + 8, sizeof s->told[rank]);
         if (s->garble >= 0 && s->status[rank]) assert_non_null(strstr(err.message, "cannot be read"));
         if (s->poison >= 0 && t == 2) break;
         if (s->poison >= 0 || s->garble >= 0) continue;
@@ -95,7 +96,8 @@ static void nothing_is_lost(void **state) {
                         assert_int_equal(s->status[r], FIRE_OK);
                         assert_memory_equal(s->last[0], s->last[r], (size_t)(s->n + EXACT) * fire_type_size(s->type));
                         if (kind == FIRE_COMPRESS_BF16) assert_true(k < 2 || (double)s->squeezed[r] < 0.51 * (double)s->plain[r]);
-                        else if (k == 2) assert_true((double)s->squeezed[r] < 1.001 * s->ratio * (double)s->plain[r] && (double)s->squeezed[r] > 0.9 * s->ratio * (double)s->plain[r]);
+                        else if (k == 2 && size == 2 && !type) assert_true((double)s->told[r] > 0.24 * (double)s->n); /* two bits for each number; large ones of these need more than the usual five */
+                        if (kind == FIRE_COMPRESS_THRESHOLD && k == 2) assert_true((double)s->squeezed[r] < 1.001 * s->ratio * (double)s->plain[r] && (double)s->squeezed[r] > 0.9 * s->ratio * (double)s->plain[r]);
                     }
                     for (int64_t i = 0; i < s->n; i++) {
                         double in = 0, kept = 0;
