@@ -56,6 +56,8 @@ static const large_case large[] = {
     {"Transpose", "[3,4,5,33] perm=[0,3,1,2]", true}, {"Transpose", "[1,1] perm=[1,0]", false}, {"Transpose", "[1,33] perm=[1,0]", false},
     {"FusedGemm", "[37,129] [129,65] [65] activation=relu", true}, {"FusedGemm", "[37,129] [129,10] [10]", true}, {"FusedGemm", "[65,784] [784,31] [31] activation=sigmoid", true},
     {"FusedGemm", "[37,129] [129,65] [65] activation=tanh", true}, {"FusedGemm", "[129,37] [129,65] transA=1", false},
+    {"Conv", "[3,17,9,11] [18,17,3,3] [18] pads=[1,1,1,1] strides=[2,1]", true}, {"Conv", "[3,16,19] [33,16,2]", true}, {"FusedConv", "[3,17,9,11] [18,17,3,3] [18] activation=relu", true},
+    {"FusedConv", "[3,17,9,11] [17,17,3,3] [17] [3,17,9,11] pads=[1,1,1,1] activation=relu", true}, {"FusedConv", "[3,5,9,11] [6,5,3,3] [6] [3,6,9,11] pads=[1,1,1,1] activation=relu", true},
     {"MaxPool", "[2,3,23,41] kernel_shape=[3,3]", true}, {"MaxPool", "[2,3,23,41] kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]", true}, {"MaxPool", "[2,3,9,15] kernel_shape=[3,3] strides=[2,2]", true},
     {"MaxPool", "[2,3,70] kernel_shape=[4] strides=[3] pads=[2,1]", true}, {"MaxPool", "[2,2,3,9,40] kernel_shape=[2,3,2] dilations=[1,2,3] ceil_mode=1 strides=[1,2,2]", true},
     {"AveragePool", "[2,3,23,41] kernel_shape=[3,3] pads=[1,1,1,1]", true}, {"AveragePool", "[2,3,23,41] kernel_shape=[3,2] strides=[2,2] pads=[1,1,0,1] count_include_pad=1", true},

@@ -1,8 +1,9 @@
 /* convolution.c - float32 convolutions and their gradients by oneDNN.
 **
-** Activations stay as they lie, channels last or first. Weights are given to oneDNN in the order that it likes best: the primitive's state
-** has a reorder from our order into scratch (or from scratch into our order, for their gradient). Weights that are held are reordered once,
-** not by each run, and lie in the context's cache where it has one. Threads are as in matmul.c: one.
+** Activations with channels last stay as they lie; those with channels first are turned and turned back where that pays. Weights are given to
+** oneDNN in the order that it likes best: the primitive's state has a reorder from our order into scratch (or from scratch into our order, for
+** their gradient). Weights that are held are reordered once, not by each run, and lie in the context's cache where it has one. Threads are as in
+** matmul.c: one.
 */
 #include "packs.h"
 #include "kernel.h"
@@ -22,7 +23,10 @@ typedef struct convolution {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_t primitive, reorder;
-    dnnl_memory_t memory[ROLES], plain, scratch; /* plain: weights in our order when W is in oneDNN's */
+    dnnl_primitive_t turns[3];                   /* x to channels last, y back, and what lies in y to channels last; NULL where data is computed as it lies */
+    dnnl_memory_t memory[ROLES], first[2], plain, scratch; /* first: x and y with channels first, where they are turned; plain: weights in our order when W is in oneDNN's */
+    size_t turned[2];                            /* where x and y with channels last begin in scratch */
+    bool relu;                                   /* is left to do */
     size_t room, packed_bytes;                   /* scratch of the primitive; weights in oneDNN's order, which lie behind it unless they are held */
     void *packed;                                /* held weights in oneDNN's order */
     uint8_t layout[32];                          /* SHA-256 of what oneDNN's order is here */
@@ -39,9 +43,13 @@ static void release(fire_context *ctx, void *state) {
     if (!s) return;
     for (int i = 0; i < ROLES; i++)
         if (s->memory[i]) dnnl_memory_destroy(s->memory[i]);
+    for (int i = 0; i < 2; i++)
+        if (s->first[i]) dnnl_memory_destroy(s->first[i]);
     if (s->plain) dnnl_memory_destroy(s->plain);
     if (s->scratch) dnnl_memory_destroy(s->scratch);
     if (s->reorder) dnnl_primitive_destroy(s->reorder);
+    for (int i = 0; i < 3; i++)
+        if (s->turns[i]) dnnl_primitive_destroy(s->turns[i]);
     if (s->primitive) dnnl_primitive_destroy(s->primitive);
     if (s->stream) dnnl_stream_destroy(s->stream);
     if (s->engine) dnnl_engine_destroy(s->engine);
@@ -99,6 +107,33 @@ static void find_layout(convolution *s, const_dnnl_memory_desc_t best, const fir
     s->shared = true;
 }
 
+/* Whether data with channels first is turned for the convolution and back: without it oneDNN writes every window out and multiplies matrices, which
+** costs more than turning wherever windows are larger than 1 and there are channels for a vector. */
+static bool turns(const fire_conv *c, int kind) { return kind == FORWARD && !c->w.last && c->group == 1 && c->in >= 16 && c->out >= 16 && fire_window_count(c->w.k) > 1; }
+
+static dnnl_status_t make_turns(convolution *s, const fire_conv *c, const_dnnl_memory_desc_t x, const_dnnl_memory_desc_t y, bool add) {
+    const_dnnl_memory_desc_t last[2] = {x, y};
+    dnnl_memory_desc_t first[2] = {NULL, NULL};
+    dnnl_primitive_desc_t desc[3] = {NULL, NULL, NULL};
+    dnnl_status_t st = dnnl_success;
+    TRY(data_desc(&first[0], &c->w, c->w.c, c->w.x));
+    TRY(data_desc(&first[1], &c->w, c->out, c->w.y));
+    TRY(dnnl_reorder_primitive_desc_create(&desc[0], first[0], s->engine, last[0], s->engine, NULL));
+    TRY(dnnl_reorder_primitive_desc_create(&desc[1], last[1], s->engine, first[1], s->engine, NULL));
+    if (add) TRY(dnnl_reorder_primitive_desc_create(&desc[2], first[1], s->engine, last[1], s->engine, NULL));
+    for (int i = 0; i < 3; i++)
+        if (desc[i]) {
+            TRY(dnnl_primitive_create(&s->turns[i], desc[i]));
+            dnnl_primitive_desc_destroy(desc[i]);
+        }
+    for (int i = 0; i < 2; i++) {
+        TRY(dnnl_memory_create(&s->first[i], first[i], s->engine, DNNL_MEMORY_NONE));
+        if (!st) s->turned[i] = s->room, s->room += (dnnl_memory_desc_get_size(last[i]) + 63) / 64 * 64;
+        if (first[i]) dnnl_memory_desc_destroy(first[i]);
+    }
+    return st;
+}
+
 /* Every oneDNN object that is made here is freed here or kept in s. */
 static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bias, bool relu, bool add, size_t *scratch) {
     dnnl_memory_desc_t x = NULL, w = NULL, plain = NULL, b = NULL, y = NULL;
@@ -114,13 +149,17 @@ static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bia
     }
     TRY(dnnl_engine_create(&s->engine, dnnl_cpu, 0));
     TRY(dnnl_stream_create(&s->stream, s->engine, dnnl_stream_default_flags));
-    TRY(data_desc(&x, &c->w, c->w.c, c->w.x));
-    TRY(data_desc(&y, &c->w, c->out, c->w.y));
+    fire_window lies = c->w;
+    lies.last |= turns(c, kind);
+    TRY(data_desc(&x, &lies, c->w.c, c->w.x));
+    TRY(data_desc(&y, &lies, c->out, c->w.y));
     TRY(weights_desc(&plain, c, false));
     TRY(weights_desc(&w, c, true));
     if (bias) TRY(dnnl_memory_desc_create_with_strides(&b, 1, (dnnl_dims_t){c->out}, dnnl_f32, (dnnl_dims_t){1}));
     TRY(dnnl_primitive_attr_create(&attr));
     TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    s->relu = relu && !lies.last; /* the product of matrices takes it element by element: a third of all time */
+    relu = relu && lies.last;
     if (relu || add) {
         TRY(dnnl_post_ops_create(&ops));
         if (add) TRY(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_f32));
@@ -142,6 +181,8 @@ static dnnl_status_t make(convolution *s, const fire_conv *c, int kind, bool bia
         const_dnnl_memory_desc_t best = dnnl_primitive_desc_query_md(desc, kind == BACK_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
         *scratch = s->room = room ? (dnnl_memory_desc_get_size(room) + 63) / 64 * 64 : 0;
         if (s->room) TRY(dnnl_memory_create(&s->scratch, room, s->engine, DNNL_MEMORY_NONE));
+        if (lies.last != c->w.last) TRY(make_turns(s, c, x, y, add));
+        *scratch = s->room;
         s->packed_bytes = dnnl_memory_desc_get_size(best);
         TRY(dnnl_memory_create(&s->memory[W], best, s->engine, DNNL_MEMORY_NONE));
         if (!st && !dnnl_memory_desc_equal(best, plain)) {
@@ -200,6 +241,11 @@ static fire_status prepare(fire_context *ctx, fire_call *call, const fire_conv *
     return result;
 }
 
+static void turn_data(convolution *s, int i, dnnl_memory_t from, dnnl_memory_t to) {
+    dnnl_exec_arg_t arg[2] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    dnnl_primitive_execute(s->turns[i], s->stream, 2, arg);
+}
+
 static void execute(const fire_call *call, void *x, void *w, void *b, void *y, bool out) {
     convolution *s = call->state;
     dnnl_exec_arg_t arg[ROLES + 1];
@@ -212,6 +258,7 @@ static void execute(const fire_call *call, void *x, void *w, void *b, void *y, b
         data[W] = (char *)call->scratch + s->room;
         if (!out) turn(s, w, data[W], false);
     }
+    if (s->turns[0]) data[X] = (char *)call->scratch + s->turned[0], data[Y] = (char *)call->scratch + s->turned[1];
     for (int i = 0; i < ROLES; i++) {
         if (!s->memory[i]) continue;
         dnnl_memory_set_data_handle(s->memory[i], data[i]);
@@ -221,7 +268,14 @@ static void execute(const fire_call *call, void *x, void *w, void *b, void *y, b
         dnnl_memory_set_data_handle(s->scratch, call->scratch);
         arg[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, s->scratch};
     }
+    if (s->turns[0]) {
+        dnnl_memory_set_data_handle(s->first[0], x);
+        dnnl_memory_set_data_handle(s->first[1], y);
+        turn_data(s, 0, s->first[0], s->memory[X]);
+        if (s->turns[2]) turn_data(s, 2, s->first[1], s->memory[Y]);
+    }
     dnnl_primitive_execute(s->primitive, s->stream, n, arg);
+    if (s->turns[1]) turn_data(s, 1, s->memory[Y], s->first[1]);
     if (out && s->reorder) turn(s, data[W], w, true);
     if (threads != 1) omp_set_num_threads(threads);
 }
@@ -281,7 +335,7 @@ static fire_status conv_prepare(fire_context *ctx, fire_call *call, size_t *scra
 static void conv_run(const fire_call *call) { execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, false); }
 KERNEL(conv, "Conv", 1 << W);
 
-/* With channels first oneDNN multiplies matrices and takes what follows element by element, which took a third of all time: the relu is done here. */
+/* What make left to do. */
 static void relu(float *y, int64_t n) {
     typedef float lanes __attribute__((vector_size(16), aligned(4), may_alias));
     typedef int32_t masks __attribute__((vector_size(16), aligned(4), may_alias));
@@ -295,16 +349,14 @@ static void relu(float *y, int64_t n) {
 
 static fire_status fused_conv_prepare(fire_context *ctx, fire_call *call, size_t *scratch, fire_error *err) {
     fire_conv c = sizes(call, 0, 1);
-    const fire_window_attrs *t = call->attrs;
-    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, *t->activation && t->channels_last, call->n_in > 3 && call->in[3].type, call->held >> W & 1, scratch, err);
+    return prepare(ctx, call, &c, FORWARD, call->n_in > 2 && call->in[2].type, *((const fire_window_attrs *)call->attrs)->activation, call->n_in > 3 && call->in[3].type, call->held >> W & 1, scratch, err);
 }
 /* What is added lies in the result's place, unless somebody else wants it too. */
 static void fused_conv_run(const fire_call *call) {
     const void *z = given(call, 3);
-    const fire_window_attrs *t = call->attrs;
     if (z && z != call->out[0].data) memcpy(call->out[0].data, z, (size_t)fire_count(&call->out[0].shape) * sizeof(float));
     execute(call, call->in[0].data, call->in[1].data, given(call, 2), call->out[0].data, false);
-    if (*t->activation && !t->channels_last) relu(call->out[0].data, fire_count(&call->out[0].shape));
+    if (((const convolution *)call->state)->relu) relu(call->out[0].data, fire_count(&call->out[0].shape));
 }
 KERNEL(fused_conv, "FusedConv", 1 << W);
 
