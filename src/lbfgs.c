@@ -11,6 +11,7 @@
 
 #define LESS 1e-4   /* Wolfe's first condition: the loss falls by this share of what the slope promises */
 #define FLATTER 0.9 /* the second: the slope is at most this share of the first */
+#define FURTHER 1.5 /* how first steps grow, as Breeze's, so that from the same weights the path is Spark's */
 
 /* ---- vectors ---- */
 
@@ -31,13 +32,6 @@ static void mix(const fire_network *net, void *to, double a, const void *x, doub
 
 static void copy(const fire_network *net, void *to, const void *from) { memcpy(to, from, (size_t)net->n_params * fire_type_size(net->type)); }
 static void *pair(const fire_network *net, int64_t k) { return (char *)net->slots + (size_t)(k * net->n_params) * fire_type_size(net->type); }
-
-static double sizes(const fire_network *net, const void *x) {
-    double s = 0;
-    fire_tensor t = {.type = net->type, .data = (void *)x};
-    for (int64_t i = 0; i < net->n_params; i++) s += fabs(fire_get(&t, i));
-    return s;
-}
 
 /* ---- life ---- */
 
@@ -132,7 +126,7 @@ static fire_status search(fire_lbfgs *l, const fire_lbfgs_attrs *a, double t, po
             }
         } else if (worse) low = last, high = p, enclosed = true;
         else if (p.slope >= 0) low = p, high = last, enclosed = true;
-        else last = low = p, t *= 4;
+        else last = low = p, t *= FURTHER;
         if (!enclosed) continue;
         if (fabs(high.t - low.t) <= 1e-12 * fmax(low.t, high.t)) break;
         t = between(low, high);
@@ -164,7 +158,7 @@ fire_status fire_lbfgs_step(fire_lbfgs *l, bool *done, fire_error *err) {
         net->step++;
         return FIRE_OK;
     }
-    double t = first ? fmin(1, 1 / sizes(net, l->g)) * a->learning_rate : a->learning_rate;
+    double t = first ? a->learning_rate / sqrt(dot(net, l->g, l->g)) : a->learning_rate; /* at first as long as 1 */
     l->known = false;
     if ((st = search(l, a, t, start, &end, err))) return st;
     l->known = true;

@@ -8,8 +8,10 @@ from pyspark.errors import IllegalArgumentException
 from pyspark.ml import classification as mllib
 from pyspark.ml.linalg import DenseVector, Vectors
 
+import firesteel.spark
 from bed import flower_rows
 from firesteel.errors import FiresteelError
+from firesteel.spark import xorshift
 from firesteel.spark import (MultilayerPerceptronClassificationModel, MultilayerPerceptronClassifier, MultilayerPerceptronRegressionModel,
                              MultilayerPerceptronRegressor)
 
@@ -47,7 +49,6 @@ def test_doctest_of_pyspark(spark, tmp_path):
              "MultilayerPerceptronClassificationModel": MultilayerPerceptronClassificationModel}
     test = doctest.DocTestParser().get_doctest(text, names, "perceptron", None, None)
     assert len(test.examples) > 25
-    test.examples = [e for e in test.examples if "predictRaw" not in e.source]  # its numbers hang on Spark's random generator
     for e in test.examples:
         e.want = e.want.replace("+\n...\n", "+\n")  # doctest wants something in place of these dots, and Spark's own class fails there
     told = []
@@ -64,11 +65,20 @@ def test_the_optimum_is_that_of_spark(df):
     assert min(history) == pytest.approx(loss(b, df), rel=1e-9)
 
 
-def test_gradient_descent_takes_the_steps_of_spark(df):
-    for n in (1, 7):
-        a, b = (make(maxIter=n, tol=0.0, solver="gd", stepSize=0.1).fit(df) for make in (theirs, ours))
-        assert np.abs(a.weights.toArray() - b.weights.toArray()).max() < 1e-12
-        assert b.summary().objectiveHistory == pytest.approx(a.summary().objectiveHistory, rel=1e-12) and b.summary().totalIterations == a.summary().totalIterations == n
+def test_the_steps_of_spark(df):
+    for n, solver in ((1, "gd"), (7, "gd"), (7, "l-bfgs")):
+        a, b = (make(maxIter=n, tol=0.0, solver=solver, stepSize=0.1).fit(df) for make in (theirs, ours))
+        assert np.abs(a.weights.toArray() - b.weights.toArray()).max() < 1e-10
+        assert b.summary().objectiveHistory == pytest.approx(a.summary().objectiveHistory, rel=1e-10) and b.summary().totalIterations == a.summary().totalIterations == n
+    for kind, summary in ((mllib.MultilayerPerceptronClassificationTrainingSummary, b.summary()), (mllib.MultilayerPerceptronClassificationSummary, b.evaluate(df))):
+        assert isinstance(summary, kind)
+
+
+def test_a_seed_draws_the_weights_of_spark(df):
+    a, b = (module.MultilayerPerceptronClassifier(layers=[4, 7, 3], seed=-17, maxIter=1, solver="gd", stepSize=1e-300).fit(df).weights.toArray() for module in (mllib, firesteel.spark))
+    assert np.abs(a - b).max() < 1e-15 and np.abs(b[:35]).max() <= 2.4 / 2
+    one, many = xorshift.uniform(5, 3), xorshift.uniform(5, 1001)
+    assert (one == many[:3]).all() and 0.45 < many.mean() < 0.55 and many.min() >= 0 and many.max() < 1
 
 
 def test_models_and_estimators_that_spark_saved(df, tmp_path):
@@ -103,10 +113,10 @@ def test_summary_workers_and_files(spark, df, tmp_path):
     assert same.weights == one.weights  # initialWeights come before seed
     assert one.hasSummary and one.summary().accuracy == one.evaluate(df).accuracy and one.summary().predictions.count() == df.count()
     assert ours(maxIter=0).fit(df).weights == start()
-    a, b = (MultilayerPerceptronClassifier(layers=LAYERS, seed=s, maxIter=0).fit(df).weights.toArray() for s in (-5, 6))
-    assert (a != b).any() and np.abs(a[:25]).max() <= 2.4 / 4
     scored = two.setPredictionCol("p").setProbabilityCol("").setThresholds([1.0, 1e9, 1e9]).transform(df)
     assert "probability" not in scored.columns and {r.p for r in scored.select("p").collect()} == {0.0}
+    assert {two.predict(r.features) for r in scored.limit(9).collect()} != {0.0}  # as in Spark, where one row is predicted without thresholds
+    assert scored.schema["p"].metadata == {"ml_attr": {"type": "nominal", "num_vals": 3}}
     two.write().overwrite().save(str(tmp_path / "mine"))
     again = MultilayerPerceptronClassificationModel.load(str(tmp_path / "mine"))
     assert again.weights == two.weights and again.getPredictionCol() == "p" and again.getThresholds() == [1.0, 1e9, 1e9]
@@ -185,7 +195,7 @@ def test_misuse(spark, df):
                              (MultilayerPerceptronClassifier(layers=[4, 2]), "labelCol='label' holds 2"), (ours().setSolver("sgd"), "'l-bfgs' or 'gd'"),
                              (ours().setInitialWeights([1.0, 2.0]), "43 for layers"), (ours().setTol(-1.0), "tol=-1.0"), (ours().setLabelCol("labl"), "did you mean label"),
                              (ours().setNumWorkers(99), "numWorkers=99"), (ours().setNumWorkers(0), "numWorkers=0"), (ours().setRegParam(-1.0), "regParam=-1.0"),
-                             (ours().setDtype("int8"), "dtype='int8'"), (ours().setWeightCol("w"), "weightCol='w'")]:
+                             (ours().setDtype("int8"), "dtype='int8'"), (ours().setThresholds([0.5, 0.5]), "3 numbers"), (ours().setWeightCol("w"), "weightCol='w'")]:
         with pytest.raises(FiresteelError) as e:
             estimator.fit(df)
         assert words in str(e.value)
@@ -193,5 +203,9 @@ def test_misuse(spark, df):
     with pytest.raises(FiresteelError) as e:
         MultilayerPerceptronClassifier(layers=[3, 3]).fit(df)
     assert "4" in str(e.value) and "3" in str(e.value)
+    model = ours(maxIter=1).fit(df.withColumn("label", df.label.cast("decimal(4, 1)")))
+    for wrong in (model.predict, model.predictRaw, model.predictProbability):
+        with pytest.raises(IllegalArgumentException, match="2 numbers"):
+            wrong(Vectors.dense(1.0, 2.0))
     with pytest.raises(TypeError):
-        ours(maxIter=1).fit(df).evaluate(3)
+        model.evaluate(3)

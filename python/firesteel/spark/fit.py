@@ -83,9 +83,9 @@ def look_at_labels(df: Any, label: Label, invalid: str) -> Labels:
     if row["rows"] == 0:
         raise fail(2007, "the table has no rows to train on")
     if invalid == "error" and row["nulls"]:
-        raise fail(2003, f"{name} has {row['nulls']} nulls; handleInvalid='skip' leaves those rows out")
+        raise fail(2003, f"{name} has {row['nulls']} nulls; fill or drop those rows (NNClassifier's handleInvalid='skip' leaves them out)")
     if invalid == "error" and row["nans"]:
-        raise fail(2004, f"{name} has {row['nans']} values that are NaN or infinite; handleInvalid='skip' leaves those rows out")
+        raise fail(2004, f"{name} has {row['nans']} values that are NaN or infinite; fill or drop those rows (NNClassifier's handleInvalid='skip' leaves them out)")
     if row["high"] is None:
         raise fail(2007, f"{name} has no value in any of {row['rows']} rows")
     if row["low"] < 0:

@@ -129,12 +129,17 @@ def _bind_graph(graph: Graph, schema: StructType, who: str, blocks: bool, column
         columns.append((f, held._replace(dtype=dtype)))
     if len(takes) > 1:
         raise fail(1002, f"{who}: some inputs of the model take one row and some a block of rows")
-    return Bound(graph.outputs_for([c for _, c in columns], takes == {True}), columns, graph.each, takes == {True})
+    return Bound(graph.outputs_for([c for _, c in columns], takes == {True}, who), columns, graph.each, takes == {True})
+
+
+def _of_feed(name: Any) -> str:
+    """The placeholder that a key of feed_dict means: by itself, by name, or as TensorFlow calls it, "x:0"."""
+    return str(getattr(name, "name", name)).removesuffix(":0")
 
 
 def _direct(feed_dict: Optional[Mapping[Any, Any]]) -> Callable[[str], tuple[str, str]]:
     """Placeholders of a map: columns of the same name, or as feed_dict says."""
-    feed = {getattr(name, "name", name): at for name, at in (feed_dict or {}).items()}
+    feed = {_of_feed(name): at for name, at in (feed_dict or {}).items()}
 
     def column_of(name: str) -> tuple[str, str]:
         at = feed.get(name, name)
@@ -147,8 +152,8 @@ def _check_feed(feed_dict: Optional[Mapping[Any, Any]], bound: Bound, fetches: A
         return
     known = parameters(fetches) if callable(fetches) and not isinstance(fetches, (Tensor, Model)) else [name for name, *_ in bound.program.inputs]
     for name in feed_dict:
-        if getattr(name, "name", name) not in known:
-            raise fail(1003, f"feed_dict names the placeholder {getattr(name, 'name', name)!r}; the program has {', '.join(known) or 'none'}; write feed_dict={{placeholder: column}}")
+        if _of_feed(name) not in known:
+            raise fail(1003, f"feed_dict names the placeholder {_of_feed(name)!r}; the program has {', '.join(known) or 'none'}; write feed_dict={{placeholder: column}}")
 
 
 # ---- maps ------------------------------------------------------------------------------------

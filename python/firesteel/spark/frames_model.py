@@ -18,31 +18,32 @@ _ROWS, _OPEN = (2, 3), (5, 7)  # sizes to try where a model does not say what sh
 
 
 class Graph(NamedTuple):
-    """A model that runs by name. Of inputs, and of outputs before outputs_for, the shape is None where the file does not say it."""
+    """A model that runs by name. Of inputs, and of outputs before outputs_for, the shape is None where the file does not say it, and of such outputs the
+    type "", which TensorFlow's graphs never say."""
 
     program: Program
     each: bool   # its layers compute rows independently
 
-    def outputs_for(self, cells: Sequence[Cell], blocks: bool) -> Program:
-        """The program, its outputs' shapes known: from the file, or else by running it on zeros."""
-        shapes: dict[str, Shape] = {inner: tuple(shape) for _, inner, _, shape in self.program.outputs if shape is not None}
-        missing = [inner for _, inner, _, shape in self.program.outputs if shape is None]
+    def outputs_for(self, cells: Sequence[Cell], blocks: bool, who: str) -> Program:
+        """The program, its outputs' types and shapes known: from the file, or else by running it on zeros."""
+        known: dict[str, tuple[str, Shape]] = {inner: (dtype, tuple(shape)) for _, inner, dtype, shape in self.program.outputs if dtype and shape is not None}
+        missing = [(name, inner) for name, inner, _, _ in self.program.outputs if inner not in known]
         if missing:
             net = _core.Network.load_bytes(context(), self.program.model)
             tried = [_run(net, self.program, cells, blocks, k) for k in (0, 1)]
-            for inner in missing:
-                a, b = (t[inner] for t in tried)
-                shapes[inner] = tuple(n if n == m else None for n, m in zip(a, b))
-        made = tuple((name, inner, dtype, shapes[inner]) for name, inner, dtype, _ in self.program.outputs)
+            for name, inner in missing:
+                (kind, a), (_, b) = (t[inner] for t in tried)
+                known[inner] = _dtype(kind, name, who), tuple(n if n == m else None for n, m in zip(a, b))
+        made = tuple((name, inner, *known[inner]) for name, inner, _, _ in self.program.outputs)
         return Program(self.program.key, self.program.model, self.program.inputs, made)
 
 
-def _run(net: Any, program: Program, cells: Sequence[Cell], blocks: bool, k: int) -> dict[str, tuple[int, ...]]:
+def _run(net: Any, program: Program, cells: Sequence[Cell], blocks: bool, k: int) -> dict[str, tuple[int, tuple[int, ...]]]:
     arrays = []
     for (_, _, dtype, shape), held in zip(program.inputs, cells):
         cell = tuple(_OPEN[k] if n is None else n for n in held.shape)
         arrays.append(numpy.zeros((_ROWS[k], *cell) if blocks else cell, dtype))
-    return {name: tuple(shape) for name, (_, shape, _) in net.run([inner for _, inner, _, _ in program.inputs], arrays, [0] * len(arrays))}
+    return {name: (kind, tuple(shape)) for name, (kind, shape, _) in net.run([inner for _, inner, _, _ in program.inputs], arrays, [0] * len(arrays))}
 
 
 def _content(fetches: Any, who: str) -> bytes:
@@ -70,7 +71,7 @@ def graph_of(fetches: Any, who: str) -> Graph:
         own = [[part[0] for part in net.parts(output)] for output in (False, True)]
         content = _onnx.without_metadata(content)
         net = _core.Network.load_bytes(context(), content)
-    ports = [[(name, _dtype(kind, name, who), _shape(shape)) for name, kind, shape in net.ports(output)] for output in (False, True)]
+    ports = [[(name, _dtype(kind, name, who) if kind or not output else "", _shape(shape)) for name, kind, shape in net.ports(output)] for output in (False, True)]
     if not ports[1]:
         raise errors.make(1005, f"{who}: this model does not run by the names of its inputs")
     inputs, outputs = (tuple((called, name, dtype, shape) for called, (name, dtype, shape) in zip(_called(p, o), p)) for p, o in zip(ports, own))

@@ -14,18 +14,20 @@ from typing import Any, Callable, Optional
 import numpy
 from pyspark import keyword_only
 from pyspark.errors import IllegalArgumentException
+from pyspark.ml import classification as theirs
 from pyspark.ml.classification import ProbabilisticClassificationModel, ProbabilisticClassifier, _MultilayerPerceptronParams
 from pyspark.ml.linalg import DenseVector, Vector
 from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.param.shared import HasRegParam, HasValidationIndicatorCol, HasWeightCol
 from pyspark.ml.util import MLReadable, MLWritable
 from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType
 
 from ..errors import FiresteelError
 from ..executor import engine
 from ..executor.job import Recipe, pack_arrays
 from . import fit as fitting
-from . import nets, persist, schema, session
+from . import nets, persist, schema, session, xorshift
 from .errors import fail
 from .models import NNClassifierModel
 from .params import bad
@@ -162,9 +164,10 @@ def to_recipe(layers: list[int], weights: numpy.ndarray, last: str = "softmax", 
 
 
 def first_weights(layers: list[int], seed: int) -> numpy.ndarray:
-    """Uniform within 2.4 / inputs of a layer, biases too, as MLlib draws them; from another generator."""
-    rng = numpy.random.Generator(numpy.random.Philox(seed % 2**64))
-    return numpy.concatenate([rng.uniform(-2.4 / n, 2.4 / n, (n + 1) * units) for n, units in sizes(layers)])
+    """What MLlib begins with for this seed: uniform within 2.4 / sqrt(inputs of the layer), biases too."""
+    scales = numpy.concatenate([numpy.full((n + 1) * units, math.sqrt(n)) for n, units in sizes(layers)])
+    drawn: numpy.ndarray = (xorshift.uniform(seed, len(scales)) * 4.8 - 2.4) / scales
+    return drawn
 
 
 class Trainer(Perceptron):
@@ -238,6 +241,8 @@ class Trainer(Perceptron):
         layers = list(me.getLayers()) if me.isDefined(me.layers) else []
         if len(layers) < 2 or min(layers) < 1:
             raise bad("layers", layers, "at least two whole numbers above 0: inputs, units of hidden layers, outputs")
+        if any(f.name == me.getLabelCol() and isinstance(f.dataType, DecimalType) for f in dataset.schema.fields):  # numbers to Spark's class as well
+            dataset = dataset.withColumn(me.getLabelCol(), fitting.column(me.getLabelCol()).cast("double"))
         columns = dataset.schema
         features, label = schema.features(columns, me.getFeaturesCol()), schema.label(columns, me.getLabelCol())
         self._check_label(label, layers)
@@ -331,6 +336,8 @@ class MultilayerPerceptronClassifier(Trainer, ProbabilisticClassifier, _Shared, 
             raise bad("layers", layers, "at least 2 classes")
         if label.several:
             raise fail(2002, f"labelCol={label.name!r} is an array; expected class numbers 0 to {layers[-1] - 1}")
+        if self.isDefined("thresholds") and len(self.getThresholds()) != layers[-1]:
+            raise bad("thresholds", self.getThresholds(), f"{layers[-1]} numbers, one per class")
 
     def _model(self, content: bytes, result: Optional[dict[str, Any]], dataset: Any) -> "MultilayerPerceptronClassificationModel":
         return MultilayerPerceptronClassificationModel._of(self, content, result, dataset)  # type: ignore[no-any-return]
@@ -450,14 +457,17 @@ class MultilayerPerceptronClassificationModel(Trained, ProbabilisticClassificati
     def _transform(self, dataset: Any) -> Any:
         return self._scorer()._transform(dataset)
 
+    @refused
     def predict(self, value: Any) -> float:
-        """The class of one row."""
-        return float(self._scorer().predict(value))
+        """The most probable class of one row; as in Spark, thresholds do not count here."""
+        return float(numpy.argmax(self._scorer().predictRaw(value).toArray()))
 
+    @refused
     def predictRaw(self, value: Any) -> DenseVector:
         """What softmax sees, for one row."""
         return self._scorer().predictRaw(value)
 
+    @refused
     def predictProbability(self, value: Any) -> DenseVector:
         """Probability of each class for one row."""
         return self._scorer().predictProbability(value)
@@ -475,12 +485,17 @@ class MultilayerPerceptronClassificationModel(Trained, ProbabilisticClassificati
         return MultilayerPerceptronClassificationSummary(self, dataset)
 
 
-class MultilayerPerceptronClassificationSummary:
-    """Accuracy, precision, recall and the like of a model on a table, from one job that counts (label, prediction)."""
+class MultilayerPerceptronClassificationSummary(theirs.MultilayerPerceptronClassificationSummary):
+    """Accuracy, precision, recall and the like of a model on a table, from one job that counts (label, prediction). It is one of Spark's summaries by type,
+    and has nothing of its objects."""
+
+    predictions: Any = None
+    predictionCol = labelCol = weightCol = ""
 
     def __init__(self, model: MultilayerPerceptronClassificationModel, dataset: Any):
+        super().__init__()
         self.predictions = model.transform(dataset)
-        self.predictionCol, self.labelCol, self.weightCol = model.getPredictionCol(), model.getLabelCol(), ""
+        self.predictionCol, self.labelCol = model.getPredictionCol(), model.getLabelCol()
         self._counted: Optional[tuple[list[float], numpy.ndarray]] = None
 
     def _table(self) -> tuple[list[float], numpy.ndarray]:
@@ -496,7 +511,7 @@ class MultilayerPerceptronClassificationSummary:
         return self._counted
 
     @property
-    def labels(self) -> list[float]:
+    def labels(self) -> Any:
         """The classes, in order; lists by label go by it."""
         return self._table()[0]
 
@@ -568,8 +583,11 @@ class MultilayerPerceptronClassificationSummary:
         return self._weighted(self.fMeasureByLabel(beta))
 
 
-class MultilayerPerceptronClassificationTrainingSummary(MultilayerPerceptronClassificationSummary):
+class MultilayerPerceptronClassificationTrainingSummary(MultilayerPerceptronClassificationSummary, theirs.MultilayerPerceptronClassificationTrainingSummary):
     """The same for the table trained on, with the loss after each iteration."""
+
+    objectiveHistory: list[float] = []
+    totalIterations = 0
 
     def __init__(self, model: MultilayerPerceptronClassificationModel, dataset: Any, history: list[float]):
         super().__init__(model, dataset)

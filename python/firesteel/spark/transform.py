@@ -32,7 +32,7 @@ def output_fields(out: Outputs, raw: str, probability: str, prediction: str) -> 
         if out.head == "labels":
             found.append((StructField(prediction, ArrayType(DoubleType())), {}))
         else:
-            found.append((StructField(prediction, DoubleType()), {"ml_attr": {"type": "nominal", "num_vals": str(out.classes)}}))
+            found.append((StructField(prediction, DoubleType()), {"ml_attr": {"type": "nominal", "num_vals": out.classes}}))
     return found
 
 
