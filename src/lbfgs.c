@@ -11,6 +11,7 @@
 
 #define LESS 1e-4   /* Wolfe's first condition: the loss falls by this share of what the slope promises */
 #define FLATTER 0.9 /* the second: the slope is at most this share of the first */
+#define FLAT 1e-8   /* the norm of a gradient that nothing is to be had from */
 #define FURTHER 1.5 /* how first steps grow, as Breeze's, so that from the same weights the path is Spark's */
 
 /* ---- vectors ---- */
@@ -172,6 +173,6 @@ fire_status fire_lbfgs_step(fire_lbfgs *l, bool *done, fire_error *err) {
         mix(net, y, 0, y, 0, y);
     }
     double most = fmax(1, fmax(fabs(start.loss), fabs(l->loss)));
-    *done = start.loss - l->loss <= a->tol * most;
+    *done = start.loss - l->loss <= a->tol * most || (a->gradient_tol >= 0 && sqrt(dot(net, l->g, l->g)) <= fmax(a->gradient_tol * l->loss, FLAT));
     return FIRE_OK;
 }

@@ -203,8 +203,9 @@ class Rprop(Optimizer):
 
 class LBFGS(Optimizer):
     """Limited-memory BFGS over all rows at once, with a line search under strong Wolfe conditions, over any number of workers. Each epoch is an
-    iteration; batch_size means nothing; fit ends when an iteration lowers the loss by less than `tol`. For small networks and tables that fit."""
+    iteration; batch_size means nothing; fit ends when an iteration lowers the loss by less than `tol`, or where the gradient is as small as `gradient_tol` says. For small networks and tables that fit."""
 
-    def __init__(self, learning_rate: float = 1.0, history_size: int = 10, tol: float = 1e-06, max_evaluations: int = 25, name: str | None = None) -> None:
-        Named.__init__(self, learning_rate=learning_rate, history_size=history_size, tol=tol, max_evaluations=max_evaluations)
+    def __init__(self, learning_rate: float = 1.0, history_size: int = 10, tol: float = 1e-06, gradient_tol: float = -1.0, max_evaluations: int = 25,
+                 name: str | None = None) -> None:
+        Named.__init__(self, learning_rate=learning_rate, history_size=history_size, tol=tol, gradient_tol=gradient_tol, max_evaluations=max_evaluations)
         self.name = name or "LBFGS"

@@ -1,4 +1,5 @@
 """Functions on workers, TFRecord files and streams, for classic Spark (test_crew.py) and Connect (test_crew_connect.py) alike."""
+import json
 import os
 import sys
 import time
@@ -134,3 +135,35 @@ def malformed_records(spark, tmp_path):
     with pytest.raises(Exception, match="mode='lenient'; expected permissive, dropmalformed, failfast"):
         read("id bigint", mode="lenient")
     assert spark.read.format("tfrecord").load(str(path.parent), pathGlobFilter="*.tfrecord", inferRecords=2).dtypes == [("id", "bigint"), ("_corrupt_record", "string")]
+
+
+def a_stream_trains(spark, tmp_path):
+    """Two micro-batches, each going on from the last, its optimizer's state included; a query that is started again learns nothing twice."""
+    from firesteel.spark import NNRegressor
+    from firesteel.spark.streaming import StreamTrainer
+
+    rows = lambda first: spark.range(first, first + 300).selectExpr("(id % 100) / 50 - 1 as x", "2 * ((id % 100) / 50 - 1) + 1 as y").coalesce(1)
+    source, models = str(tmp_path / "in"), tmp_path / "models"
+    rows(0).write.parquet(source)
+
+    def learn():
+        stream = spark.readStream.schema("x double, y double").option("maxFilesPerTrigger", 1).parquet(source)
+        trainer = StreamTrainer(estimator, str(models))
+        stream.writeStream.foreachBatch(trainer).option("checkpointLocation", str(tmp_path / "check")).trigger(availableNow=True).start().awaitTermination()
+        return trainer
+
+    def loss(model):
+        return model.transform(spark.read.parquet(source)).selectExpr("avg((y - prediction) * (y - prediction))").first()[0]
+
+    def steps(batch):
+        return max(json.loads(p.read_text())["step"] for p in (models / f"state-{batch}").rglob("manifest.json"))
+    estimator = NNRegressor(featuresCol=["x"], labelCol="y", hiddenLayers=[8], epochs=4, batchSize=32, learningRate=0.02, seed=1, numWorkers=1, verbose=0)
+    first = loss(learn().model)
+    rows(1000).write.mode("append").parquet(source)
+    again = learn()
+    assert sorted(os.listdir(models)) == ["model-0", "model-1", "state-0", "state-1"]
+    assert loss(again.model) < first / 2 and steps(1) == 2 * steps(0) == 80  # of the optimizer, which goes on
+    before = sorted((p.name, p.stat().st_mtime_ns) for p in models.iterdir())
+    learn()
+    assert sorted((p.name, p.stat().st_mtime_ns) for p in models.iterdir()) == before
+    return source, again

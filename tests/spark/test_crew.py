@@ -55,26 +55,7 @@ def test_a_silent_rank_ends_the_others(spark):
 
 
 def test_a_stream_trains_and_is_scored(spark, tmp_path):
-    """Two micro-batches, each going on from the last; a query that is started again learns nothing twice."""
-    from firesteel.spark import NNRegressor
-    from firesteel.spark.streaming import StreamTrainer
-
-    rows = lambda first: spark.range(first, first + 300).selectExpr("(id % 100) / 50 - 1 as x", "2 * ((id % 100) / 50 - 1) + 1 as y").coalesce(1)
-    source = str(tmp_path / "in")
-    rows(0).write.parquet(source)
-
-    def learn(trainer):
-        stream = spark.readStream.schema("x double, y double").option("maxFilesPerTrigger", 1).parquet(source)
-        stream.writeStream.foreachBatch(trainer).option("checkpointLocation", str(tmp_path / "check")).trigger(availableNow=True).start().awaitTermination()
-        return trainer
-    estimator = NNRegressor(featuresCol=["x"], labelCol="y", hiddenLayers=[8], epochs=4, batchSize=32, learningRate=0.02, seed=1, numWorkers=1, verbose=0)
-    first = learn(StreamTrainer(estimator, str(tmp_path / "models")))
-    loss = first.model.summary.history["loss"]
-    rows(1000).write.mode("append").parquet(source)
-    again = learn(StreamTrainer(estimator, str(tmp_path / "models")))
-    assert first.batches == again.batches == 1 and len(list((tmp_path / "models").iterdir())) == 2
-    assert again.model.summary.history["loss"][0] < loss[0] / 2  # it begins where the first one ended
-    assert learn(StreamTrainer(estimator, str(tmp_path / "models"))).batches == 0
+    source, again = crews.a_stream_trains(spark, tmp_path)
     stream = again.model.transform(spark.readStream.schema("x double, y double").parquet(source))
     stream.writeStream.format("memory").queryName("scored").trigger(availableNow=True).start().awaitTermination()
     scored = spark.table("scored")

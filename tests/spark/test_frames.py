@@ -1,4 +1,6 @@
 """Tensor programs on tables: what TensorFrames' own tests and README show, and how wrong programs are told."""
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from firesteel import ops
 from firesteel.spark import frames as tfs
 
 SESSION = {"master": "local[2]", "spark.sql.shuffle.partitions": "2"}
+GRAPHS = Path(__file__).resolve().parents[1] / "tensorflow_files"
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +181,24 @@ def test_models_as_programs(spark, vectors, tmp_path):
     raised("FS2002", lambda: tfs.map_blocks(net, single, feed_dict={"y": "double"}), "'double' is double", "cast")
     raised("FS1003", lambda: tfs.map_blocks(net, single, feed_dict={"w": "y"}), "'w'", "the program has y")
     raised("FS1002", lambda: tfs.map_rows(net, tfs.append_shape(single, "y", [3])), "float[3]")
+
+
+def test_graphs_of_tensorflow(spark, numbers, vectors):
+    """Frozen graphs do not say the types of what they give, nor shapes."""
+    mapped = tfs.map_blocks(str(GRAPHS / "frames_map.pb"), numbers)
+    assert mapped.columns == ["w", "z", "x"] and sorted(map(tuple, mapped.collect())) == [(2.0 * i, i + 3.0, float(i)) for i in range(10)]
+    content, renamed = (GRAPHS / "frames_map.pb").read_bytes(), numbers.selectExpr("x as price")
+    for name in ("x", "x:0"):
+        assert tfs.map_rows(content, renamed, feed_dict={name: "price"}).agg({"z": "sum"}).collect()[0][0] == 75
+    assert tfs.map_blocks(fire.load(str(GRAPHS / "frames_map.pb"), outputs=["w"]), numbers).columns == ["w", "x"]
+    y, z = tfs.reduce_blocks(GRAPHS / "frames_reduce.pb", vectors.select("y", vectors.y.alias("z")))
+    assert y.tolist() == [45, -45] and z.tolist() == [0, -9]
+    assert tfs.reduce_rows(str(GRAPHS / "frames_rows.pb"), numbers) == 45
+    grouped = tfs.aggregate(str(GRAPHS / "frames_reduce.pb"), vectors.selectExpr("y[0] % 2 as key", "y", "y as z").transform(tfs.analyze).groupBy("key"))
+    assert sorted((r.key, r.y, r.z) for r in grouped.collect()) == [(0.0, [20.0, -20.0], [0.0, -8.0]), (1.0, [25.0, -25.0], [1.0, -9.0])]
+    raised("FS2001", lambda: tfs.map_blocks(content, renamed), "placeholder 'x'", "it has price")
+    raised("FS2002", lambda: tfs.map_blocks(content, numbers.selectExpr("cast(x as float) as x")), "is double", "cast")
+    raised("FS1002", lambda: tfs.map_blocks(content, vectors.withColumnRenamed("y", "x")), "'x'", "rank 2")
 
 
 def test_pandas():

@@ -195,7 +195,8 @@ def test_misuse(spark, df):
                              (MultilayerPerceptronClassifier(layers=[4, 2]), "labelCol='label' holds 2"), (ours().setSolver("sgd"), "'l-bfgs' or 'gd'"),
                              (ours().setInitialWeights([1.0, 2.0]), "43 for layers"), (ours().setTol(-1.0), "tol=-1.0"), (ours().setLabelCol("labl"), "did you mean label"),
                              (ours().setNumWorkers(99), "numWorkers=99"), (ours().setNumWorkers(0), "numWorkers=0"), (ours().setRegParam(-1.0), "regParam=-1.0"),
-                             (ours().setDtype("int8"), "dtype='int8'"), (ours().setThresholds([0.5, 0.5]), "3 numbers"), (ours().setWeightCol("w"), "weightCol='w'")]:
+                             (ours().setDtype("int8"), "dtype='int8'"), (ours().setThresholds([0.5, 0.5]), "3 numbers"),
+                             (ours().setBlockSize(0), "blockSize=0"), (ours().setStepSize(0.0), "stepSize=0.0"), (ours().setWeightCol("w"), "weightCol='w'")]:
         with pytest.raises(FiresteelError) as e:
             estimator.fit(df)
         assert words in str(e.value)
@@ -207,5 +208,7 @@ def test_misuse(spark, df):
     for wrong in (model.predict, model.predictRaw, model.predictProbability):
         with pytest.raises(IllegalArgumentException, match="2 numbers"):
             wrong(Vectors.dense(1.0, 2.0))
+    with pytest.raises(IllegalArgumentException, match="label"):
+        model.evaluate(df.drop("label"))
     with pytest.raises(TypeError):
         model.evaluate(3)

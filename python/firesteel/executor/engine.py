@@ -218,7 +218,7 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
 
     more: dict[str, Any] = {}
     if job.patience > 0:
-        more = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "min_delta": job.min_delta, "restore_best": True}
+        more = {"monitor": "val_loss" if validates else "loss", "patience": job.patience, "min_delta": job.min_delta, "restore_best": job.keep_best}
     if job.local_steps > 1:
         more.update(local_steps=job.local_steps, own_state=not job.average_optimizer)
     if job.compression != "none":

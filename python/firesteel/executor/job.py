@@ -79,6 +79,7 @@ class Job:
     class_weight: Optional[tuple[float, ...]] = None
     tell_loss: str = ""               # before, after: tell the loss over all rows then, besides the history
     patience: int = 0                 # epochs without progress before stopping; 0: never stop early
+    keep_best: bool = True            # put the best weights back when patience is over
     min_delta: float = 0.0            # how much lower than the best a loss must be to count as progress
     local_steps: int = 1              # steps that each worker takes by itself before weights are averaged
     average_optimizer: bool = True    # then the optimizer's state is averaged as well, not only at the end of an epoch

@@ -15,7 +15,7 @@ from pyspark.sql.types import (ArrayType, BinaryType, BooleanType, ByteType, Dat
 
 from .._program import shown
 from .errors import fail
-from .fit import column
+from .fit import collect, column
 from .schema import is_vector, says
 
 SPARK: dict[str, DataType] = {"float64": DoubleType(), "float32": FloatType(), "int64": LongType(), "int32": IntegerType(), "int16": ShortType(), "int8": ByteType(), "bool": BooleanType()}
@@ -115,7 +115,7 @@ def analyze(df: Any) -> Any:
             sums += [F.min(low).alias(f"low{len(asked)}"), F.max(high).alias(f"high{len(asked)}")]
     if not asked:
         return df
-    row = df.agg(*sums).collect()[0]
+    row = collect(df, lambda: df.agg(*sums).collect(), "finding the shapes of cells")[0]
     sizes_of: dict[str, list[Optional[int]]] = {}
     for k, (name, _) in enumerate(asked):
         low, high = row[2 * k], row[2 * k + 1]

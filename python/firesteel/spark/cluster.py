@@ -62,21 +62,14 @@ class _Ears(Listener):
 
 
 def _task(function: Callable[[Any], Any], feeds: bool, fields: dict[str, Any]) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    find_wheel = session.wheel_finder()
 
-    def run(batches: Iterable[Any]) -> Iterator[Any]:
-        find_wheel()
-        from pyspark import BarrierTaskContext
-
+    def work(batches: Iterable[Any], all_gather: Callable[[str], Sequence[str]], **me: Any) -> Iterable[Any]:
         from firesteel.executor import cluster
         from firesteel.executor.job import Job as TaskJob
 
-        context = BarrierTaskContext.get()
-        rank = context.partitionId()
-        host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
-        yield from cluster.work(function, batches if feeds else None, TaskJob(**fields), context.allGather, rank=rank, host=host)
+        return cluster.work(function, batches if feeds else None, TaskJob(**fields), all_gather, **me)
 
-    return run
+    return session.ranked(work)
 
 
 class _Crew:

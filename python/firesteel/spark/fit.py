@@ -124,21 +124,14 @@ def collect(df: Any, work: Callable[[], Any], what: str) -> Any:
 # ---- the job ---------------------------------------------------------------------------------
 
 def task(fields: dict[str, Any]) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """What each task runs. It travels by value and imports firesteel only when it runs."""
-    find_wheel = session.wheel_finder()
+    """What each task of a training runs. It imports firesteel only when it runs."""
 
-    def run(batches: Iterable[Any]) -> Iterator[Any]:
-        find_wheel()
-        from pyspark import BarrierTaskContext
-
+    def work(batches: Iterable[Any], all_gather: Callable[[str], Sequence[str]], **me: Any) -> Iterable[Any]:
         from firesteel.executor import Job, train
 
-        context = BarrierTaskContext.get()
-        rank = context.partitionId()
-        host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
-        yield from train(batches, Job(**fields), context.allGather, rank=rank, host=host)
+        return train(batches, Job(**fields), all_gather, **me)
 
-    return run
+    return session.ranked(work)
 
 
 class Trained(NamedTuple):

@@ -23,8 +23,8 @@ from ..executor import program as tasks
 from ..models import Model
 from . import session
 from .cells import SPARK, WORD, Cell, Shape, analyze, append_shape, explain, found, noted, plain, print_schema, spark_type
-from .errors import fail, translate
-from .fit import column, plain_names
+from .errors import fail
+from .fit import collect, column, plain_names
 from .frames_model import Graph, graph_of
 from .transform import CLOSURE
 
@@ -324,10 +324,7 @@ def _reduce(fetches: Any, df: Any, how: str) -> Any:
     source = df.select(*[plain(f, held).alias(v) for (f, held), v in zip(columns, inner)])
     run = _task(df.sparkSession, "reduce_batches", program, names, inner, how)
     kinds = StructType([StructField(v, spark_type(held.dtype, len(held.shape))) for v, (_, held) in zip(inner, columns)])
-    try:
-        partial = source.mapInArrow(run, kinds).toArrow()  # a row for each partition that has any
-    except Exception as error:
-        raise translate(error, what=who) from None
+    partial = collect(df, source.mapInArrow(run, kinds).toArrow, who)  # a row for each partition that has any
     if not partial.num_rows:
         raise fail(2007, f"{who}: the table has no rows")
     runner = tasks.Runner(program)

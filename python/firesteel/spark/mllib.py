@@ -34,7 +34,8 @@ from .params import bad
 
 SPARK = "org.apache.spark.ml.classification."
 ENOUGH = 1000  # rows that are worth another worker
-WINDOW = 10    # iterations whose improvement together tol looks at, as Breeze's L-BFGS
+WINDOW = 19    # iterations whose improvement together tol looks at, as Breeze's L-BFGS
+PATIENCE = 10  # and with validation rows
 
 
 class _Reader(persist.Reader):
@@ -255,11 +256,14 @@ class Trainer(Perceptron):
         for name, value in (("maxIter", epochs), ("tol", tol), ("regParam", reg)):
             if value < 0:
                 raise bad(name, value, "a number of at least 0")
+        for name in ("blockSize", "stepSize"):
+            if self.getOrDefault(name) <= 0:
+                raise bad(name, self.getOrDefault(name), "a number above 0")
         if dtype not in engine.TYPES:
             raise bad("dtype", dtype, "'float64' or 'float32'")
         if self.getNumWorkers() != "auto" and self.getNumWorkers() < 1:
             raise bad("numWorkers", self.getNumWorkers(), "a whole number of at least 1, or 'auto'")
-        optimizers = {"l-bfgs": "LBFGS tol=0", "gd": f"SGD learning_rate={float(me.getStepSize())!r}"}
+        optimizers = {"l-bfgs": f"LBFGS tol=0 gradient_tol={float(min(tol, 1.0))!r}", "gd": f"SGD learning_rate={float(me.getStepSize())!r}"}
         if me.getSolver() not in optimizers:
             raise bad("solver", me.getSolver(), "'l-bfgs' or 'gd'")
         start = first_weights(layers, me.getSeed())
@@ -281,7 +285,7 @@ class Trainer(Perceptron):
         trained = fitting.run(
             dataset, features, label.name, [c for c in (weight, marked) if c is not None], 0, version=engine.version(), recipe=recipe.text,
             recipe_weights=recipe.weights, workers=workers, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=max(rows, 1), seed=0, classes=classes,
-            restarts=3, weight=weight, validation=marked, patience=WINDOW, min_delta=tol * scale, tell_loss="before" if me.getSolver() == "l-bfgs" else "after")
+            restarts=3, weight=weight, validation=marked, patience=PATIENCE if marked else WINDOW, keep_best=marked is not None, min_delta=tol * scale, tell_loss="before" if me.getSolver() == "l-bfgs" else "after")
         result = trained.result
         # As Spark: the loss of the untrained network, then after each iteration. An epoch of gd tells the loss before its step.
         losses, told = list(result["history"].get("loss", [])), [] if result["loss"] is None else [result["loss"]]
@@ -298,8 +302,8 @@ class MultilayerPerceptronClassifier(Trainer, ProbabilisticClassifier, _Shared, 
 
     MultilayerPerceptronClassifier(layers=[784, 100, 10], maxIter=100, seed=1).fit(df)
 
-    solver "l-bfgs" or "gd" (steps of stepSize along the whole gradient); fitting ends after maxIter iterations, or when the last ten
-    have lowered the loss by less than tol times that of an untrained network. Beyond Spark's: numWorkers, weightCol, regParam, validationIndicatorCol
+    solver "l-bfgs" or "gd" (steps of stepSize along the whole gradient); fitting ends after maxIter iterations, or when the last nineteen
+    have lowered the loss by less than tol times that of a network that knows nothing, or where the gradient is as small beside the loss. Beyond Spark's: numWorkers, weightCol, regParam, validationIndicatorCol
     and dtype."""
 
     _input_kwargs: dict[str, Any]
@@ -478,10 +482,13 @@ class MultilayerPerceptronClassificationModel(Trained, ProbabilisticClassificati
         """How training went, and how good the model is on the table that it was trained on."""
         return MultilayerPerceptronClassificationTrainingSummary(self, *self._training())
 
+    @refused
     def evaluate(self, dataset: Any) -> "MultilayerPerceptronClassificationSummary":
         """How good the model is on a table with labels."""
         if not hasattr(dataset, "sparkSession"):
             raise TypeError(f"dataset must be a DataFrame but got {type(dataset)}.")
+        if self.getLabelCol() not in dataset.columns:
+            schema.label(dataset.schema, self.getLabelCol())  # says which columns there are
         return MultilayerPerceptronClassificationSummary(self, dataset)
 
 

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 import weakref
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterable, Iterator, Optional
 
 from .errors import fail
 
@@ -217,6 +217,21 @@ def wheel_finder() -> Callable[[], None]:
                     sys.path.insert(0, place)
 
     return find
+
+
+def ranked(work: Callable[..., Iterable[Any]]) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """What each task of a barrier stage runs: work(batches, all_gather, rank=, host=), a function inside a function. It travels by value."""
+    find_wheel = wheel_finder()
+
+    def run(batches: Iterable[Any]) -> Iterator[Any]:
+        find_wheel()
+        from pyspark import BarrierTaskContext
+
+        context = BarrierTaskContext.get()
+        rank = context.partitionId()
+        yield from work(batches, context.allGather, rank=rank, host=context.getTaskInfos()[rank].address.rsplit(":", 1)[0])
+
+    return run
 
 
 # ---- how a table is parted ----------------------------------------------------------------

@@ -18,7 +18,8 @@ KEPT = 2  # of the models on disk: one more than needed, for who still reads the
 class StreamTrainer:
     """A function for foreachBatch: fits the estimator on each micro-batch, beginning with the weights that the batch before has left.
 
-    With `path`, a folder that the driver sees, the model is saved there after each batch as model-<batch id>. A query that is started again with its checkpoint goes on with that model, and a
+    With `path`, a folder that the driver and the workers see, the model is saved there after each batch as model-<batch id>, and beside it as state-<batch id> the checkpoint of its training, from
+    which the optimizer goes on, too (unless the estimator has a checkpointDir of its own). A query that is started again with its checkpoint goes on with that model, and a
     batch that it had learned is not learned again. On Spark Connect the function runs in the server's process, so there `path` is needed, and `model` reads it."""
 
     def __init__(self, estimator: Any, path: Optional[str] = None, model: Any = None):
@@ -50,10 +51,23 @@ class StreamTrainer:
         self._load()
         if batch <= self._last and self._saved() or df.isEmpty():
             return
-        estimator = self.estimator if self._model is None else self.estimator.copy({self.estimator.net: self._model.network})
+        estimator = self.estimator.copy()
+        if self._model is not None:
+            state = self._state(self._last)
+            estimator.clear(estimator.net)
+            estimator.setParams(initialModel=state if self._checkpoints() and os.path.isdir(state) else self._model.network)
+        if self._checkpoints():
+            estimator.setParams(checkpointDir=self._state(batch), checkpointEpochs=estimator.getOrDefault("epochs"))
         self._model = estimator.fit(df)
         self._last, self.batches = batch, self.batches + 1
         if self.path is not None:
             self._model.write().overwrite().save(f"{self.path}/model-{batch}")
             for old in self._saved()[:-KEPT]:
-                shutil.rmtree(f"{self.path}/model-{old}", ignore_errors=True)
+                for folder in (f"{self.path}/model-{old}", self._state(old)):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _checkpoints(self) -> bool:
+        return self.path is not None and not (self.estimator.isDefined("checkpointDir") and self.estimator.getOrDefault("checkpointDir"))
+
+    def _state(self, batch: int) -> str:
+        return os.path.join(os.path.abspath(str(self.path)), f"state-{batch}")
