@@ -8,7 +8,7 @@ import pytest
 
 import firesteel as fire
 from firesteel import ops
-from firesteel.executor import engine, program, score
+from firesteel.executor import cluster, engine, program, score
 from firesteel.executor.alone import train_alone
 from firesteel.executor.job import Job, Recipe
 from firesteel._program import build, placeholder, trace
@@ -78,6 +78,16 @@ def test_reading_and_training(names):
             assert result["report"]["rows"] == 2 * rows and result["report"]["steps"] == 20
 
         counts.append(events(fit))
+    assert counts[0] == counts[1] > 10, counts
+
+
+def test_feeds_of_functions():
+    sparse = {"type": 0, "size": 3, "indices": [1], "values": [7.0]}
+    kind = pa.struct([("type", pa.int8()), ("size", pa.int32()), ("indices", pa.list_(pa.int32())), ("values", pa.list_(pa.float64()))])
+    counts = []
+    for rows in (FEW, MANY):
+        batch = table(rows).drop_columns(["ragged"]).append_column("sparse", pa.array([sparse] * rows, kind))
+        counts.append(events(lambda: cluster.DataFeed([batch]).next_batch(rows)))
     assert counts[0] == counts[1] > 10, counts
 
 

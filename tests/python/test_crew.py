@@ -102,6 +102,8 @@ def test_feeds():
     assert feed.next_table(2).num_rows == 2 and not feed.should_stop()
     feed.terminate()
     assert feed.should_stop() and feed.next_table(2).num_rows == 0
+    assert crew(lambda ctx: ctx.rank + 5, [table.to_batches(max_chunksize=1)] * 2, epochs=2) == [5, 6]  # who reads nothing ends all the same
+    assert crew(lambda ctx: ctx.get_data_feed().next_batch(1)["n"].tolist(), [table.to_batches(max_chunksize=1)] * 2, epochs=2) == [[1], [1]]
     assert "there is no feed" in crew(lambda ctx: ctx.get_data_feed())[0]["message"]
 
 
@@ -111,6 +113,8 @@ def test_columns_become_arrays():
     sparse = {"type": 0, "size": 3, "indices": [1], "values": [7.0]}
     assert cluster.to_numpy(pa.array([dense, dense], vector)).tolist() == [[1, 2, 3]] * 2
     assert cluster.to_numpy(pa.array([dense, sparse], vector)).tolist() == [[1, 2, 3], [0, 7, 0]]
+    several = cluster.to_numpy(pa.array([sparse, sparse, None, dense, {**sparse, "indices": [], "values": []}, {**sparse, "indices": [0, 2], "values": [4.0, 5.0]}], vector).slice(1))
+    assert np.array_equal(several, [[0, 7, 0], [np.nan] * 3, [1, 2, 3], [0, 0, 0], [4, 0, 5]], equal_nan=True)
     ragged = cluster.to_numpy(pa.array([[1], [2, 3], None]))
     assert ragged.dtype == object and ragged[1].tolist() == [2, 3] and ragged[2] is None
     assert cluster.to_numpy(pa.array([[[1, 2]], [[3, 4]]])).shape == (2, 1, 2)

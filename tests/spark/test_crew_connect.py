@@ -15,7 +15,3 @@ def test_distributed(spark):
 
 def test_records(spark, tmp_path):
     crews.writes_and_reads_records(spark, tmp_path)
-
-
-def test_a_stream_trains(spark, tmp_path):
-    crews.a_stream_trains(spark, tmp_path)

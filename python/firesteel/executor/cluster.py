@@ -216,18 +216,18 @@ def to_numpy(column: Any) -> numpy.ndarray:
 
 
 def _vectors(column: Any) -> numpy.ndarray:
-    rows = column.to_pylist() if len(column) and column.field("size").null_count < len(column) else None
-    if rows is None:
+    """ML vectors, dense and sparse, as rows; nulls are rows of NaN."""
+    if column.field("size").null_count == len(column):
         return to_numpy(column.field("values") if not column.null_count else pyarrow.compute.struct_field(column, "values"))
-    width = max(((row["size"] if row["type"] == 0 else len(row["values"])) for row in rows if row is not None), default=0)
-    out = numpy.zeros((len(rows), width))
-    for i, row in enumerate(rows):
-        if row is None:
-            out[i] = numpy.nan
-        elif row["type"] == 0:
-            out[i, row["indices"]] = row["values"]
-        else:
-            out[i, :len(row["values"])] = row["values"]
+    kind, size, indices, values = (pyarrow.compute.struct_field(column, name) for name in ("type", "size", "indices", "values"))
+    sparse = to_numpy(pyarrow.compute.equal(kind, 0).fill_null(False))
+    counts = to_numpy(pyarrow.compute.list_value_length(values).fill_null(0))
+    row = numpy.repeat(numpy.arange(len(column)), counts)
+    at = numpy.arange(len(row)) - numpy.repeat(numpy.cumsum(counts) - counts, counts)
+    at[sparse[row]] = to_numpy(indices.filter(pyarrow.array(sparse)).flatten())
+    out = numpy.zeros((len(column), int(numpy.where(sparse, to_numpy(size.fill_null(0)), counts).max(initial=0))))
+    out[row, at] = to_numpy(values.flatten())
+    out[~to_numpy(column.is_valid())] = numpy.nan
     return out
 
 
