@@ -222,6 +222,19 @@ def test_keras_1_activations_that_learn(tmp_path):
     assert abs(fire.model_from_json(json.dumps(config)).get_layer("p").get_weights()[1] - 5).max() == 0
 
 
+def test_keras_1_metrics_of_those_days(tmp_path):
+    """A metric that is no more is left out; the model trains on as it did."""
+    config = {"class_name": "Sequential", "config": [{"class_name": "Dense", "config": {"name": "d", "batch_input_shape": [None, 3], "output_dim": 2, "bias": True}}]}
+    training = {"optimizer_config": {"class_name": "RMSprop", "config": {"lr": 0.01, "rho": 0.8, "epsilon": 1e-8}}, "loss": "cosine_proximity", "metrics": ["fmeasure"], "loss_weights": None}
+    with pytest.warns(UserWarning, match="m.h5: loaded without its metrics: .*fmeasure"):
+        model = fire.load(write_h5(tmp_path / "m.h5", config, {"d": [rand(3, 2), rand(2)]}, training=training))
+    assert model.optimizer.rho == 0.8
+    x, y = rand(6, 3), rand(6, 2)
+    p = x @ rand(3, 2) + rand(2)
+    want = -((y * p).sum(1) / np.linalg.norm(y, axis=1) / np.linalg.norm(p, axis=1)).mean()
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), want, rtol=1e-5)
+
+
 def test_keras_2_functional(tmp_path):
     """inbound_nodes as lists, a shared layer, a GRU that says nothing of reset_after."""
     def dense(name, nodes):

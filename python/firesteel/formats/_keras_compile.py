@@ -15,10 +15,14 @@ from .safetensors import write_bytes
 RATES = optimizers.schedules
 
 
+# What Keras 1 and 2 called losses. Their cosine_proximity was at first the mean over features, which is shorter than today's sum, but of the same direction.
+FORMER = {"cosine_proximity": "cosine_similarity", "cosine": "cosine_similarity", "huber_loss": "huber"}
+
+
 def _make(module: Any, base: type, value: Any, what: str) -> Any:
     """An instance of a configuration, or a name that compile takes."""
     if isinstance(value, str):
-        return value
+        return FORMER.get(value, value) if base is losses.Loss else value
     kind, config = parts(value)
     if not config and not (isinstance(value, dict) and isinstance(value.get("config"), dict)):
         return kind
@@ -124,12 +128,15 @@ def restore(model: Any, tree: Any, settings: Any, root: Folder, who: str) -> Non
     try:
         chosen = optimizer(settings.get("optimizer") or settings["optimizer_config"])
         loss = _each(settings["loss"], lambda v: _make(losses, losses.Loss, v, "the loss"))
-        measured = _metrics(settings.get("metrics"), len(model.outputs))
-        counted = _metrics(settings.get("weighted_metrics"), len(model.outputs))
         names = model.output_names
         if isinstance(loss, dict):
             loss = [loss[k] for k in loss] if not all(k in names for k in loss) and len(loss) == len(names) else loss
-        model.compile(chosen, loss, metrics=measured, loss_weights=settings.get("loss_weights"), weighted_metrics=counted)
+        try:
+            measured, counted = (_metrics(settings.get(name), len(model.outputs)) for name in ("metrics", "weighted_metrics"))
+            model.compile(chosen, loss, metrics=measured, loss_weights=settings.get("loss_weights"), weighted_metrics=counted)
+        except (errors.FiresteelError, TypeError, KeyError, ValueError, AttributeError) as problem:
+            model.compile(chosen, loss, loss_weights=settings.get("loss_weights"))
+            warnings.warn(f"{who}: loaded without its metrics: {problem}", stacklevel=4)
     except (errors.FiresteelError, TypeError, KeyError, ValueError, AttributeError) as problem:
         warnings.warn(f"{who}: loaded without its compile settings: {problem}", stacklevel=4)
         return
