@@ -19,7 +19,7 @@ def test_forecast():
     assert errors["LSTM"] < errors["last value"] and errors["1-D convolution"] < errors["last value"]
 
 
-@pytest.mark.parametrize("name", ["clusters", "deeplearning4j", "perceptron", "recommender", "tfrecords", "transfer", "wide_and_deep"])
+@pytest.mark.parametrize("name", ["clusters", "deeplearning4j", "many_models", "perceptron", "recommender", "tfrecords", "transfer", "wide_and_deep"])
 def test_on_spark(name: str):
     """Each is a program of its own that a reader starts with the environment's Python."""
     done = subprocess.run([sys.executable, str(ROOT / f"examples/{name}.py")], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600)

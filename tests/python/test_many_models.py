@@ -151,6 +151,16 @@ def test_failures_are_told(tmp_path):
         list(trials.read_rows(trials.Rows("t", str(tmp_path), (("part-00009.arrow", 5, "elsewhere"),))))
 
 
+def test_optuna_is_asked_for_by_its_extra(monkeypatch):
+    import sys
+
+    from firesteel.spark import NNRegressor, Tuner, tune
+
+    monkeypatch.setitem(sys.modules, "optuna", None)  # as where it is not installed
+    with pytest.raises(fire.FiresteelError, match=r"pip install 'firesteel\[tune\]'"):
+        Tuner(NNRegressor(), {"learningRate": tune.uniform(0.1, 0.2)}, method="optuna").fit(None)
+
+
 # ---- what a search chooses from -----------------------------------------------------------------
 
 def test_distributions():

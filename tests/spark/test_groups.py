@@ -52,3 +52,18 @@ def test_groups(spark, stores, tmp_path, capsys):
     loaded = GroupsModel.load(path)
     assert sorted(map(str, loaded.transform(test).collect())) == sorted(map(str, told)) and "12 groups" in repr(loaded)
     assert "failed" in raised("FS1003", lambda: models.of(3, True)) and "no such group" in raised("FS1003", lambda: models.of(77, True))
+
+
+def test_groups_of_odd_rows(spark):
+    nan = float("nan")
+    rows = [("one", 1.0, 2.0, 3.0), *[("constant", float(i), 2.0 * i, 7.0) for i in range(9)], *[("same rows", 1.0, 1.0, float(i)) for i in range(6)],
+            *[("a NaN", float(i), nan if i == 3 else 1.0, 1.0) for i in range(5)], ("null", 1.0, None, 1.0), ("no label", 1.0, 1.0, None)]
+    table = spark.createDataFrame(rows, "store string, a double, b double, y double")
+    net = fire.Sequential([fire.layers.Normalization(), fire.layers.Dense(4, "relu"), fire.layers.Dense(1)])
+    models = fit_groups(table.groupBy("store"), regressor(net=net, hiddenLayers=None), verbose=0)
+    told = {r.store: (r.rows, r.error and r.error[:6]) for r in models.models.collect()}
+    assert told == {"one": (1, None), "constant": (9, None), "same rows": (6, None), "a NaN": (5, "FS2004"), "null": (1, "FS2003"), "no label": (1, "FS2003")}
+    scored = models.transform(table.where("store in ('one', 'constant', 'same rows')")).collect()
+    assert len(scored) == 16 and all(abs(r.prediction) < 100 for r in scored)
+    skipped = fit_groups(table.groupBy("store"), regressor(net=net, hiddenLayers=None, handleInvalid="skip"), verbose=0)
+    assert {r.store: r.error and r.error[:6] for r in skipped.models.where("store in ('a NaN', 'null')").collect()} == {"a NaN": None, "null": "FS2007"}

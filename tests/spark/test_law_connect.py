@@ -28,3 +28,22 @@ def test_auto_workers_are_what_the_settings_tell(spark):
 
     assert session.workers(spark, "auto") == 2 and session.workers(spark, 3) == 3
     assert len(spark.getTags()) == 0
+
+
+def test_searches_groups_and_cross_validation(spark, tmp_path):
+    from pyspark.ml.tuning import CrossValidator, ParamGridBuilder
+
+    from firesteel.spark import GroupsModel, NNClassifier, NNEvaluator, Tuner, TunerModel, fit_groups
+
+    df, estimator = law.table(spark), NNClassifier(**law.FAST, featuresCol=list("abc"), numWorkers=1)
+    found = Tuner(estimator, {"learningRate": [0.001, 0.1, -1.0]}, method="grid", evaluator=NNEvaluator(metricName="log_loss"), verbose=0).fit(df)
+    assert [r.state for r in found.trials.collect()] == ["done", "done", "failed"] and found.bestMetric == min(found.avgMetrics[:2])
+    found.write().overwrite().save(f"{tmp_path}/t")
+    assert TunerModel.load(f"{tmp_path}/t").transform(df).collect() == found.transform(df).collect()
+    grid = ParamGridBuilder().addGrid(estimator.learningRate, [0.001, 0.1]).build()
+    crossed = CrossValidator(estimator=estimator, estimatorParamMaps=grid, evaluator=NNEvaluator(metricName="log_loss"), numFolds=2, parallelism=2, seed=1).fit(df)
+    assert len(crossed.avgMetrics) == 2 and crossed.bestModel.transform(df).count() == 24
+    models = fit_groups(df.withColumn("half", df.id % 2).groupBy("half"), estimator, verbose=0)
+    models.write().overwrite().save(f"{tmp_path}/g")
+    scored = GroupsModel.load(f"{tmp_path}/g").transform(df.withColumn("half", df.id % 3)).collect()
+    assert (models.trained, len(scored)) == (2, 24) and all((r.prediction is None) == (r.half == 2) for r in scored)

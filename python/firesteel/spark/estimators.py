@@ -55,6 +55,12 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         return self._finish(plan, fitting.run(dataset, plan.features, plan.labels, plan.others, self.value("verbose"), self.value("maxRestarts"),
                                                self.value("onInterrupt"), **plan.fields))
 
+    def fitMultiple(self, dataset: Any, paramMaps: Any) -> Any:
+        """Models of several param maps, as an iterator of (index, model); with numWorkers=1 all train in one job, a task for each, where the executors share a host."""
+        from .tune import fit_multiple
+
+        return fit_multiple(self, dataset, paramMaps) or super().fitMultiple(dataset, paramMaps)
+
     def _plan(self, dataset: Any, workers: int) -> Plan:
         """All that a fit by so many workers settles before its job. What can be judged without looking at rows is judged before the first Spark job."""
         table, net = dataset.schema, self._given_network()
@@ -75,7 +81,7 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
             wiring.check_label_widths(labels, head.loss.split("\n"))
         elif wires.raw or labels.raw:
             raise fail(1001, f"{'feature' if wires.raw else 'label'}Preprocessing needs a net; what it takes and gives decides what the function makes")
-        session.check_slots(dataset.sparkSession, workers)
+        fitting.once(dataset, ("slots", workers), lambda: session.check_slots(dataset.sparkSession, workers))
         if net is None:
             nets.check(nets.short_recipe(self.value("hiddenLayers"), self.value("activation"), 1, "linear"), optimizer, losses[0] or "mean_squared_error", "", None)
         known = vocabulary.lookups(vocabulary.count(dataset, wires.categories, self.value("minFrequency"), self.value("maxVocabulary")), wires.names) if wires.categories else None

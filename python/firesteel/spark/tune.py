@@ -12,7 +12,9 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import os
 import secrets
+import socket
 import time
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
 
@@ -23,6 +25,7 @@ from pyspark.sql import functions as F
 
 from ..errors import ClusterError, FiresteelError
 from ..executor.trials import FOLD, Rows, Unit
+from ..executor.trials import clear as remove
 from . import fit as fitting
 from . import persist, schema, session, spaces
 from .errors import fail
@@ -107,6 +110,9 @@ class Work:
 
     def clear(self) -> None:
         """Remove the files, on every host that a task reaches. What stays lies among temporary files."""
+        if {host for _, _, host in self.rows.files} == {socket.gethostname()} and os.path.isdir(self.rows.path):
+            remove(self.rows)  # a cluster of one host, this one
+            return
         n = 2 * session.slots(self.spark)
         try:
             self.spark.range(0, n, 1, n).mapInArrow(_clearer(self.rows), "id bigint").collect()
@@ -160,7 +166,7 @@ def _clearer(rows: Rows) -> Callable[[Iterable[Any]], Iterator[Any]]:
 
 def fit_multiple(estimator: NNEstimatorBase, dataset: Any, maps: Sequence[Any]) -> Optional[Iterator[tuple[int, Any]]]:
     """Models of all param maps from one job with a task for each, as an iterator of (index, model); None where that cannot be: one map alone, several
-    workers for each, checkpoints, or maps that read different columns."""
+    workers for each, checkpoints, maps that read different columns, or hosts that share no folder for temporary files."""
     copies = [estimator.copy(m) for m in maps]
     if len(maps) < 2 or any(c.value("numWorkers") != 1 or c.value("checkpointDir") for c in copies):
         return None
@@ -171,9 +177,13 @@ def fit_multiple(estimator: NNEstimatorBase, dataset: Any, maps: Sequence[Any]) 
         return None
     try:
         work.write()
+        if len({host for _, _, host in work.rows.files}) > 1:
+            return None
         done = work.run([Unit(i, work.fields(p), send=True) for i, p in enumerate(plans)])
     finally:
         work.clear()
+    if any(str(result["error"]).startswith("FS5001") for result, _ in done):
+        return None
 
     def models() -> Iterator[tuple[int, Any]]:
         for i, (result, model) in enumerate(done):
@@ -250,6 +260,14 @@ class Trial:
 
 def _shown(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold as it is; text of the rest, networks and functions."""
+    try:
+        return json.loads(json.dumps(value))
+    except TypeError:
+        return _shown(value)
 
 
 class Tuner(Estimator):  # type: ignore[type-arg]
@@ -497,7 +515,7 @@ class _Search:
         try:
             import optuna
         except ImportError:
-            raise fail(1005, "method='optuna' needs the package optuna on the driver: pip install optuna") from None
+            raise fail(1005, "method='optuna' needs the package optuna on the driver: pip install 'firesteel[tune]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize" if t.larger_better() else "minimize", sampler=optuna.samplers.TPESampler(seed=t.seed % 2**32, constant_liar=True))
         at_once = max(1, session.slots(self.dataset.sparkSession))
@@ -561,7 +579,7 @@ class TunerModel(Model, TableParams, MLWritable, Readable):
         """A writer: write().overwrite().save(path)."""
         if self.bestModel is None:
             raise fail(1006, "this search has no model to save: it was made with refit=False")
-        return TunerWriter(self, None, {"kind": type(self.bestModel).__name__, "trials": self._rows, "best": [self.bestTrial, self.bestMetric, {n: _shown(v) for n, v in self.bestParams.items()}]})
+        return TunerWriter(self, None, {"kind": type(self.bestModel).__name__, "trials": self._rows, "best": [self.bestTrial, self.bestMetric, {n: _plain(v) for n, v in self.bestParams.items()}]})
 
     @classmethod
     def read(cls) -> "TunerReader":
