@@ -3,7 +3,7 @@ import pytest
 
 import firesteel as fire
 from bed import raised
-from firesteel.spark import NNRegressor, fit_groups
+from firesteel.spark import NNClassifier, NNRegressor, fit_groups
 from firesteel.spark.groups import GroupsModel
 
 SESSION = {"master": "local[2]"}
@@ -65,5 +65,8 @@ def test_groups_of_odd_rows(spark):
     assert told == {"one": (1, None), "constant": (9, None), "same rows": (6, None), "a NaN": (5, "FS2004"), "null": (1, "FS2003"), "no label": (1, "FS2003")}
     scored = models.transform(table.where("store in ('one', 'constant', 'same rows')")).collect()
     assert len(scored) == 16 and all(abs(r.prediction) < 100 for r in scored)
-    skipped = fit_groups(table.groupBy("store"), regressor(net=net, hiddenLayers=None, handleInvalid="skip"), verbose=0)
-    assert {r.store: r.error and r.error[:6] for r in skipped.models.where("store in ('a NaN', 'null')").collect()} == {"a NaN": None, "null": "FS2007"}
+    classifier = NNClassifier(hiddenLayers=[4], featuresCol=["a", "b"], labelCol="y", epochs=1, handleInvalid="skip", verbose=0)
+    skipped = fit_groups(table.groupBy("store"), classifier, verbose=0)
+    scored = skipped.transform(table).collect()
+    assert skipped.failed == 2 and len(scored) == len(rows) - 1  # without the row that has a NaN
+    assert all((r.probability is None) == (r.store in ("null", "no label")) and (r.probability is None or len(r.probability) == 8) for r in scored)

@@ -149,7 +149,7 @@ class GroupsModel(Model, TableParams, MLWritable, Readable):
         task = _score_task(by, [names[f.name] for f in features], dataclasses.asdict(out), [(o.name, isinstance(o.dataType, ArrayType)) for o in outputs])
         scored = parted.mapInArrow(task, StructType([*[StructField(names[f.name], f.dataType) for f in table.fields], *outputs]))
         return scored.select(*[F.col(names[f.name]).alias(f.name, metadata=f.metadata) for f in table.fields],
-                             *[_finish(F.col(o.name), f, metadata) for o, (f, metadata) in zip(outputs, fields)])
+                             *[_finish(F.col(o.name), f, metadata, nulls=True) for o, (f, metadata) in zip(outputs, fields)])
 
     def write(self) -> "GroupsWriter":
         """A writer: write().overwrite().save(path)."""

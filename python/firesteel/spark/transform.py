@@ -187,6 +187,8 @@ def _has_udt(kind: DataType) -> bool:
     return isinstance(kind, UserDefinedType)
 
 
-def _finish(scored: Any, f: StructField, metadata: dict[str, Any]) -> Any:
-    """An output column as spark.ml has it: arrays that stand for vectors made vectors, name and metadata."""
-    return (array_to_vector(scored) if isinstance(f.dataType, VectorUDT) else scored).alias(f.name, metadata=metadata)
+def _finish(scored: Any, f: StructField, metadata: dict[str, Any], nulls: bool = False) -> Any:
+    """An output column as spark.ml has it: arrays that stand for vectors made vectors, name and metadata. nulls: there may be some, which Spark's function does not take."""
+    if isinstance(f.dataType, VectorUDT):
+        scored = F.when(scored.isNotNull(), array_to_vector(scored)) if nulls else array_to_vector(scored)
+    return scored.alias(f.name, metadata=metadata)
