@@ -61,8 +61,8 @@ def test_ten_thousand_groups(spark):
 
 def test_trials_cost_little_more_than_a_loop(spark, tmp_path):
     """32 trials as tasks on two workers, all of the JVM's time counted, against the same trainings one after the other in one process. A search costs some
-    five seconds whatever its size (planning, 34 tasks of 75 ms for JVM and Python, the compilers of the JVM), so it is asked of a search that takes a minute;
-    the session is warm, as a user's is, by a search of one epoch."""
+    seven seconds whatever its size (planning, tasks of 75 ms for JVM and Python, the compilers of the JVM), so it is asked of a search that takes a minute; the
+    session is warm, as a user's is, by a search of one epoch."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
