@@ -9,7 +9,7 @@ import pyarrow
 from pyspark.ml.functions import array_to_vector
 from pyspark.ml.linalg import VectorUDT
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, DoubleType, MapType, StructField, StructType, UserDefinedType
+from pyspark.sql.types import ArrayType, DoubleType, StructField, StructType
 
 from ..executor.score import Outputs
 from . import session
@@ -114,38 +114,42 @@ def add_scored(df: Any, score: Score, features: Sequence[str], fields: list[tupl
     # Vectors travel as arrays of doubles and become vectors in the query (see lists in executor/score.py).
     kind = StructType([StructField(f.name, ArrayType(DoubleType()) if isinstance(f.dataType, VectorUDT) else f.dataType) for f, _ in fields])
     alone = len(fields) == 1  # no struct is made for one column, which costs Spark a fifth less
-    if session.version(df.sparkSession) < (4, 1) or any(_has_udt(f.dataType) for f in df.schema.fields):
+    if session.version(df.sparkSession) < (4, 1):
         return _by_map(df, score, kind, features, fields)
     given: list[Any] = [column(c) for c in features]
     types = {f.dataType.simpleString() for f in df.schema.fields if f.name in set(features)}
     if one_input and len(given) >= ENOUGH and types in ({"float"}, {"double"}):
-        function, given = _of_joined(score, list(features), alone), [F.array(*given)]
+        function, made = _of_joined(score, list(features), alone), F.array(*given)
     else:
-        function = _of_columns(score, list(features), alone)
+        function, made = _of_struct(score, list(features), alone), F.struct(*[c.alias(f"_{k}") for k, c in enumerate(given)])
     udf = getattr(F, "arrow_udf")(function, kind[0].dataType if alone else kind)  # pyspark 4.0 lacks it
-    temporary = f"__firesteel_{os.urandom(4).hex()}"
+    argument, temporary = (f"__firesteel_{what}_{os.urandom(4).hex()}" for what in ("in", "out"))
+    # The argument twice, which travels once: Spark then makes it in a projection of its own below the function, and keeps only that with the columns that
+    # are wanted above. Right above a columnar scan an arrow_udf would turn every column that it reads from columns into rows and back again, half again the
+    # cost for 100 columns, and Spark 4.3 cannot do that at all where one is of a user's type, as vectors are (UNSUPPORTED_DATATYPE in RowToColumnConverter).
+    below = df.select("*", made.alias(argument))
     if skip:
         # Spark may move a filter below the projection that it reads from and so score twice; not for a nondeterministic function.
-        scored = df.withColumn(temporary, udf.asNondeterministic()(*given)).where(F.col(temporary).isNotNull())
+        scored = below.withColumn(temporary, udf.asNondeterministic()(argument, argument)).where(F.col(temporary).isNotNull())
     else:
-        scored = df.withColumn(temporary, udf(*given))
+        scored = below.withColumn(temporary, udf(argument, argument))
     added = [_finish(F.col(temporary) if alone else F.col(temporary).getField(f.name), f, metadata) for f, metadata in fields]
-    return scored.select("*", *added).drop(temporary)
+    return scored.select("*", *added).drop(argument, temporary)
 
 
-def _of_columns(score: Score, names: list[str], alone: bool) -> Callable[..., Any]:
-    def run(*columns: Any) -> Any:
-        scored = score(names, columns)
+def _of_struct(score: Score, names: list[str], alone: bool) -> Callable[[Any, Any], Any]:
+    def run(rows: Any, _: Any) -> Any:
+        scored = score(names, rows.flatten())
         return scored.flatten()[0] if alone else scored
 
-    run.__annotations__ = {"columns": pyarrow.Array, "return": pyarrow.Array}
+    run.__annotations__ = {"rows": pyarrow.Array, "_": pyarrow.Array, "return": pyarrow.Array}
     return run
 
 
-def _of_joined(score: Score, names: list[str], alone: bool) -> Callable[[Any], Any]:
-    """For many columns of one type: as one array they cost Spark a third less than as columns."""
+def _of_joined(score: Score, names: list[str], alone: bool) -> Callable[[Any, Any], Any]:
+    """For many columns of one type: as one array they cost Spark a third less than each by itself."""
 
-    def run(rows: Any) -> Any:
+    def run(rows: Any, _: Any) -> Any:
         try:
             scored = score(["features"], [rows])
         except Exception:
@@ -154,13 +158,12 @@ def _of_joined(score: Score, names: list[str], alone: bool) -> Callable[[Any], A
             scored = score(names, [pyarrow.compute.list_element(rows, k) for k in range(len(names))])  # fails again, and names the column
         return scored.flatten()[0] if alone else scored
 
-    run.__annotations__ = {"rows": pyarrow.Array, "return": pyarrow.Array}
+    run.__annotations__ = {"rows": pyarrow.Array, "_": pyarrow.Array, "return": pyarrow.Array}
     return run
 
 
 def _by_map(df: Any, score: Score, kind: StructType, features: Sequence[str], fields: list[tuple[StructField, dict[str, Any]]]) -> Any:
-    """All columns pass through Python: the way of Spark 4.0, which has no arrow_udf, and of tables with vector columns, because Spark 4.3
-    fails when an arrow_udf stands right above a columnar scan that has a user-defined type (UNSUPPORTED_DATATYPE in RowToColumnConverter)."""
+    """All columns pass through Python: the way of Spark 4.0, which has no arrow_udf."""
     wanted, all_names, features = [df.columns.index(f) for f in features], list(df.columns), list(features)
 
     def run(batches: Iterator[Any]) -> Iterator[Any]:
@@ -175,16 +178,6 @@ def _by_map(df: Any, score: Score, kind: StructType, features: Sequence[str], fi
     plain = df.select(*[column(c).alias(name) for c, name in zip(all_names, plain_names(all_names))])
     scored = plain.mapInArrow(run, StructType([*df.schema.fields, *kind.fields]))
     return scored.select(*[column(c) for c in df.columns], *[_finish(column(f.name), f, metadata) for f, metadata in fields])
-
-
-def _has_udt(kind: DataType) -> bool:
-    if isinstance(kind, StructType):
-        return any(_has_udt(f.dataType) for f in kind.fields)
-    if isinstance(kind, ArrayType):
-        return _has_udt(kind.elementType)
-    if isinstance(kind, MapType):
-        return _has_udt(kind.keyType) or _has_udt(kind.valueType)
-    return isinstance(kind, UserDefinedType)
 
 
 def _finish(scored: Any, f: StructField, metadata: dict[str, Any], nulls: bool = False) -> Any:
