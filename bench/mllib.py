@@ -27,30 +27,7 @@ from firesteel.spark import NNClassifier
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
 from fashion import load
-
-TICK = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds() -> float:
-    """User and system time of this process and everything below it, ended children included."""
-    parents, times = {}, {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            parents[int(entry)] = int(fields[1])
-            times[int(entry)] = sum(int(fields[i]) for i in (11, 12, 13, 14)) / TICK
-
-    def below(pid: int) -> bool:
-        while pid in parents:
-            if pid == os.getpid():
-                return True
-            pid = parents[pid]
-        return False
-
-    return sum(t for pid, t in times.items() if below(pid))
+from peers import cpu_seconds
 
 
 def main() -> None:

@@ -27,6 +27,25 @@ def install(*packages: str) -> None:
         subprocess.run([THEIRS, "-m", "pip", "install", "-q", "--disable-pip-version-check", *missing], check=True)
 
 
+def cpu_seconds(own: bool = True) -> float:
+    """User and system time of this process (own) and of everything below it, ended children included: a JVM and its Python workers, for one."""
+    parents, times = {}, {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            parents[int(entry)], times[int(entry)] = int(fields[1]), sum(int(fields[i]) for i in (11, 12, 13, 14))
+
+    def below(pid: int) -> bool:
+        while pid in parents and pid != os.getpid():
+            pid = parents[pid]
+        return pid == os.getpid()
+
+    return sum(t for pid, t in times.items() if below(pid) and (own or pid != os.getpid())) / os.sysconf("SC_CLK_TCK")
+
+
 def measure(python: Path, script: str, *arguments: object, **env: str) -> dict[str, float]:
     """Run one worker process; its last line is a JSON object of figures."""
     done = subprocess.run([python, ROOT / "bench" / script, *map(str, arguments)], env={**os.environ, **env}, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -1,36 +1,17 @@
 """Many models at once: 10,000 groups in one job, and trials side by side, by the processor time of the JVM and all of its Python workers."""
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "spark"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "spark"), str(Path(__file__).resolve().parents[2] / "bench")]
 from bed import make_session  # noqa: E402
+from peers import cpu_seconds  # noqa: E402
 
 import firesteel.executor  # noqa: E402
 import firesteel as fire  # noqa: E402
 from firesteel.spark import NNClassifier, NNRegressor, fit_groups  # noqa: E402
-
-
-def processor_seconds():
-    """Of this process and all below it, those that have ended among them."""
-    parents, times = {}, {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(pid))
-        times[int(pid)] = sum(int(t) for t in fields[11:15])
-    total, todo = 0, [os.getpid()]
-    while todo:
-        pid = todo.pop()
-        total += times.get(pid, 0)
-        todo += parents.get(pid, [])
-    return total / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +27,14 @@ def test_ten_thousand_groups(spark):
     groups, rows = 10_000, 100
     table = spark.range(groups * rows).select((F.col("id") % groups).alias("store"), *[F.rand(i).alias(f"x{i}") for i in range(10)])
     table = table.withColumn("y", F.col("x0") * (F.col("store") % 7) + F.col("x1"))
-    began = processor_seconds()
+    began = cpu_seconds()
     models = fit_groups(table.groupBy("store"), NNRegressor(hiddenLayers=[16], featuresCol=[f"x{i}" for i in range(10)], labelCol="y", epochs=10, batchSize=20, learningRate=0.01, seed=1))
-    spent = processor_seconds() - began
+    spent = cpu_seconds() - began
     print(f"{groups} groups of {rows} rows: {spent:.1f} processor seconds")
     assert models.trained == groups and models.failed == 0 and spent < 120
-    began = processor_seconds()
+    began = cpu_seconds()
     error = models.transform(table).agg(F.avg((F.col("prediction") - F.col("y")) ** 2), F.count("prediction")).first()
-    print(f"scored in {processor_seconds() - began:.1f} processor seconds; mean squared error {error[0]:.4f}")
+    print(f"scored in {cpu_seconds() - began:.1f} processor seconds; mean squared error {error[0]:.4f}")
     assert error[1] == groups * rows
     one = NNRegressor(hiddenLayers=[16], featuresCol=[f"x{i}" for i in range(10)], labelCol="y", epochs=10, batchSize=20, learningRate=0.01, seed=1, verbose=0).fit(table.where("store = 4711"))
     assert [w.tobytes() for w in one.network.get_weights()] == [w.tobytes() for w in models.of(4711).network.get_weights()]
@@ -82,18 +63,18 @@ def test_trials_cost_little_more_than_a_loop(spark, tmp_path):
         return Tuner(estimator.copy({estimator.epochs: epochs}), {"learningRate": rates}, method="grid", refit=False, verbose=0).fit(table)
 
     search(1)
-    began = processor_seconds()
+    began = cpu_seconds()
     found = search(24)
-    tasks = processor_seconds() - began
+    tasks = cpu_seconds() - began
     plan = estimator._plan(table, 1)
     job = fire.executor.Job(**{**plan.fields, "features": tuple(names), "labels": ("label",), "secret": b"", "validation": "held"})
-    began = processor_seconds()
+    began = cpu_seconds()
     read = pq.read_table(tmp_path / "t.parquet").append_column("held", pa.array(rng.random(rows) < 0.2))
     data = engine.read(read.to_batches(), job)
     engine.deal(data, None)
     for rate in rates:
         result, _ = trials.train_alone(data, fire.executor.Job(**{**job.fields, "learning_rate": rate}))
         assert result["error"] is None
-    loop = processor_seconds() - began
+    loop = cpu_seconds() - began
     print(f"32 trials: {tasks:.1f} processor seconds as Spark tasks, {loop:.1f} in a loop: {tasks / loop:.2f}")
     assert all(np.isfinite(found.avgMetrics)) and tasks < 1.2 * loop

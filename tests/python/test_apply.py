@@ -168,6 +168,15 @@ def test_row_groups_belong_to_one_share_each(table):
         assert sorted(g for share in range(shares) for g in files.row_groups(meta, share, shares)) == list(range(10))
 
 
+def test_batches_are_whole_blocks_and_stay_small(table):
+    assert files.batch_rows(pq.ParquetFile(table / "t.parquet").metadata, ["x"]) == files.ROWS
+    for width, rows in ((784, 1280), (100_000, 10)):
+        x = np.random.default_rng(0).normal(size=(300, width)).astype(np.float32)  # lists' levels take a little room as well
+        pq.write_table(pa.table({"id": np.arange(300), "x": pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), width)}), table / "wide.parquet", use_dictionary=False)
+        meta = pq.ParquetFile(table / "wide.parquet").metadata
+        assert files.batch_rows(meta, ["id", "x"]) == rows and files.batch_rows(meta, ["id"]) == files.ROWS
+
+
 def test_files_are_scored_and_committed(table):
     mine = job(table)
     made = [files.score_part(mine, k, doubled) for k in range(3)]

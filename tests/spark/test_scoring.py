@@ -203,8 +203,10 @@ def test_a_stream_is_scored(spark, df, flat, tmp_path):
     assert np.array_equal(got(spark.table("scored"), "y"), flat.predict(X, verbose=0))
 
 
-def test_files_are_scored_like_tables(spark, df, flat, two, tmp_path):
+def test_files_are_scored_like_tables(spark, df, flat, two, tmp_path, monkeypatch):
     from pyspark.ml.functions import array_to_vector
+
+    from firesteel.spark import files
 
     table, out = f"{tmp_path}/t able", f"{tmp_path}/out"
     df.withColumn("v", array_to_vector("row")).withColumn("label", (df.id % 3).cast("double")).write.option("parquet.block.size", 2048).partitionBy("label").parquet(table)
@@ -214,7 +216,13 @@ def test_files_are_scored_like_tables(spark, df, flat, two, tmp_path):
     same = model.transform(frame)
     assert scored.columns == same.columns and [f.dataType for f in scored.schema] == [f.dataType for f in same.schema] and scored.schema["probability"].metadata == same.schema["probability"].metadata
     assert scored.orderBy("id").collect() == same.orderBy("id").collect()
+    plan = model.transform(frame).where("id > 3").select("prediction")._jdf.queryExecution().toString()  # reads only its columns, filters pass
+    assert "ReadSchema: struct<id:bigint,v:" in plan and "GreaterThan(id,3)" in plan and "ArrowEvalPython" in plan and "raw#" not in plan.split("Physical Plan")[1], plan
+    plan = ModelTransformer(flat, list("abcdefg"), "y").transform(frame).select("y")._jdf.queryExecution().executedPlan().toString()
+    below = plan.split("ArrowEvalPython", 1)[1].splitlines()[1]
+    assert "Project" in below and "array(" in below, plan  # one column stands in the queue of rows that wait for Python, made before it
     raised("FS5001", lambda: model.score_files(table, out), "overwrite")
+    monkeypatch.setattr(files, "_committed_here", lambda job, names: False)  # as on a cluster whose disks the driver does not see
     stage = ModelTransformer(two, {"wide": "wide", "deep": "deep"}, ["s", "grid"], outputMode={"grid": "vector"})
     scored = stage.score_files(table, out, columns=["id", "label"], mode="overwrite")
     assert scored.columns == ["id", "label", "s", "grid"] and scored.orderBy("id").collect() == stage.transform(frame).select("id", "label", "s", "grid").orderBy("id").collect()

@@ -17,7 +17,9 @@ import pyarrow.parquet
 
 from .. import errors
 
-ROWS = 1 << 16          # of one batch
+ROWS = 1 << 16          # of one batch, at most
+COLUMN = 4 << 20        # bytes of the widest column of one batch, about: more does not stay in a processor's cache, and new memory costs as much as what is read into it
+BLOCK = 256             # rows that most networks compute at once
 GROUP = 128 << 20       # bytes of one row group that is written
 ROW_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"  # where Spark keeps a table's schema in a Parquet file: vectors and metadata of columns
 SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs"}
@@ -88,6 +90,20 @@ def row_groups(meta: pyarrow.parquet.FileMetaData, share: int, shares: int) -> l
     return mine
 
 
+def batch_rows(meta: pyarrow.parquet.FileMetaData, columns: Sequence[str]) -> int:
+    """Rows of one batch, whole blocks of the engine where there is room for one."""
+    sizes: dict[str, int] = {}
+    for g in range(meta.num_row_groups):
+        group = meta.row_group(g)
+        for i in range(group.num_columns):
+            chunk = group.column(i)
+            name = chunk.path_in_schema.split(".")[0]
+            sizes[name] = sizes.get(name, 0) + chunk.total_uncompressed_size
+    widest = max((size for name, size in sizes.items() if name in columns), default=0)
+    rows = min(ROWS, max(1, COLUMN * max(1, meta.num_rows) // max(1, widest)))
+    return int(rows - rows % BLOCK if rows >= BLOCK else rows)
+
+
 # ---- reading ---------------------------------------------------------------------------------
 
 _FOLDER_TYPES = {"string": pyarrow.string(), "int": pyarrow.int32(), "bigint": pyarrow.int64(), "double": pyarrow.float64(), "date": pyarrow.date32(),
@@ -112,7 +128,7 @@ def _read(file: pyarrow.parquet.ParquetFile, part: Part, wanted: Sequence[str], 
     groups = row_groups(file.metadata, part.share, part.shares)
     if not groups:
         return
-    for batch in file.iter_batches(batch_size=ROWS, row_groups=groups, columns=columns, use_threads=False):
+    for batch in file.iter_batches(batch_size=batch_rows(file.metadata, columns), row_groups=groups, columns=columns, use_threads=False):
         made = [_folder_column(*folders[name.lower()], batch.num_rows) if name.lower() in folders else batch.column(batch.schema.get_field_index(there[name.lower()])) for name in wanted]
         yield pyarrow.RecordBatch.from_arrays(made, names=list(wanted))
 

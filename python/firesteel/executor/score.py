@@ -6,6 +6,7 @@ comes out with the same bits however Spark cuts the table into batches.
 from __future__ import annotations
 
 import dataclasses
+import gc
 from typing import Any, Callable, Optional, Sequence, Union
 
 import numpy
@@ -62,6 +63,8 @@ def network(key: str, read: Callable[[], Union[bytes, str]]) -> Any:
         while len(_networks) >= KEPT:
             del _networks[next(iter(_networks))]
         net = engine.load(read())
+        if not gc.get_freeze_count():
+            gc.freeze()  # Spark's workers collect garbage after every task: 15 ms over the objects of modules, which stay until the process ends
     _networks[key] = net  # youngest last
     return net
 

@@ -8,10 +8,12 @@ import secrets
 import urllib.parse
 from typing import Any, Callable, Iterator, NamedTuple, Optional, Sequence
 
+import pyarrow.fs
 from pyspark.ml.linalg import VectorUDT
 from pyspark.sql.types import StructField, StructType
 
-from ..executor.files import FileJob, Part
+from ..errors import FiresteelError
+from ..executor.files import FileJob, Part, commit, open_uri
 from . import schema, session
 from .errors import fail, spark_text, translate
 from .params import bad
@@ -108,14 +110,27 @@ def _run(spark: Any, job: FileJob, ready: Scores) -> None:
     try:
         rows = spark.range(0, len(job.parts), 1, len(job.parts)).mapInArrow(task, "part long, name string, rows long").collect()
         names = {int(row["part"]): str(row["name"]) for row in rows}
-        end = _end(session.wheel_finder(), fields, [names[k] for k in sorted(names) if names[k]])
-        spark.range(0, 1, 1, 1).mapInArrow(end, "done boolean").collect()
+        made = [names[k] for k in sorted(names) if names[k]]
+        if not _committed_here(job, made):
+            spark.range(0, 1, 1, 1).mapInArrow(_end(session.wheel_finder(), fields, made), "done boolean").collect()
     except BaseException as error:
         try:
             spark.range(0, 1, 1, 1).mapInArrow(_end(session.wheel_finder(), fields, None), "done boolean").collect()
         except Exception:
             pass  # the cluster may be gone; what is left is hidden from readers
         raise translate(error, (), "scoring files") from None if isinstance(error, Exception) else error
+
+
+def _committed_here(job: FileJob, names: list[str]) -> bool:
+    """Whether this process could name the output itself, which saves a job: it sees the files on its own disk, or on one that it shares with the executors."""
+    system, staging = open_uri(job.staging)
+    if not isinstance(system, pyarrow.fs.LocalFileSystem) or not names or not all(os.path.exists(f"{staging}/{name}") for name in names):
+        return False
+    try:
+        commit(job, names)
+    except (OSError, FiresteelError):
+        return False  # another user's, or an output that somebody made meanwhile: the task tells
+    return True
 
 
 def _task(find: Callable[[], Any], find_wheel: Callable[[], None], fields: dict[str, Any], kind: str, settings: dict[str, Any]) -> Callable[[Iterator[Any]], Iterator[Any]]:
