@@ -377,7 +377,10 @@ static const char *other_format(const uint8_t *p, size_t n) {
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (n >= known[i].size && !memcmp(p, known[i].magic, known[i].size)) return known[i].name;
-    return n > 9 && p[8] == '{' && !p[5] && !p[6] && !p[7] ? "a safetensors file" : NULL;
+    if (n > 9 && p[8] == '{' && !p[5] && !p[6] && !p[7]) return "a safetensors file";
+    size_t i = 0; /* a model begins with the byte 8, or another that no text has */
+    while (i < n && i < 64 && (p[i] >= ' ' ? p[i] < 127 : i && (p[i] == '\n' || p[i] == '\r' || p[i] == '\t'))) i++;
+    return i == n || i == 64 ? "a text" : NULL;
 }
 
 /* Whether the first field could be one of ModelProto's. */

@@ -276,7 +276,7 @@ def test_broken_files(tmp_path):
         fire.load(path)
     assert caught.value.code == "FS5003"
     path.write_text("not a model at all")
-    with pytest.raises(errors.ModelFormatError, match="not an ONNX model") as caught:
+    with pytest.raises(errors.ModelFormatError, match="this is a text, not an ONNX model") as caught:
         fire.load(path)
     assert caught.value.code == "FS5002"
     path.write_bytes(content.replace(b"firesteel.version\x12\x011", b"firesteel.version\x12\x019"))
