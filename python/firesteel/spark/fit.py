@@ -73,12 +73,14 @@ class Labels(NamedTuple):
 
 def look_at_labels(df: Any, label: Label, invalid: str) -> Labels:
     """One small job: how many rows and classes the label column has. Names the value that is not a class number."""
-    c = column(label.name).cast("double")
-    finite = c.isNotNull() & ~F.isnan(c) & (F.abs(c) != float("inf"))
-    row = once(df, ("labels", label.name), lambda: collect(df, lambda: df.select(
-        F.count(F.lit(1)).alias("rows"), F.count(F.when(c.isNull(), 1)).alias("nulls"), F.count(F.when(c.isNotNull() & ~finite, 1)).alias("nans"),
-        F.min(F.when(finite, c)).alias("low"), F.max(F.when(finite, c)).alias("high"),
-        F.min(F.when(finite & (c != F.floor(c)), c)).alias("fraction")).collect(), "looking at the labels"))[0]
+    def look() -> Any:
+        c = column(label.name).cast("double")
+        finite = c.isNotNull() & ~F.isnan(c) & (F.abs(c) != float("inf"))
+        return df.select(F.count(F.lit(1)).alias("rows"), F.count(F.when(c.isNull(), 1)).alias("nulls"), F.count(F.when(c.isNotNull() & ~finite, 1)).alias("nans"),
+                         F.min(F.when(finite, c)).alias("low"), F.max(F.when(finite, c)).alias("high"),
+                         F.min(F.when(finite & (c != F.floor(c)), c)).alias("fraction")).collect()
+
+    row = once(df, ("labels", label.name), lambda: collect(df, look, "looking at the labels"))[0]
     name = f"labelCol={label.name!r}"
     if row["rows"] == 0:
         raise fail(2007, "the table has no rows to train on")
@@ -101,13 +103,15 @@ def look_at_labels(df: Any, label: Label, invalid: str) -> Labels:
 
 def label_width(df: Any, label: Label) -> int:
     """One small job: how many numbers each row of an array or vector label has."""
-    c = column(label.name)
-    if label.is_vector:
-        from pyspark.ml.functions import vector_to_array
+    def look() -> Any:
+        c = column(label.name)
+        if label.is_vector:
+            from pyspark.ml.functions import vector_to_array
 
-        c = vector_to_array(c)
-    row = once(df, ("width", label.name), lambda: collect(
-        df, lambda: df.select(F.min(F.size(c)).alias("low"), F.max(F.size(c)).alias("high")).where(F.lit(True)).collect(), "looking at the labels"))[0]
+            c = vector_to_array(c)
+        return df.select(F.min(F.size(c)).alias("low"), F.max(F.size(c)).alias("high")).where(F.lit(True)).collect()
+
+    row = once(df, ("width", label.name), lambda: collect(df, look, "looking at the labels"))[0]
     if row["high"] is None or row["high"] < 1:
         raise fail(2007, f"labelCol={label.name!r} has no value in any row")
     return int(row["high"])
