@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 import shutil
@@ -101,6 +102,8 @@ def dataset(rows: Rows, job: Job, fold: Optional[int]) -> Any:
             del _datasets[next(iter(_datasets))]
         data = engine.read(held(read_rows(rows), fold), job if fold is None else dataclasses.replace(job, validation=HELD))
         engine.deal(data, None)
+        if not gc.get_freeze_count():
+            gc.freeze()  # see score.py: a collection after every task
     if job.validation_fraction == 0:  # otherwise the fit moves rows of its own choice
         _datasets[key] = data
     return data
