@@ -28,19 +28,14 @@ fire_value fire_pairs(fire_graph *g, fire_value query, fire_value value, fire_va
     return m;
 }
 
-fire_status fire_projection_check(const fire_projection *p, fire_error *err) {
-    fire_status s = fire_init_check(p->kernel_initializer, err);
-    return s ? s : fire_init_check(p->bias_initializer, err);
-}
-
 fire_value fire_project(fire_build *b, const char *name, const fire_projection *p, const char *equation, fire_value x, fire_shape kernel, fire_shape bias) {
     char text[80];
     snprintf(text, sizeof text, "%s/kernel", name);
-    fire_value w = fire_weight(b, text, kernel, (fire_how){p->kernel_initializer, p->kernel_regularizer, p->kernel_constraint}, true);
+    fire_value w = fire_weight(b, text, kernel, fire_kernel_how(&p->held), true);
     fire_value y = fire_einsum(b->g, equation, x, w);
     if (!p->use_bias) return y;
     snprintf(text, sizeof text, "%s/bias", name);
-    return fire_two(b->g, "Add", y, fire_weight(b, text, bias, (fire_how){p->bias_initializer, p->bias_regularizer, p->bias_constraint}, true));
+    return fire_two(b->g, "Add", y, fire_weight(b, text, bias, fire_bias_how(&p->held), true));
 }
 
 fire_value fire_attention_weights(fire_graph *g, fire_value scores, fire_value mask, bool zero) {

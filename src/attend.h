@@ -2,6 +2,7 @@
 #ifndef FIRE_ATTEND_H
 #define FIRE_ATTEND_H
 #include "compose.h"
+#include "kernel_bias.h"
 
 /* fire_causal - bool [t, s]: true where step j of s is no later than step i of t. */
 fire_value fire_causal(fire_graph *g, int64_t t, int64_t s);
@@ -12,21 +13,11 @@ fire_value fire_and(fire_graph *g, fire_value a, fire_value b);
 ** pairs [n, t, s] is a mask of pairs; each may be 0. */
 fire_value fire_pairs(fire_graph *g, fire_value query, fire_value value, fire_value key, fire_value pairs, bool causal, int64_t t, int64_t s);
 
-/* Attributes that the layers with projections share, in this order: a struct begins with one, a table has FIRE_PROJECTION_ATTRS(type). */
+/* How the kernels and biases of a layer's projections begin and what holds them. */
 typedef struct fire_projection {
     bool use_bias;
-    char kernel_initializer[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE], kernel_regularizer[FIRE_ATTR_TEXT_SIZE],
-        bias_regularizer[FIRE_ATTR_TEXT_SIZE], kernel_constraint[FIRE_ATTR_TEXT_SIZE], bias_constraint[FIRE_ATTR_TEXT_SIZE];
+    fire_kernel_bias held;
 } fire_projection;
-#define FIRE_PROJECTION_AT(type, field) offsetof(type, projection.field)
-#define FIRE_PROJECTION_ATTRS(type)                                                                                                              \
-    {"kernel_initializer", FIRE_ATTR_TEXT, FIRE_PROJECTION_AT(type, kernel_initializer), .text = "glorot_uniform", .help = "first values of the kernels"}, \
-    {"bias_initializer", FIRE_ATTR_TEXT, FIRE_PROJECTION_AT(type, bias_initializer), .text = "zeros", .help = "first values of the biases"},     \
-    {"kernel_regularizer", FIRE_ATTR_TEXT, FIRE_PROJECTION_AT(type, kernel_regularizer), .text = "", .help = "penalty on the kernels"},          \
-    {"bias_regularizer", FIRE_ATTR_TEXT, FIRE_PROJECTION_AT(type, bias_regularizer), .text = "", .help = "penalty on the biases"},               \
-    {"kernel_constraint", FIRE_ATTR_TEXT, FIRE_PROJECTION_AT(type, kernel_constraint), .text = "", .help = "what the kernels are held to"},      \
-    {"bias_constraint", FIRE_ATTR_TEXT, FIRE_PROJECTION_AT(type, bias_constraint), .text = "", .help = "what the biases are held to"}
-fire_status fire_projection_check(const fire_projection *p, fire_error *err);
 
 /* fire_project - x times a kernel of its own, by the equation, plus a bias: weights name/kernel and name/bias. */
 fire_value fire_project(fire_build *b, const char *name, const fire_projection *p, const char *equation, fire_value x, fire_shape kernel, fire_shape bias);

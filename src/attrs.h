@@ -9,9 +9,10 @@
 
 typedef enum fire_attr_type { FIRE_ATTR_INT, FIRE_ATTR_FLOAT, FIRE_ATTR_BOOL, FIRE_ATTR_TEXT, FIRE_ATTR_INTS, FIRE_ATTR_FLOATS, FIRE_ATTR_TEXTS } fire_attr_type;
 
-/* How each type lies in the struct: int64_t, double, bool, char[FIRE_ATTR_TEXT_SIZE], fire_ints, fire_floats; TEXTS, a list in ONNX, is one
+/* How each type lies in the struct: int64_t, double, bool, fire_attr_text, fire_ints, fire_floats; TEXTS, a list in ONNX, is one
 ** text of words separated by commas. */
 #define FIRE_ATTR_TEXT_SIZE 1024
+typedef char fire_attr_text[FIRE_ATTR_TEXT_SIZE];
 #define FIRE_ATTR_LONGEST 8192 /* of a text whose row has max: char[max + 1] */
 typedef struct fire_ints { int32_t n; int64_t v[32]; } fire_ints;
 typedef struct fire_floats { int32_t n; double v[64]; } fire_floats;

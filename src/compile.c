@@ -57,14 +57,14 @@ void fire_network_clear_compile(fire_network *net) {
 }
 
 /* What all losses and all metrics have besides their kind's attributes: behind them, in the table and in memory. */
-typedef struct { double loss_weight; char reduction[FIRE_ATTR_TEXT_SIZE]; } loss_common;
+typedef struct { double loss_weight; fire_attr_text reduction; } loss_common;
 static const fire_attr loss_table[] = {
     {"loss_weight", FIRE_ATTR_FLOAT, offsetof(loss_common, loss_weight), 1, -1e30, 1e30, NULL, NULL, "factor of this output's loss in the whole"},
     {"reduction", FIRE_ATTR_TEXT, offsetof(loss_common, reduction), 0, 0, 0, "sum_over_batch_size", "sum_over_batch_size|mean|mean_with_sample_weight|sum|none",
      "how the values of a batch become one: sum_over_batch_size and mean divide by their number, mean_with_sample_weight by the sum of row weights"},
     {0},
 };
-typedef struct { int64_t output; char name[FIRE_ATTR_TEXT_SIZE]; bool weighted; } metric_common;
+typedef struct { int64_t output; fire_attr_text name; bool weighted; } metric_common;
 static const fire_attr metric_table[] = {
     {"output", FIRE_ATTR_INT, offsetof(metric_common, output), 0, 0, FIRE_MAX_PARTS - 1, NULL, NULL, "number of the output that it looks at"},
     {"name", FIRE_ATTR_TEXT, offsetof(metric_common, name), 0, 0, 0, "", NULL, "its name in the history, when another than the usual one"},

@@ -88,6 +88,23 @@ bool fire_axes_last(fire_graph *g, const char *layer, const fire_ints *axes, fir
     return true;
 }
 
+bool fire_place_shape(fire_graph *g, const char *layer, fire_value x, const fire_ints *shared_axes, fire_shape *shape) {
+    if (g->first.status) return false;
+    fire_shape rows = fire_shape_of(g, x);
+    *shape = (fire_shape){.rank = rows.rank - 1};
+    for (int d = 0; d < shape->rank; d++) shape->dim[d] = rows.dim[d + 1];
+    for (int i = 0; i < shared_axes->n; i++) {
+        if (shared_axes->v[i] > shape->rank) {
+            char text[FIRE_SHAPE_TEXT];
+            fire_graph_fail(g, FIRE_E_ATTRIBUTE, "%s '%s': shared_axes has %lld, expected 1 to %d for an input of shape %s", layer, g->layer,
+                            (long long)shared_axes->v[i], (int)shape->rank, fire_shape_text(&rows, text));
+            return false;
+        }
+        shape->dim[shared_axes->v[i] - 1] = 1;
+    }
+    return true;
+}
+
 fire_value fire_filled(fire_graph *g, fire_type type, fire_shape shape, double v) {
     if (g->first.status) return 0;
     return fire_two(g, "Expand", fire_graph_scalar(g, type, v), fire_graph_const(g, FIRE_I64, (fire_shape){1, {shape.rank}}, shape.dim));

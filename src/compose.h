@@ -40,6 +40,10 @@ int fire_layer_axis(fire_graph *g, const char *layer, int64_t axis, fire_shape x
 /* fire_axes_last - perm brings the axes of a list to the end, in the order in which they are listed, back undoes it; *width: their sizes. */
 bool fire_axes_last(fire_graph *g, const char *layer, const fire_ints *axes, fire_shape x, int *perm, int *back, fire_shape *width);
 
+/* fire_place_shape - the shape of a weight with a number for each place of a row of x, or for all places alike along the shared axes, of which 1 is the
+** first after the batch. False: the graph has failed. */
+bool fire_place_shape(fire_graph *g, const char *layer, fire_value x, const fire_ints *shared_axes, fire_shape *shape);
+
 /* fire_filled - v in every place of a shape without batch: a few bytes in a saved model, a constant in a plan. */
 fire_value fire_filled(fire_graph *g, fire_type type, fire_shape shape, double v);
 #endif

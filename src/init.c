@@ -9,7 +9,7 @@
 /* One struct for all: a row uses what its table names. */
 typedef struct {
     double value, minval, maxval, mean, stddev, scale, gain;
-    char mode[FIRE_ATTR_TEXT_SIZE], distribution[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text mode, distribution, bias_initializer;
 } init_attrs;
 
 #define AT(field) offsetof(init_attrs, field)
@@ -188,7 +188,7 @@ static fire_status find(const char *text, const struct initializer **found, init
 
 /* The initializer inside UnitForgetBias. */
 static fire_status find_other(const init_attrs *outer, const struct initializer **k, init_attrs *t, fire_error *err) {
-    char text[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text text;
     memcpy(text, outer->bias_initializer, sizeof text); /* t may be outer */
     fire_status s = find(text, k, t, err);
     if (s || ((*k)->fill != unit_forget_bias && (*k)->ranks >> 1 & 1)) return s;

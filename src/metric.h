@@ -136,7 +136,7 @@ void fire_overlap_result(const void *attrs, const fire_shape *pred, const double
 double fire_overlap_mean(const double *sums, int64_t n, const fire_ints *classes);
 
 /* Shared by F1Score and FBetaScore (metric_counts.c). */
-typedef struct fire_f_attrs { char average[FIRE_ATTR_TEXT_SIZE]; double beta, threshold; } fire_f_attrs;
+typedef struct fire_f_attrs { fire_attr_text average; double beta, threshold; } fire_f_attrs;
 #define FIRE_F_AVERAGE {"average", FIRE_ATTR_TEXT, offsetof(fire_f_attrs, average), 0, 0, 0, "none", "none|micro|macro|weighted", "none: a result for each class; micro: of all counts; macro: mean of classes; weighted: by their rows"}
 #define FIRE_F_THRESHOLD {"threshold", FIRE_ATTR_FLOAT, offsetof(fire_f_attrs, threshold), -1, 0, 1, NULL, NULL, "what is above it is predicted; without it the largest is"}
 int64_t fire_f_results(const void *attrs, const fire_shape *pred);

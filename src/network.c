@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* What every layer has besides its kind's attributes; lies behind them, aligned. */
-typedef struct { char name[FIRE_ATTR_TEXT_SIZE]; bool trainable; } layer_common;
+typedef struct { fire_attr_text name; bool trainable; } layer_common;
 enum { MAX_ATTRS = 32 };
 
 static size_t common_offset(const fire_layer *kind) { return (kind->attr_size + 15) & ~(size_t)15; }

@@ -110,7 +110,7 @@ static fire_value run_build(fire_build *b, const fire_layer *kind, const void *a
 fire_value fire_build_inner(fire_build *b, const char *prefix, const char *text, int n_in, const fire_value *in) {
     const fire_layer *kind = NULL;
     _Alignas(16) char mem[INNER_ATTRS];
-    char full[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text full;
     if (b->g->first.status || read_inner(text, &kind, mem, &b->g->first)) return 0;
     const char *outer = b->prefix;
     snprintf(full, sizeof full, "%s%s%s", outer ? outer : "", outer ? "/" : "", prefix);

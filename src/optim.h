@@ -41,12 +41,12 @@ typedef struct fire_optim {
 
 /* Lies behind an optimizer's own attributes. Of weight_decay to gradient_accumulation_steps 0 means: not wanted. */
 typedef struct fire_optim_common {
-    char rate_text[FIRE_ATTR_TEXT_SIZE]; /* learning_rate as given: a number or a schedule */
+    fire_attr_text rate_text; /* learning_rate as given: a number or a schedule */
     double weight_decay, clipnorm, clipvalue, global_clipnorm, ema_momentum;
     bool use_ema;
     int64_t ema_overwrite_frequency, gradient_accumulation_steps;
-    char exclude_from_weight_decay[FIRE_ATTR_TEXT_SIZE]; /* parts of names, separated by '|' */
-    char layers[FIRE_ATTR_TEXT_SIZE];    /* names of layers or their beginnings, separated by '|', of an optimizer that is not for all */
+    fire_attr_text exclude_from_weight_decay; /* parts of names, separated by '|' */
+    fire_attr_text layers;    /* names of layers or their beginnings, separated by '|', of an optimizer that is not for all */
     const fire_schedule *schedule;       /* NULL: the rate is a number */
     _Alignas(16) unsigned char schedule_attrs[FIRE_SCHEDULE_SIZE];
 } fire_optim_common;

@@ -29,7 +29,7 @@ double fire_curve_slope(fire_curve k, double y); /* at the place where the value
 
 /* Attributes of all of them; an operator's table names those that it has. */
 typedef struct fire_recurrent_attrs {
-    char activation[FIRE_ATTR_TEXT_SIZE], recurrent_activation[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text activation, recurrent_activation;
     bool reverse, reset_after;
     int64_t truncate;
 } fire_recurrent_attrs;

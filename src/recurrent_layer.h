@@ -6,10 +6,10 @@
 
 typedef struct fire_rnn_attrs {
     int64_t units, tbptt_length;
-    char activation[FIRE_ATTR_TEXT_SIZE], recurrent_activation[FIRE_ATTR_TEXT_SIZE];
-    char kernel_initializer[FIRE_ATTR_TEXT_SIZE], recurrent_initializer[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE];
-    char kernel_regularizer[FIRE_ATTR_TEXT_SIZE], recurrent_regularizer[FIRE_ATTR_TEXT_SIZE], bias_regularizer[FIRE_ATTR_TEXT_SIZE];
-    char kernel_constraint[FIRE_ATTR_TEXT_SIZE], recurrent_constraint[FIRE_ATTR_TEXT_SIZE], bias_constraint[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text activation, recurrent_activation;
+    fire_attr_text kernel_initializer, recurrent_initializer, bias_initializer;
+    fire_attr_text kernel_regularizer, recurrent_regularizer, bias_regularizer;
+    fire_attr_text kernel_constraint, recurrent_constraint, bias_constraint;
     double dropout, recurrent_dropout;
     bool use_bias, unit_forget_bias, reset_after, return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask;
 } fire_rnn_attrs;

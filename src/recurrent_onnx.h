@@ -4,7 +4,7 @@
 #include "recurrent.h"
 
 typedef struct fire_onnx_rnn_attrs {
-    char activations[FIRE_ATTR_TEXT_SIZE], direction[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text activations, direction;
     fire_floats alpha, beta;
     double clip;
     int64_t hidden_size, layout, input_forget, linear_before_reset;

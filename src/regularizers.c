@@ -47,7 +47,7 @@ static const fire_regularizer l1l2 = {"L1L2", "l1_l2|l1l2", "both", l1l2_table, 
 
 /* ---- orthogonal ---- */
 
-typedef struct { double factor; char mode[FIRE_ATTR_TEXT_SIZE]; } orthogonal_attrs;
+typedef struct { double factor; fire_attr_text mode; } orthogonal_attrs;
 _Static_assert(sizeof(orthogonal_attrs) <= FIRE_REGULARIZER_SIZE, "FIRE_REGULARIZER_SIZE");
 static const fire_attr orthogonal_table[] = {
     {"factor", FIRE_ATTR_FLOAT, offsetof(orthogonal_attrs, factor), 0.01, 0, 1e30, NULL, NULL, "of the mean size of the products of two directions"},

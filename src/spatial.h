@@ -6,7 +6,6 @@
 #define FIRE_SPATIAL_H
 #include "layer.h"
 
-typedef char fire_attr_text[FIRE_ATTR_TEXT_SIZE];
 typedef struct fire_spatial_attrs {
     int64_t filters, groups, depth_multiplier;
     fire_ints kernel_size, strides, dilation_rate, output_padding, pool_size, size, amount, output_size;

@@ -9,10 +9,10 @@
 
 /* Attributes of all operators of this family; each has the rows that it knows. */
 typedef struct fire_window_attrs {
-    char auto_pad[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text auto_pad;
     fire_ints dilations, kernel_shape, pads, strides, output_padding, output_shape;
     int64_t group, channels_last, bias, ceil_mode, count_include_pad, storage_order, p;
-    char activation[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text activation;
 } fire_window_attrs;
 
 #define FIRE_WINDOW_AT(field) offsetof(fire_window_attrs, field)

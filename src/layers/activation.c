@@ -1,7 +1,7 @@
 /* activation - an element-wise function, or softmax over the last dimension, as a layer of its own. */
 #include "layer.h"
 
-typedef struct { char activation[FIRE_ATTR_TEXT_SIZE]; } activation_attrs;
+typedef struct { fire_attr_text activation; } activation_attrs;
 
 static const fire_attr attrs[] = {
     {"activation", FIRE_ATTR_TEXT, offsetof(activation_attrs, activation), 0, 0, 0, "linear", FIRE_ACTIVATION_CHOICES,

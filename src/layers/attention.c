@@ -4,7 +4,7 @@
 #include "attend.h"
 #include "op.h"
 
-typedef struct { bool use_scale; char score_mode[FIRE_ATTR_TEXT_SIZE]; double dropout; bool causal, scores; } attention_attrs;
+typedef struct { bool use_scale; fire_attr_text score_mode; double dropout; bool causal, scores; } attention_attrs;
 
 #define AT(field) offsetof(attention_attrs, field)
 static const fire_attr attrs[] = {

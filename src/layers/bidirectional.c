@@ -5,7 +5,7 @@
 #include "recurrent_layer.h"
 #include <stdio.h>
 
-typedef struct { char layer[FIRE_ATTR_TEXT_SIZE], merge_mode[FIRE_ATTR_TEXT_SIZE], backward_layer[FIRE_ATTR_TEXT_SIZE]; } bidirectional_attrs;
+typedef struct { fire_attr_text layer, merge_mode, backward_layer; } bidirectional_attrs;
 
 #define AT(field) offsetof(bidirectional_attrs, field)
 static const fire_attr attrs[] = {

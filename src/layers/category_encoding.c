@@ -4,7 +4,7 @@
 #include "encode.h"
 #include <string.h>
 
-typedef struct { int64_t num_tokens; char output_mode[FIRE_ATTR_TEXT_SIZE]; } encoding_attrs;
+typedef struct { int64_t num_tokens; fire_attr_text output_mode; } encoding_attrs;
 static const fire_attr attrs[] = {
     {"num_tokens", FIRE_ATTR_INT, offsetof(encoding_attrs, num_tokens), 0, 1, 1 << 24, .help = "numbers go from 0 to this less 1; must be given"},
     {"output_mode", FIRE_ATTR_TEXT, offsetof(encoding_attrs, output_mode), .text = "multi_hot", .choices = "one_hot|multi_hot|count", .help = "a list of ones for each number, one list for the last dimension, or counts over it"},

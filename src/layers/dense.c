@@ -1,12 +1,13 @@
 /* dense - y = activation(x w + b), with w [features, units] and b [units]; x may have more dimensions before the last. */
 #include "compose.h"
+#include "kernel_bias.h"
 #include <string.h>
 
 typedef struct {
     int64_t units;
-    char activation[FIRE_ATTR_TEXT_SIZE], kernel_initializer[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE];
-    char kernel_regularizer[FIRE_ATTR_TEXT_SIZE], bias_regularizer[FIRE_ATTR_TEXT_SIZE], kernel_constraint[FIRE_ATTR_TEXT_SIZE], bias_constraint[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text activation;
     bool use_bias;
+    fire_kernel_bias held;
 } dense_attrs;
 
 #define AT(field) offsetof(dense_attrs, field)
@@ -14,20 +15,14 @@ static const fire_attr attrs[] = {
     {"units", FIRE_ATTR_INT, AT(units), 0, 1, 1 << 24, NULL, NULL, "width of the output; must be given"},
     {"activation", FIRE_ATTR_TEXT, AT(activation), 0, 0, 0, "linear", FIRE_ACTIVATION_CHOICES, "applied to the result"},
     {"use_bias", FIRE_ATTR_BOOL, AT(use_bias), 1, 0, 1, NULL, NULL, "add b"},
-    {"kernel_initializer", FIRE_ATTR_TEXT, AT(kernel_initializer), 0, 0, 0, "glorot_uniform", NULL, "first values of w"},
-    {"bias_initializer", FIRE_ATTR_TEXT, AT(bias_initializer), 0, 0, 0, "zeros", NULL, "first values of b"},
-    {"kernel_regularizer", FIRE_ATTR_TEXT, AT(kernel_regularizer), 0, 0, 0, "", NULL, "penalty on w"},
-    {"bias_regularizer", FIRE_ATTR_TEXT, AT(bias_regularizer), 0, 0, 0, "", NULL, "penalty on b"},
-    {"kernel_constraint", FIRE_ATTR_TEXT, AT(kernel_constraint), 0, 0, 0, "", NULL, "what w is brought back to after an update"},
-    {"bias_constraint", FIRE_ATTR_TEXT, AT(bias_constraint), 0, 0, 0, "", NULL, "what b is brought back to after an update"},
+    FIRE_KERNEL_BIAS(AT(held)),
     {0},
 };
 
 static fire_status dense_check(const void *attrs_, fire_error *err) {
     const dense_attrs *t = attrs_;
     if (t->units == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "units is missing; give the width of the output, as in units=10");
-    fire_status s = fire_init_check(t->kernel_initializer, err);
-    return s ? s : fire_init_check(t->bias_initializer, err);
+    return fire_kernel_bias_check(&t->held, err);
 }
 
 static fire_value dense_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
@@ -35,8 +30,8 @@ static fire_value dense_build(fire_build *b, const void *attrs_, int n_in, const
     fire_graph *g = b->g;
     fire_shape x = fire_shape_of(g, in[0]);
     if (x.rank < 2) return fire_graph_fail(g, FIRE_E_SHAPE, "Dense '%s': needs rows of at least one number, [n, features]; the input is [n]", g->layer);
-    fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}, true);
-    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}, true) : 0;
+    fire_value w = fire_weight(b, "kernel", (fire_shape){2, {x.dim[x.rank - 1], t->units}}, fire_kernel_how(&t->held), true);
+    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){1, {t->units}}, fire_bias_how(&t->held), true) : 0;
     if (!c) return fire_activate(g, t->activation, fire_apply(g, "MatMul", 2, FIRE_IN(in[0], w), NULL));
     if (x.rank == 2) return fire_activate(g, t->activation, fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w, c), NULL));
     /* More dimensions are rows as well: one product with its bias, and the activations that the planner joins to it. */

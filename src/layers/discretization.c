@@ -3,7 +3,7 @@
 */
 #include "encode.h"
 
-typedef struct { fire_floats boundaries; int64_t num_bins; double epsilon; char output_mode[FIRE_ATTR_TEXT_SIZE]; } bins_attrs;
+typedef struct { fire_floats boundaries; int64_t num_bins; double epsilon; fire_attr_text output_mode; } bins_attrs;
 #define AT(field) offsetof(bins_attrs, field)
 static const fire_attr attrs[] = {
     {"bin_boundaries", FIRE_ATTR_FLOATS, AT(boundaries), .help = "rising numbers between the intervals; []: a weight holds them"},

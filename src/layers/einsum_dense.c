@@ -2,13 +2,13 @@
 ** dimensions of x that the letters leave: "...x,xy->...y".
 */
 #include "compose.h"
+#include "kernel_bias.h"
 #include "op.h"
 
 typedef struct {
-    char equation[FIRE_ATTR_TEXT_SIZE], activation[FIRE_ATTR_TEXT_SIZE], bias_axes[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text equation, activation, bias_axes;
     fire_ints output_shape;
-    char kernel_initializer[FIRE_ATTR_TEXT_SIZE], bias_initializer[FIRE_ATTR_TEXT_SIZE], kernel_regularizer[FIRE_ATTR_TEXT_SIZE],
-        bias_regularizer[FIRE_ATTR_TEXT_SIZE], kernel_constraint[FIRE_ATTR_TEXT_SIZE], bias_constraint[FIRE_ATTR_TEXT_SIZE];
+    fire_kernel_bias held;
 } einsum_attrs;
 
 #define AT(field) offsetof(einsum_attrs, field)
@@ -17,12 +17,7 @@ static const fire_attr attrs[] = {
     {"output_shape", FIRE_ATTR_INTS, AT(output_shape), 0, -1, 1 << 24, .help = "sizes of the output's letters but the first; -1: x says it; must be given"},
     {"activation", FIRE_ATTR_TEXT, AT(activation), .text = "linear", .choices = FIRE_ACTIVATION_CHOICES, .help = "applied to the result"},
     {"bias_axes", FIRE_ATTR_TEXT, AT(bias_axes), .text = "", .help = "letters of the output that have a bias; empty: none is added"},
-    {"kernel_initializer", FIRE_ATTR_TEXT, AT(kernel_initializer), .text = "glorot_uniform", .help = "first values of the kernel"},
-    {"bias_initializer", FIRE_ATTR_TEXT, AT(bias_initializer), .text = "zeros", .help = "first values of the bias"},
-    {"kernel_regularizer", FIRE_ATTR_TEXT, AT(kernel_regularizer), .text = "", .help = "penalty on the kernel"},
-    {"bias_regularizer", FIRE_ATTR_TEXT, AT(bias_regularizer), .text = "", .help = "penalty on the bias"},
-    {"kernel_constraint", FIRE_ATTR_TEXT, AT(kernel_constraint), .text = "", .help = "what the kernel is held to"},
-    {"bias_constraint", FIRE_ATTR_TEXT, AT(bias_constraint), .text = "", .help = "what the bias is held to"},
+    FIRE_KERNEL_BIAS(AT(held)),
     {0},
 };
 
@@ -30,8 +25,7 @@ static fire_status einsum_check(const void *attrs_, fire_error *err) {
     const einsum_attrs *t = attrs_;
     if (!*t->equation) return fire_fail(err, FIRE_E_ATTRIBUTE, "equation is missing; give one, as in equation=\"abc,cd->abd\"");
     if (!t->output_shape.n) return fire_fail(err, FIRE_E_ATTRIBUTE, "output_shape is missing; give the sizes of the output's letters but the first");
-    fire_status s = fire_init_check(t->kernel_initializer, err);
-    return s ? s : fire_init_check(t->bias_initializer, err);
+    return fire_kernel_bias_check(&t->held, err);
 }
 
 /* One part of the equation: its letters, with '0', '1' ... for the dots, of which there are `dots`. False: a character that is no letter, too long. */
@@ -99,7 +93,7 @@ static fire_value einsum_build(fire_build *b, const void *attrs_, int n_in, cons
         if (kernel.dim[kernel.rank - 1] < 0) return misfit(g, t, &x, "the batch cannot be a dimension of the kernel");
     }
     if (!py.n || py.label[0] != px.label[0]) return misfit(g, t, &x, "the batch must come first in the output");
-    fire_value w = fire_weight(b, "kernel", kernel, (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}, true);
+    fire_value w = fire_weight(b, "kernel", kernel, fire_kernel_how(&t->held), true);
     char plain[3 * FIRE_MAX_RANK + 8];
     strcpy(plain, px.label), strcat(plain, ","), strcat(plain, pw.label), strcat(plain, "->"), strcat(plain, py.label);
     fire_value y = fire_einsum(g, plain, in[0], w);
@@ -111,7 +105,7 @@ static fire_value einsum_build(fire_build *b, const void *attrs_, int n_in, cons
             if (has && out[i] < 0) return misfit(g, t, &x, "the batch cannot have a bias of its own");
             if (has || bias.rank) bias.dim[bias.rank++] = has ? out[i] : 1;
         }
-        y = fire_two(g, "Add", y, fire_weight(b, "bias", bias, (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}, true));
+        y = fire_two(g, "Add", y, fire_weight(b, "bias", bias, fire_bias_how(&t->held), true));
     }
     return fire_activate(g, t->activation, y);
 }

@@ -11,9 +11,9 @@
 
 typedef struct {
     int64_t input_dim, output_dim;
-    char initializer[FIRE_ATTR_TEXT_SIZE], regularizer[FIRE_ATTR_TEXT_SIZE], constraint[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text initializer, regularizer, constraint;
     bool mask_zero;
-    char sparse[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text sparse;
 } embedding_attrs;
 
 #define AT(field) offsetof(embedding_attrs, field)

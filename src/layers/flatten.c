@@ -2,7 +2,7 @@
 #include "compose.h"
 #include <string.h>
 
-typedef struct { char data_format[FIRE_ATTR_TEXT_SIZE]; } flatten_attrs;
+typedef struct { fire_attr_text data_format; } flatten_attrs;
 static const fire_attr attrs[] = {
     {"data_format", FIRE_ATTR_TEXT, offsetof(flatten_attrs, data_format), .text = "", .choices = "|channels_last|channels_first", .help = "channels_first: the first dimension of a row is made the last before"},
     {0},

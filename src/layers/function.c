@@ -29,7 +29,7 @@ static const fire_attr operators_table[] = {
 };
 
 /* A weight's line. */
-typedef struct { fire_ints shape; bool trainable; char initializer[FIRE_ATTR_TEXT_SIZE], regularizer[FIRE_ATTR_TEXT_SIZE], constraint[FIRE_ATTR_TEXT_SIZE]; } weight_attrs;
+typedef struct { fire_ints shape; bool trainable; fire_attr_text initializer, regularizer, constraint; } weight_attrs;
 #define WT(field) offsetof(weight_attrs, field)
 static const fire_attr weight_table[] = {
     {"shape", FIRE_ATTR_INTS, WT(shape), 0, 1, 1 << 30, NULL, NULL, "of the weight"},
@@ -42,7 +42,7 @@ static const fire_attr weight_table[] = {
 
 /* The next weight of the text, which moves behind it. False: there is none, or *err says what is wrong. */
 static bool next_weight(const char **text, char name[NAME], weight_attrs *t, fire_error *err) {
-    char line[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text line;
     size_t n = strcspn(*text, ";");
     if (!**text) return false;
     if (n >= sizeof line) return fire_fail(err, FIRE_E_ATTRIBUTE, "weights: a weight's line has %zu bytes, expected at most %zu", n, sizeof line - 1), false;

@@ -15,8 +15,8 @@ static const fire_attr attrs[] = {
     {"num_query_heads", FIRE_ATTR_INT, AT(query_heads), 0, 1, 1 << 20, .help = "number of query heads; must be given"},
     {"num_key_value_heads", FIRE_ATTR_INT, AT(key_heads), 0, 1, 1 << 20, .help = "number of key and value heads, which divides that of query heads; must be given"},
     {"dropout", FIRE_ATTR_FLOAT, AT(dropout), 0, 0, 1, .help = "share of the weights that falls while training"},
-    {"use_bias", FIRE_ATTR_BOOL, FIRE_PROJECTION_AT(gqa_attrs, use_bias), 1, 0, 1, .help = "add biases to the projections"},
-    FIRE_PROJECTION_ATTRS(gqa_attrs),
+    {"use_bias", FIRE_ATTR_BOOL, AT(projection.use_bias), 1, 0, 1, .help = "add biases to the projections"},
+    FIRE_KERNEL_BIAS(AT(projection.held)),
     {"use_causal_mask", FIRE_ATTR_BOOL, AT(causal), 0, 0, 1, .help = "no step looks at later ones"},
     {"return_attention_scores", FIRE_ATTR_BOOL, AT(scores), 0, 0, 1, .help = "give the weights [heads, steps, steps] as a second output"},
     {0},
@@ -28,7 +28,7 @@ static fire_status gqa_check(const void *attrs_, fire_error *err) {
         return fire_fail(err, FIRE_E_ATTRIBUTE, "%s is missing", !t->head_dim ? "head_dim" : !t->query_heads ? "num_query_heads" : "num_key_value_heads");
     if (t->query_heads % t->key_heads)
         return fire_fail(err, FIRE_E_ATTRIBUTE, "%lld query heads cannot share %lld key heads alike; the second must divide the first", (long long)t->query_heads, (long long)t->key_heads);
-    return fire_projection_check(&t->projection, err);
+    return fire_kernel_bias_check(&t->projection.held, err);
 }
 
 static fire_value gqa_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {

@@ -4,7 +4,7 @@
 #include "encode.h"
 #include <stdio.h>
 
-typedef struct { int64_t bins, mask_value; fire_ints salt; bool masks; char output_mode[FIRE_ATTR_TEXT_SIZE]; } hashing_attrs;
+typedef struct { int64_t bins, mask_value; fire_ints salt; bool masks; fire_attr_text output_mode; } hashing_attrs;
 #define AT(field) offsetof(hashing_attrs, field)
 static const fire_attr attrs[] = {
     {"num_bins", FIRE_ATTR_INT, AT(bins), 0, 1, 1 << 24, .help = "number of bins; must be given"},

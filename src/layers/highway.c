@@ -1,12 +1,13 @@
 /* highway - t activation(x w + b) + (1 - t) x with t = sigmoid(x w_carry + b_carry). Keras 1 had it. Srivastava et al., Highway Networks, 2015. */
 #include "compose.h"
+#include "kernel_bias.h"
 #include <stdio.h>
 
-typedef char text[FIRE_ATTR_TEXT_SIZE];
 typedef struct {
     double transform_bias;
-    text activation, kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint;
+    fire_attr_text activation;
     bool use_bias;
+    fire_kernel_bias held;
 } highway_attrs;
 
 #define AT(field) offsetof(highway_attrs, field)
@@ -14,19 +15,13 @@ static const fire_attr attrs[] = {
     {"activation", FIRE_ATTR_TEXT, AT(activation), 0, 0, 0, "linear", FIRE_ACTIVATION_CHOICES, "applied to what may take the place of x"},
     {"use_bias", FIRE_ATTR_BOOL, AT(use_bias), 1, 0, 1, NULL, NULL, "add b and b_carry"},
     {"transform_bias", FIRE_ATTR_FLOAT, AT(transform_bias), -2, -1e30, 1e30, NULL, NULL, "first value of b_carry: below 0 most of x is carried"},
-    {"kernel_initializer", FIRE_ATTR_TEXT, AT(kernel_initializer), 0, 0, 0, "glorot_uniform", NULL, "first values of w and w_carry"},
-    {"bias_initializer", FIRE_ATTR_TEXT, AT(bias_initializer), 0, 0, 0, "zeros", NULL, "first values of b"},
-    {"kernel_regularizer", FIRE_ATTR_TEXT, AT(kernel_regularizer), 0, 0, 0, "", NULL, "penalty on w and w_carry"},
-    {"bias_regularizer", FIRE_ATTR_TEXT, AT(bias_regularizer), 0, 0, 0, "", NULL, "penalty on b"},
-    {"kernel_constraint", FIRE_ATTR_TEXT, AT(kernel_constraint), 0, 0, 0, "", NULL, "what w is brought back to after an update"},
-    {"bias_constraint", FIRE_ATTR_TEXT, AT(bias_constraint), 0, 0, 0, "", NULL, "what b is brought back to after an update"},
+    FIRE_KERNEL_BIAS(AT(held)),
     {0},
 };
 
 static fire_status highway_check(const void *attrs_, fire_error *err) {
     const highway_attrs *t = attrs_;
-    fire_status s = fire_init_check(t->kernel_initializer, err);
-    return s ? s : fire_init_check(t->bias_initializer, err);
+    return fire_kernel_bias_check(&t->held, err);
 }
 
 static fire_value highway_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
@@ -37,11 +32,11 @@ static fire_value highway_build(fire_build *b, const void *attrs_, int n_in, con
     char carry[64];
     snprintf(carry, sizeof carry, "Constant value=%.17g", t->transform_bias);
     fire_shape square = {2, {x.dim[1], x.dim[1]}}, row = {1, {x.dim[1]}};
-    fire_value w = fire_weight(b, "kernel", square, (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}, true);
-    fire_value w_carry = fire_weight(b, "carry_kernel", square, (fire_how){t->kernel_initializer, t->kernel_regularizer, NULL}, true);
+    fire_value w = fire_weight(b, "kernel", square, fire_kernel_how(&t->held), true);
+    fire_value w_carry = fire_weight(b, "carry_kernel", square, (fire_how){t->held.kernel_initializer, t->held.kernel_regularizer, NULL}, true);
     fire_value y, gate;
     if (t->use_bias) {
-        fire_value c = fire_weight(b, "bias", row, (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}, true);
+        fire_value c = fire_weight(b, "bias", row, fire_bias_how(&t->held), true);
         fire_value c_carry = fire_weight(b, "carry_bias", row, (fire_how){carry, NULL, NULL}, true);
         y = fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w, c), NULL);
         gate = fire_apply(g, "Gemm", 3, FIRE_IN(in[0], w_carry, c_carry), NULL);

@@ -4,7 +4,7 @@
 #include "layer.h"
 #include <string.h>
 
-typedef struct { fire_ints shape; int64_t batch_size; char padding[FIRE_ATTR_TEXT_SIZE], truncating[FIRE_ATTR_TEXT_SIZE]; double value; } input_attrs;
+typedef struct { fire_ints shape; int64_t batch_size; fire_attr_text padding, truncating; double value; } input_attrs;
 
 #define AT(field) offsetof(input_attrs, field)
 static const fire_attr attrs[] = {

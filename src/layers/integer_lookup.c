@@ -4,7 +4,7 @@
 #include "encode.h"
 #include <string.h>
 
-typedef struct { int64_t oov, mask_token, oov_token, size; bool masks, invert; char output_mode[FIRE_ATTR_TEXT_SIZE]; } lookup_attrs;
+typedef struct { int64_t oov, mask_token, oov_token, size; bool masks, invert; fire_attr_text output_mode; } lookup_attrs;
 #define AT(field) offsetof(lookup_attrs, field)
 static const fire_attr attrs[] = {
     {"num_oov_indices", FIRE_ATTR_INT, AT(oov), 1, 0, 1 << 24, .help = "places for numbers that are not in the vocabulary"},

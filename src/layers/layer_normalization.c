@@ -7,8 +7,8 @@ typedef struct {
     fire_ints axis;
     double epsilon;
     bool center, scale;
-    char beta_initializer[FIRE_ATTR_TEXT_SIZE], gamma_initializer[FIRE_ATTR_TEXT_SIZE];
-    char beta_regularizer[FIRE_ATTR_TEXT_SIZE], gamma_regularizer[FIRE_ATTR_TEXT_SIZE], beta_constraint[FIRE_ATTR_TEXT_SIZE], gamma_constraint[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text beta_initializer, gamma_initializer;
+    fire_attr_text beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint;
 } norm_attrs;
 
 #define AT(field) offsetof(norm_attrs, field)

@@ -1,12 +1,12 @@
 /* maxout_dense - the largest of several dense layers of one input, unit by unit; w [features, width, units], b [features, units]. Keras 1 had it.
 ** Goodfellow et al., Maxout Networks, 2013. */
 #include "compose.h"
+#include "kernel_bias.h"
 
-typedef char text[FIRE_ATTR_TEXT_SIZE];
 typedef struct {
     int64_t units, features;
-    text kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint;
     bool use_bias;
+    fire_kernel_bias held;
 } maxout_attrs;
 
 #define AT(field) offsetof(maxout_attrs, field)
@@ -14,20 +14,14 @@ static const fire_attr attrs[] = {
     {"units", FIRE_ATTR_INT, AT(units), 0, 1, 1 << 24, NULL, NULL, "width of the output; must be given"},
     {"features", FIRE_ATTR_INT, AT(features), 4, 1, 1 << 10, NULL, NULL, "dense layers of which the largest is taken"},
     {"use_bias", FIRE_ATTR_BOOL, AT(use_bias), 1, 0, 1, NULL, NULL, "add b"},
-    {"kernel_initializer", FIRE_ATTR_TEXT, AT(kernel_initializer), 0, 0, 0, "glorot_uniform", NULL, "first values of w"},
-    {"bias_initializer", FIRE_ATTR_TEXT, AT(bias_initializer), 0, 0, 0, "zeros", NULL, "first values of b"},
-    {"kernel_regularizer", FIRE_ATTR_TEXT, AT(kernel_regularizer), 0, 0, 0, "", NULL, "penalty on w"},
-    {"bias_regularizer", FIRE_ATTR_TEXT, AT(bias_regularizer), 0, 0, 0, "", NULL, "penalty on b"},
-    {"kernel_constraint", FIRE_ATTR_TEXT, AT(kernel_constraint), 0, 0, 0, "", NULL, "what w is brought back to after an update"},
-    {"bias_constraint", FIRE_ATTR_TEXT, AT(bias_constraint), 0, 0, 0, "", NULL, "what b is brought back to after an update"},
+    FIRE_KERNEL_BIAS(AT(held)),
     {0},
 };
 
 static fire_status maxout_check(const void *attrs_, fire_error *err) {
     const maxout_attrs *t = attrs_;
     if (t->units == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "units is missing; give the width of the output, as in units=10");
-    fire_status s = fire_init_check(t->kernel_initializer, err);
-    return s ? s : fire_init_check(t->bias_initializer, err);
+    return fire_kernel_bias_check(&t->held, err);
 }
 
 static fire_value maxout_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
@@ -35,8 +29,8 @@ static fire_value maxout_build(fire_build *b, const void *attrs_, int n_in, cons
     fire_graph *g = b->g;
     fire_shape x = fire_shape_of(g, in[0]);
     if (x.rank != 2) return fire_graph_fail(g, FIRE_E_SHAPE, "MaxoutDense '%s': needs rows of features, [n, features]; the input has %d dimensions", g->layer, (int)x.rank);
-    fire_value w = fire_weight(b, "kernel", (fire_shape){3, {t->features, x.dim[1], t->units}}, (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}, true);
-    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){2, {t->features, t->units}}, (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}, true) : 0;
+    fire_value w = fire_weight(b, "kernel", (fire_shape){3, {t->features, x.dim[1], t->units}}, fire_kernel_how(&t->held), true);
+    fire_value c = t->use_bias ? fire_weight(b, "bias", (fire_shape){2, {t->features, t->units}}, fire_bias_how(&t->held), true) : 0;
     /* One product: the kernels beside each other. */
     int64_t all = t->features * t->units;
     fire_value side = fire_reshape(g, fire_permute(g, w, (int[]){1, 0, 2}), (fire_shape){2, {x.dim[1], all}});

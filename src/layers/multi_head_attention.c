@@ -20,10 +20,10 @@ static const fire_attr attrs[] = {
     {"key_dim", FIRE_ATTR_INT, AT(key_dim), 0, 1, 1 << 24, .help = "width of a head's query and key; must be given"},
     {"value_dim", FIRE_ATTR_INT, AT(value_dim), 0, 1, 1 << 24, .help = "width of a head's value; key_dim when it is not given"},
     {"dropout", FIRE_ATTR_FLOAT, AT(dropout), 0, 0, 1, .help = "share of the weights that falls while training"},
-    {"use_bias", FIRE_ATTR_BOOL, FIRE_PROJECTION_AT(mha_attrs, use_bias), 1, 0, 1, .help = "add biases to the projections"},
+    {"use_bias", FIRE_ATTR_BOOL, AT(projection.use_bias), 1, 0, 1, .help = "add biases to the projections"},
     {"output_shape", FIRE_ATTR_INTS, AT(output_shape), 0, 1, 1 << 24, .help = "of each step of the output; []: the width of query"},
     {"attention_axes", FIRE_ATTR_INTS, AT(attention_axes), 0, -FIRE_MAX_RANK, FIRE_MAX_RANK - 1, .help = "dimensions that attention goes over; []: all but the first and last, the only choice"},
-    FIRE_PROJECTION_ATTRS(mha_attrs),
+    FIRE_KERNEL_BIAS(AT(projection.held)),
     {"use_causal_mask", FIRE_ATTR_BOOL, AT(causal), 0, 0, 1, .help = "no step looks at later ones"},
     {"return_attention_scores", FIRE_ATTR_BOOL, AT(scores), 0, 0, 1, .help = "give the weights [heads, steps, steps] as a second output"},
     {0},
@@ -33,7 +33,7 @@ static fire_status mha_check(const void *attrs_, fire_error *err) {
     const mha_attrs *t = attrs_;
     if (t->num_heads == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "num_heads is missing; give the number of heads, as in num_heads=8");
     if (t->key_dim == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "key_dim is missing; give the width of a head, as in key_dim=64");
-    return fire_projection_check(&t->projection, err);
+    return fire_kernel_bias_check(&t->projection.held, err);
 }
 
 /* [n, a, b, d] as [n, a * b, d]. */

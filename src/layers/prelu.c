@@ -1,8 +1,8 @@
 /* prelu - x above 0, alpha x below; alpha is learned, one number for each place of a row, or one for all places along the shared axes. */
-#include "layer.h"
+#include "compose.h"
 
 typedef struct {
-    char alpha_initializer[FIRE_ATTR_TEXT_SIZE], alpha_regularizer[FIRE_ATTR_TEXT_SIZE], alpha_constraint[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text alpha_initializer, alpha_regularizer, alpha_constraint;
     fire_ints shared_axes;
 } prelu_attrs;
 
@@ -20,16 +20,8 @@ static fire_status prelu_check(const void *attrs_, fire_error *err) { return fir
 static fire_value prelu_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
     const prelu_attrs *t = attrs_;
     fire_graph *g = b->g;
-    if (g->first.status) return 0;
-    fire_shape x = fire_shape_of(g, in[0]), shape = {.rank = x.rank - 1};
-    char text[FIRE_SHAPE_TEXT];
-    for (int d = 0; d < shape.rank; d++) shape.dim[d] = x.dim[d + 1];
-    for (int i = 0; i < t->shared_axes.n; i++) {
-        if (t->shared_axes.v[i] > shape.rank)
-            return fire_graph_fail(g, FIRE_E_ATTRIBUTE, "PReLU '%s': shared_axes has %lld, expected 1 to %d for an input of shape %s", g->layer, (long long)t->shared_axes.v[i],
-                                   (int)shape.rank, fire_shape_text(&x, text));
-        shape.dim[t->shared_axes.v[i] - 1] = 1;
-    }
+    fire_shape shape;
+    if (!fire_place_shape(g, "PReLU", in[0], &t->shared_axes, &shape)) return 0;
     fire_value alpha = fire_weight(b, "alpha", shape, (fire_how){t->alpha_initializer, t->alpha_regularizer, t->alpha_constraint}, true);
     return fire_apply(g, "PRelu", 2, FIRE_IN(in[0], alpha), NULL);
 }

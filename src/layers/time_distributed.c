@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct { char layer[FIRE_ATTR_TEXT_SIZE]; } time_attrs;
+typedef struct { fire_attr_text layer; } time_attrs;
 
 static const fire_attr attrs[] = {{"layer", FIRE_ATTR_TEXT, offsetof(time_attrs, layer), .text = "", .help = "the layer, as in layer=\"Dense units=3\"; must be given"}, {0}};
 

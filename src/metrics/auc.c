@@ -8,7 +8,7 @@ enum { MOST = 1000000 }; /* thresholds */
 
 typedef struct {
     fire_floats thresholds, label_weights;
-    char curve[FIRE_ATTR_TEXT_SIZE], summation_method[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text curve, summation_method;
     int64_t num_thresholds, num_labels;
     bool multi_label, from_logits;
 } auc_attrs;

@@ -1,7 +1,7 @@
 /* r2_score - 1 - the sum of squared errors / the sum of squared distances from the mean, for each column of the output. */
 #include "metric.h"
 
-typedef struct { char class_aggregation[FIRE_ATTR_TEXT_SIZE]; int64_t num_regressors; } r2_attrs;
+typedef struct { fire_attr_text class_aggregation; int64_t num_regressors; } r2_attrs;
 
 #define AT(field) offsetof(r2_attrs, field)
 static const fire_attr attrs[] = {

@@ -69,7 +69,7 @@ const fire_op fire_op_bitwise_not = {
 
 /* ---- BitShift: signed numbers keep their sign on the way down; a shift by all bits or more, or by less than 0, leaves nothing but the sign ---- */
 
-typedef struct { char direction[FIRE_ATTR_TEXT_SIZE]; } shift_attrs;
+typedef struct { fire_attr_text direction; } shift_attrs;
 static const fire_attr attrs_of_shift[] = {
     {"direction", FIRE_ATTR_TEXT, offsetof(shift_attrs, direction), .text = "LEFT", .choices = "LEFT|RIGHT", .help = "where the bits go: LEFT makes the number larger"},
     {0},

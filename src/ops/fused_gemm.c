@@ -7,7 +7,7 @@
 
 extern const fire_op fire_op_fused_gemm;
 
-typedef struct { int64_t trans_a, trans_b; char activation[FIRE_ATTR_TEXT_SIZE]; } fused_attrs;
+typedef struct { int64_t trans_a, trans_b; fire_attr_text activation; } fused_attrs;
 
 #define AT(field) offsetof(fused_attrs, field)
 static const fire_attr attrs_of_fused_gemm[] = {

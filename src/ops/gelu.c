@@ -2,7 +2,7 @@
 #include "op.h"
 #include <math.h>
 
-typedef struct { char approximate[FIRE_ATTR_TEXT_SIZE]; } gelu_attrs;
+typedef struct { fire_attr_text approximate; } gelu_attrs;
 static const fire_attr attrs_of_gelu[] = {
     {"approximate", FIRE_ATTR_TEXT, offsetof(gelu_attrs, approximate), 0, 0, 0, "none", "none|tanh", "tanh: the share by a formula with tanh"},
     {0},

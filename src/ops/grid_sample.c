@@ -8,7 +8,7 @@
 #define MOST 3 /* spatial dimensions */
 typedef struct {
     int64_t align;
-    char mode[FIRE_ATTR_TEXT_SIZE], padding[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text mode, padding;
 } grid_attrs;
 static const fire_attr attrs_of_grid[] = {
     {"align_corners", FIRE_ATTR_INT, offsetof(grid_attrs, align), 0, 0, 1, .help = "1: -1 and 1 are the centres of the outermost elements, 0: the edges"},

@@ -4,7 +4,7 @@
 */
 #include "op.h"
 
-typedef struct { char mode[FIRE_ATTR_TEXT_SIZE]; } pad_attrs;
+typedef struct { fire_attr_text mode; } pad_attrs;
 static const fire_attr attrs_of_pad[] = {
     {"mode", FIRE_ATTR_TEXT, offsetof(pad_attrs, mode), .text = "constant", .choices = "constant|reflect|edge|wrap", .help = "where the new numbers come from"},
     {0},

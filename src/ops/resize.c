@@ -9,7 +9,7 @@
 typedef struct {
     int64_t antialias, exclude_outside;
     fire_ints axes;
-    char transform[FIRE_ATTR_TEXT_SIZE], mode[FIRE_ATTR_TEXT_SIZE], nearest[FIRE_ATTR_TEXT_SIZE], aspect[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text transform, mode, nearest, aspect;
     double cubic, extrapolation;
 } resize_attrs;
 #define AT(field) offsetof(resize_attrs, field)

@@ -7,7 +7,7 @@
 typedef struct {
     int64_t height, width, ratio;
     double scale;
-    char transform[FIRE_ATTR_TEXT_SIZE], mode[FIRE_ATTR_TEXT_SIZE];
+    fire_attr_text transform, mode;
 } roi_attrs;
 static const fire_attr attrs_of_roi[] = {
     {"coordinate_transformation_mode", FIRE_ATTR_TEXT, offsetof(roi_attrs, transform), .text = "half_pixel", .choices = "half_pixel|output_half_pixel", .help = "half_pixel: centres of pixels lie at halves"},

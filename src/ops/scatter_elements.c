@@ -4,7 +4,7 @@
 #include "op.h"
 #include "scatter.h"
 
-typedef struct { int64_t axis; char how[FIRE_ATTR_TEXT_SIZE]; } scatter_attrs;
+typedef struct { int64_t axis; fire_attr_text how; } scatter_attrs;
 static const fire_attr attrs_of_scatter[] = {
     {"axis", FIRE_ATTR_INT, offsetof(scatter_attrs, axis), 0, -FIRE_MAX_RANK, FIRE_MAX_RANK - 1, .help = "dimension of data that is indexed"},
     {"reduction", FIRE_ATTR_TEXT, offsetof(scatter_attrs, how), .text = "none", .choices = FIRE_SCATTER_CHOICES, .help = "what is made of the number there and the new one"},

@@ -4,7 +4,7 @@
 #include "op.h"
 #include "scatter.h"
 
-typedef struct { char how[FIRE_ATTR_TEXT_SIZE]; } scatter_attrs;
+typedef struct { fire_attr_text how; } scatter_attrs;
 static const fire_attr attrs_of_scatter[] = {
     {"reduction", FIRE_ATTR_TEXT, offsetof(scatter_attrs, how), .text = "none", .choices = FIRE_SCATTER_CHOICES, .help = "what is made of the number there and the new one"},
     {0},

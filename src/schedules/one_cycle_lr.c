@@ -2,7 +2,7 @@
 #include "schedule.h"
 #include <math.h>
 
-typedef struct { double max_lr, pct_start, base_momentum, max_momentum, div_factor, final_div_factor; int64_t total; bool cycle_momentum, three_phase; char anneal[FIRE_ATTR_TEXT_SIZE]; } cycle_attrs;
+typedef struct { double max_lr, pct_start, base_momentum, max_momentum, div_factor, final_div_factor; int64_t total; bool cycle_momentum, three_phase; fire_attr_text anneal; } cycle_attrs;
 _Static_assert(sizeof(cycle_attrs) <= FIRE_SCHEDULE_SIZE, "FIRE_SCHEDULE_SIZE");
 
 #define AT(field) offsetof(cycle_attrs, field)

@@ -3,6 +3,7 @@
 give a model or an error of firesteel's own. What does not is kept in build/fuzz and told with its seed."""
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -43,14 +44,14 @@ def mutate_json(text, rng):
         at, key = rng.choice(found)
         kind = rng.randrange(7)
         if kind <= 2:
-            at[key] = rng.choice(ODD)
+            at[key] = copy.deepcopy(rng.choice(ODD))
         elif kind == 3:
             del at[key]
         elif kind == 4:
             other, place = rng.choice(found)
             at[key] = json.loads(json.dumps(other[place])) if place in other or isinstance(other, list) and place < len(other) else None
         elif kind == 5 and isinstance(at, dict):
-            at[rng.choice(("name", "units", "axis", "filters", "padding", "strides", "layer", "cell", "shape", "dtype", "data_format", "activation", "module"))] = rng.choice(ODD)
+            at[rng.choice(("name", "units", "axis", "filters", "padding", "strides", "layer", "cell", "shape", "dtype", "data_format", "activation", "module"))] = copy.deepcopy(rng.choice(ODD))
         elif isinstance(at[key], (int, float)):
             at[key] = at[key] * rng.choice((-1, 0, 2, 1000, 1 << 33))
         elif isinstance(at[key], str):
