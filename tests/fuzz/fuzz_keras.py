@@ -26,30 +26,28 @@ ODD = [None, True, False, 0, -1, 1, 2, 3, 1 << 31, -(1 << 63), 1 << 70, 0.5, -1e
 MEMORY, TIME = 3 << 30, 60  # of a child, and seconds of one load
 
 
-def places(value, found):
-    """Every (container, key) of a tree."""
-    for key in (list(value) if isinstance(value, dict) else range(len(value))):
-        found.append((value, key))
-        if isinstance(value[key], (dict, list)):
-            places(value[key], found)
+def place(tree, rng):
+    """A (container, key) of a tree that is not empty, met on a walk down that may end anywhere."""
+    at = tree
+    while True:
+        key = rng.choice(list(at)) if isinstance(at, dict) else rng.randrange(len(at))
+        if not isinstance(at[key], (dict, list)) or not at[key] or rng.random() < 0.15:
+            return at, key
+        at = at[key]
 
 
 def mutate_json(text, rng):
     tree = [json.loads(text)]
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        found: list = []
-        places(tree[0], found)
-        if not found:
-            break
-        at, key = rng.choice(found)
+        at, key = place(tree, rng)
         kind = rng.randrange(7)
         if kind <= 2:
             at[key] = copy.deepcopy(rng.choice(ODD))
-        elif kind == 3:
+        elif kind == 3 and at is not tree:
             del at[key]
         elif kind == 4:
-            other, place = rng.choice(found)
-            at[key] = json.loads(json.dumps(other[place])) if place in other or isinstance(other, list) and place < len(other) else None
+            other, there = place(tree, rng)
+            at[key] = copy.deepcopy(other[there])
         elif kind == 5 and isinstance(at, dict):
             at[rng.choice(("name", "units", "axis", "filters", "padding", "strides", "layer", "cell", "shape", "dtype", "data_format", "activation", "module"))] = copy.deepcopy(rng.choice(ODD))
         elif isinstance(at[key], (int, float)):
@@ -82,7 +80,7 @@ def mutate_bytes(content, rng):
             data[at] = rng.randrange(256)
         elif kind == 2:
             data[at:at + 8] = rng.choice((b"\xff" * 8, b"\x00" * 8, b"\x00\x00\x00\x00\x00\x00\x00\x80", (1 << 40).to_bytes(8, "little")))
-        elif kind == 3:
+        elif kind == 3 and at is not tree:
             data[at:] = b"" if rng.random() < 0.1 else data[at:]
         else:
             n = rng.randrange(1, 64)
