@@ -80,7 +80,7 @@ def mutate_bytes(content, rng):
             data[at] = rng.randrange(256)
         elif kind == 2:
             data[at:at + 8] = rng.choice((b"\xff" * 8, b"\x00" * 8, b"\x00\x00\x00\x00\x00\x00\x00\x80", (1 << 40).to_bytes(8, "little")))
-        elif kind == 3 and at is not tree:
+        elif kind == 3:
             data[at:] = b"" if rng.random() < 0.1 else data[at:]
         else:
             n = rng.randrange(1, 64)
