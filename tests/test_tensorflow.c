@@ -149,7 +149,47 @@ static void cut_and_bent(void **state) {
     fire_buffer_free(&b);
 }
 
+static void put_const(fire_buffer *b, const char *name, int64_t v) {
+    int64_t at = node(b, 1, name, "Const", NULL, NULL), in[2];
+    attr_begin(b, "value", in);
+    int64_t tensor = fire_wire_open(b, 8);
+    fire_wire_put_int(b, 1, 9); /* DT_INT64 */
+    put_shape(b, 2, 0, NULL);
+    fire_wire_put_bytes(b, 4, &v, sizeof v);
+    fire_wire_close(b, tensor);
+    attr_end(b, in);
+    fire_wire_close(b, at);
+}
+static void refused(fire_buffer *b, const char *says) {
+    fire_network *net = NULL;
+    fire_named *out = NULL;
+    fire_error err = {0};
+    int32_t n = 0;
+    fire_status s = fire_load_bytes(ctx, b->data, (size_t)b->size, &net, &err);
+    if (!s) s = fire_run(net, 0, NULL, &out, &n, &err);
+    assert_int_not_equal(s, FIRE_OK);
+    if (!strstr(err.message, says)) fail_msg("'%s' is not in: %s", says, err.message);
+    fire_release(ctx, out);
+    fire_network_free(net);
+    fire_buffer_free(b);
+}
+/* A loop outside of loops would never end, and lists are of no more tensors than nodes are computed. */
+static void without_end(void **state) {
+    fire_buffer b = {.ctx = ctx};
+    put_const(&b, "x", 1);
+    fire_wire_close(&b, node(&b, 1, "m", "Merge", "x", "n"));
+    fire_wire_close(&b, node(&b, 1, "n", "NextIteration", "m", NULL));
+    fire_wire_close(&b, node(&b, 1, "y", "Identity", "m", NULL));
+    refused(&b, "repeats a loop");
+    b = (fire_buffer){.ctx = ctx};
+    put_const(&b, "shape", -1);
+    put_const(&b, "size", INT64_MAX);
+    fire_wire_close(&b, node(&b, 1, "l", "TensorListReserve", "shape", "size"));
+    fire_wire_close(&b, node(&b, 1, "y", "TensorListLength", "l", NULL));
+    refused(&b, "a list of 9223372036854775807 tensors");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(computes), cmocka_unit_test(every_call_fails), cmocka_unit_test(cut_and_bent)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(computes), cmocka_unit_test(every_call_fails), cmocka_unit_test(cut_and_bent), cmocka_unit_test(without_end)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -73,8 +73,8 @@ static fire_value name_list(fire_import *b, store *s, int64_t n, int64_t version
 }
 
 static bool resize(fire_import *b, store *s, int64_t n) {
-    int64_t more = (n - s->n) * 16;
-    if (n > FIRE_IMPORT_NODES || more > b->bytes_left) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a list of %lld tensors", (long long)n); return false; }
+    const int64_t more = n > FIRE_IMPORT_NODES ? INT64_MAX : (n - s->n) * 16;
+    if (more > b->bytes_left) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "a list of %lld tensors", (long long)n); return false; }
     b->bytes_left -= more;
     if (fire_grow(b->ctx, &s->item, &s->item_capacity, n, sizeof *s->item, &b->g->first) || fire_grow(b->ctx, &s->since, &s->since_capacity, n, sizeof *s->since, &b->g->first)) return false;
     for (; s->n < n; s->n++) s->item[s->n] = 0, s->since[s->n] = 0;
@@ -115,7 +115,7 @@ static store *to_write(fire_import *b, const list *l, int64_t i, int64_t n) {
 static fire_value set_item(fire_import *b, fire_value of, int64_t i, fire_value x, bool grow, fire_type handle) {
     const list *l = list_of(b, of);
     if (!l || !x) return 0;
-    if (i < 0 || (i >= l->n && !(grow || l->s->growing))) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "item %lld of a list of %lld", (long long)i, (long long)l->n); return 0; }
+    if (i < 0 || i >= FIRE_IMPORT_NODES || (i >= l->n && !(grow || l->s->growing))) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "item %lld of a list of %lld", (long long)i, (long long)l->n); return 0; }
     const int64_t n = i >= l->n ? i + 1 : l->n;
     store *s = to_write(b, l, i, n);
     if (!s) return 0;

@@ -117,7 +117,7 @@ static fire_status place_nodes(work *w, fire_error *err) {
             s = enter(m, i, frame, &frame, err);
             if (!s) tf->frame[frame].moot |= moot;
         }
-        if (!s && t->kind == FIRE_TF_EXIT && !frame) s = node_fail(m, i, "leaves a loop, but is in none", err);
+        if (!s && (t->kind == FIRE_TF_EXIT || t->kind == FIRE_TF_NEXT) && !frame) s = node_fail(m, i, "leaves or repeats a loop, but is in none", err);
         t->frame = frame;
         t->moot = t->kind == FIRE_TF_SWITCH || (t->kind == FIRE_TF_MERGE ? all && any : t->kind == FIRE_TF_EXIT ? tf->frame[frame].moot : any);
     }

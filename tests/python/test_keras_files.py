@@ -303,6 +303,14 @@ def test_zip_bombs_and_links(tmp_path):
         file.create_dataset("a", (1 << 40,), "f4", chunks=(1 << 20,))
     with pytest.raises(errors.ModelFileError, match="more than the file can hold"):
         fire.load(tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["keras_version"] = "2.1.0"
+    damaged = bytearray((tmp_path / "w.h5").read_bytes())
+    heap = damaged.index(b"GCOL")
+    damaged[heap + 40:heap + 64] = bytes(24)  # behind the text: free space of size 0, which HDF5 itself would read for ever
+    (tmp_path / "w.h5").write_bytes(damaged)
+    with pytest.raises(errors.ModelFileError, match="free space of no size"):
+        fire.load(tmp_path / "w.h5")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import mmap
 import os
 from typing import Any
 
@@ -70,6 +71,7 @@ def open_file(content: bytes | str | os.PathLike[str], who: str) -> tuple[Any, F
     """The open file, which the caller closes, and its folders. `content`: bytes, or a path."""
     lib = h5py(who)
     size = len(content) if isinstance(content, bytes) else os.stat(content).st_size
+    _check_heaps(content, size, who)
     try:
         file = lib.File(io.BytesIO(content) if isinstance(content, bytes) else content, "r")
     except (OSError, RuntimeError, ValueError, KeyError) as problem:
@@ -86,6 +88,26 @@ def open_file(content: bytes | str | os.PathLike[str], who: str) -> tuple[Any, F
     except BaseException:
         file.close()
         raise
+
+
+def _check_heaps(content: bytes | str | os.PathLike[str], size: int, who: str) -> None:
+    """Refuse global heaps (where texts of any length lie) whose free space has no size: HDF5, 2.0.0 too, reads them without end. The layout is that of the HDF5 File
+    Format Specification, III.E: a head of 16 bytes, then objects of an index, a size in their bytes 8 to 16 and their content in eights; index 0: what is free."""
+    if not size:
+        return
+    with open(os.devnull if isinstance(content, bytes) else content, "rb") as file:
+        held = content if isinstance(content, bytes) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        heap = held.find(b"GCOL\1\0\0\0")
+        while heap >= 0:
+            at, end = heap + 16, heap + int.from_bytes(held[heap + 8:heap + 16], "little")
+            while at + 16 <= min(end, size):
+                index, bytes_of = int.from_bytes(held[at:at + 2], "little"), int.from_bytes(held[at + 8:at + 16], "little")
+                if not index and not bytes_of:
+                    raise errors.make(5004, f"{who}: the heap at byte {heap} has free space of no size at byte {at}; the file is damaged")
+                at += 16 + (bytes_of + 7) // 8 * 8 if index else bytes_of
+            heap = held.find(b"GCOL\1\0\0\0", heap + 8)
+        if not isinstance(held, bytes):
+            held.close()
 
 
 def _line(problem: BaseException) -> str:
