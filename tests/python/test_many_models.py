@@ -139,8 +139,23 @@ def test_a_trial_that_is_gone_on_with_ends_alike(tmp_path):
     assert anew["first_epoch"] == 0 and weights(again) == weights(model)
 
 
+def test_what_makes_other_rows_is_not_taken_from_before(tmp_path):
+    """Words and functions belong to a trial; a worker keeps rows only for trials that have the same."""
+    rows, _ = written(tmp_path, table(["k"] * 40))
+
+    def calls(factor):
+        return ((lambda batch: batch.column(0).to_numpy() * factor, "labelPreprocessing", ("y",), ("y",), ("y",), (None,), ("made",)),)
+
+    told = [trials.run(trials.Unit(i, job(calls=calls(i), labels=("made",)).fields, made=i), rows)[0] for i in (0, 1, 1)]
+    assert told[0]["history"] != told[1]["history"] == told[2]["history"]
+    other, _ = trials.run(trials.Unit(0, job(labels=("made",), lookups="{").fields, made=1), rows)
+    assert other["error"] is not None
+
+
 def test_failures_are_told(tmp_path):
     rows, _ = written(tmp_path, table(["k"] * 40))
+    third = list(trials.run_units([pa.RecordBatch.from_arrays([pa.array([0])], names=["id"])], [trials.Unit(0, job().fields)], rows, attempt=2))
+    assert json.loads(third[0]["result"][0].as_py())["error"].startswith("FS4003: the trial's worker died 2 times")
     for change, words in ((dict(optimizer="adan"), "adan"), (dict(version="0.0"), "FS4009"), (dict(optimizer="sgd", learning_rate=1e9, epochs=30), "FS3001"), (dict(classes=2), "FS2006")):
         result, model = trials.run(trials.Unit(0, job(**change).fields, send=change.get("optimizer") == "adan"), rows)
         assert words in result["error"] and model is None and result["error"].startswith("FS")

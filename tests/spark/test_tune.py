@@ -41,6 +41,22 @@ def test_trials(df):
     assert sorted((row[1], row[5]) for row in halved._rows) == [("done", 4), ("done", 4), ("stopped", 2)]
 
 
+def test_functions_are_searched_and_one_kills_its_worker(df):
+    def plain(batch):
+        return np.column_stack([c.to_numpy() for c in batch.columns])
+
+    def nothing(batch):
+        return np.zeros((batch.num_rows, 4))
+
+    def kills(batch):
+        os._exit(3)
+
+    net = fire.Sequential([fire.Input((4,)), fire.layers.Dense(3, "softmax")])
+    found = tune.Tuner(classifier(net=net), {"featurePreprocessing": [plain, nothing, kills]}, method="grid", refit=False, verbose=0).fit(df)
+    assert [row[1] for row in found._rows] == ["done", "done", "failed"] and found._rows[2][-1].startswith("FS4003")
+    assert found.avgMetrics[0] != found.avgMetrics[1]
+
+
 def test_folds_evaluators_and_networks(df, tmp_path):
     from pyspark.ml import PipelineModel
     from pyspark.ml.evaluation import MulticlassClassificationEvaluator

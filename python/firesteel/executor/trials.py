@@ -27,6 +27,7 @@ from .job import Job, Recipe
 FOLD = "firesteel fold"  # column of whole numbers: which fold a row is of
 HELD = "firesteel held"  # of a fold's trial: whether a row is of that fold
 KEPT = 2                 # datasets that a Python worker keeps, for the next trial
+STARTS = 2               # of a trial; one that has killed as many workers is not started again
 
 WRITTEN = pyarrow.schema([("name", pyarrow.string()), ("rows", pyarrow.int64()), ("bytes", pyarrow.int64()), ("host", pyarrow.string())])
 TOLD = pyarrow.schema([("unit", pyarrow.int64()), ("result", pyarrow.string()), ("model", pyarrow.binary())])
@@ -91,11 +92,11 @@ def clear(rows: Rows) -> None:
 _datasets: dict[Any, Any] = {}
 
 
-def dataset(rows: Rows, job: Job, fold: Optional[int]) -> Any:
-    """The rows as a dealt dataset, of which rows of `fold` are for validation. The last ones are kept by this Python worker."""
+def dataset(rows: Rows, job: Job, fold: Optional[int], made: int = 0) -> Any:
+    """The rows as a dealt dataset, of which rows of `fold` are for validation. The last ones are kept by this Python worker. made: see Unit."""
     recipe = Recipe.parse(job.recipe)
     padded = tuple(attrs for kind, attrs in recipe.layers if kind == "Input" and "padding" in _text.parse_attrs(attrs))
-    key = (rows, fold, recipe.dtype, padded, job.features, job.vectors, job.labels, job.weight, job.validation, job.invalid, job.classes)
+    key = (rows, fold, made, job.lookups, recipe.dtype, padded, job.features, job.vectors, job.labels, job.weight, job.validation, job.invalid, job.classes)
     data = _datasets.pop(key, None)
     if data is None:
         while len(_datasets) >= KEPT:
@@ -126,6 +127,7 @@ class Unit:
     resume: bool = False         # go on from what the unit before left here, if it did so on this host
     keep: bool = False           # leave something to go on from
     send: bool = False           # send the model
+    made: int = 0                # which of the search's functions make features and labels of the columns: fresh objects in each task, so told by number
 
 
 def run(unit: Unit, rows: Rows) -> tuple[dict[str, Any], Optional[bytes]]:
@@ -141,7 +143,7 @@ def run(unit: Unit, rows: Rows) -> tuple[dict[str, Any], Optional[bytes]]:
             net = _core.Network.load(engine.context(job.threads), folder)
             with open(os.path.join(folder, "epochs"), encoding="utf-8") as f:
                 first = int(f.read())
-        result, net = train_alone(dataset(rows, job, unit.fold), job, net, first)
+        result, net = train_alone(dataset(rows, job, unit.fold, unit.made), job, net, first)
         if unit.keep:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             net.save_checkpoint(folder)
@@ -155,9 +157,15 @@ def run(unit: Unit, rows: Rows) -> tuple[dict[str, Any], Optional[bytes]]:
         return {"error": f"{record['code']}: {record['message']}", "history": {}, "first_epoch": 0, "total": time.monotonic() - began}, None
 
 
-def run_units(batches: Iterable[pyarrow.RecordBatch], units: Sequence[Unit], rows: Rows) -> Iterator[pyarrow.RecordBatch]:
-    """The units whose numbers stand in the first column."""
+def died(starts: int) -> dict[str, Any]:
+    """What is told of a trial whose worker died each time that it was started."""
+    times = "" if starts == 1 else f" {starts} times"
+    return {"error": f"FS4003: the trial's worker died{times} while it trained: it crashed, or the system ended it for want of memory", "history": {}, "first_epoch": 0, "total": 0.0}
+
+
+def run_units(batches: Iterable[pyarrow.RecordBatch], units: Sequence[Unit], rows: Rows, attempt: int = 0) -> Iterator[pyarrow.RecordBatch]:
+    """The units whose numbers stand in the first column. attempt: how many tasks before this one died with them; what goes wrong in any other way is told."""
     for batch in batches:
         for i in batch.column(0).to_pylist():
-            result, model = run(units[i], rows)
+            result, model = run(units[i], rows) if attempt < STARTS else (died(attempt), None)
             yield pyarrow.RecordBatch.from_arrays([pyarrow.array([i], pyarrow.int64()), pyarrow.array([json.dumps(result)]), pyarrow.array([model], pyarrow.binary())], schema=TOLD)

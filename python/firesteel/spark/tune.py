@@ -24,7 +24,7 @@ from pyspark.ml.util import MLWritable
 from pyspark.sql import functions as F
 
 from ..errors import ClusterError, FiresteelError
-from ..executor.trials import FOLD, Rows, Unit
+from ..executor.trials import FOLD, Rows, Unit, died
 from ..executor.trials import clear as remove
 from . import fit as fitting
 from . import persist, schema, session, spaces
@@ -57,20 +57,25 @@ class Work:
         self.base, self.folds = base, fold is not None
         self.frame, self.job = fitting.prepare(df, base.features, base.labels, others, base.fields)
         self.rows = Rows(secrets.token_hex(16), folder)
+        self._calls: list[Any] = []  # of plans, those that differ
 
-    def fields(self, plan: Plan, epochs: Optional[int] = None) -> dict[str, Any]:
-        """The Job of a plan, on the columns as they lie here."""
+    def unit(self, trial: int, plan: Plan, epochs: Optional[int] = None, **how: Any) -> Unit:
+        """A training of a plan, on the columns as they lie here."""
         mine = self.job.fields
         same = {n: mine[n] for n in ("features", "vectors", "labels", "weight", "validation", "threads", "secret", "run")}
-        return {**mine, **plan.fields, **same, "workers": 1, "checkpoint_dir": None, "epochs": epochs or plan.fields["epochs"]}
+        calls = tuple((ours[0], *there[1:]) for ours, there in zip(plan.fields["calls"], mine["calls"]))  # its own functions, of columns as they are named here
+        if calls not in self._calls:
+            self._calls.append(calls)
+        return Unit(trial, {**mine, **plan.fields, **same, "calls": calls, "workers": 1, "checkpoint_dir": None, "epochs": epochs or plan.fields["epochs"]},
+                    made=self._calls.index(calls), **how)
 
     def fits(self, plan: Plan) -> Optional[str]:
         """Why a plan cannot be trained on these columns; None when it can."""
         def columns(p: Plan) -> list[Any]:
-            return [[f.name for f in p.features], p.label.name, p.fields["weight"], p.fields["validation"]]
+            return [[f.name for f in p.features], list(p.labels), p.fields["weight"], p.fields["validation"], [call[1:] for call in p.fields["calls"]]]
 
         if columns(plan) != columns(self.base):
-            return "FS1001: trials share the rows that are read once, so featuresCol, labelCol, weightCol and validationIndicatorCol are the same for all of them"
+            return "FS1001: trials share the rows that are read once, so the columns of features, labels, weights and validation, and what functions take and give, are the same for all of them"
         if plan.fields["checkpoint_dir"] is not None:
             return "FS1001: checkpointDir is of one training; leave it out of a search"
         return None
@@ -84,13 +89,15 @@ class Work:
         self.rows = Rows(self.rows.token, self.rows.folder, tuple(sorted((r["name"], int(r["bytes"]), r["host"]) for r in told)))
 
     def run(self, units: Sequence[Unit]) -> list[tuple[dict[str, Any], Optional[bytes]]]:
-        """Each unit in a task of its own. One that kills its worker is told as failed, like others."""
+        """Each unit in a task of its own. One that kills its worker is told as failed, like others: by the task that Spark starts in its place, or, where Spark starts none (local[n]),
+        by looking for it in halves."""
         try:
             return self._run(units)
-        except ClusterError as error:
+        except ClusterError:
             if len(units) == 1:
-                return [({"error": f"{error.code}: {error.message.splitlines()[0]}", "history": {}, "first_epoch": 0, "total": 0.0}, None)]
-            return [self.run([unit])[0] for unit in units]
+                return [(died(1), None)]
+            half = len(units) // 2
+            return self.run(units[:half]) + self.run(units[half:])
 
     def _run(self, units: Sequence[Unit]) -> list[tuple[dict[str, Any], Optional[bytes]]]:
         frame = self.spark.range(0, len(units), 1, len(units)).mapInArrow(_runner(list(units), self.rows), "unit bigint, result string, model binary")
@@ -137,13 +144,16 @@ def _writer(rows: Rows) -> Callable[[Iterable[Any]], Iterator[Any]]:
 
 def _runner(units: list[Unit], rows: Rows) -> Callable[[Iterable[Any]], Iterator[Any]]:
     find_wheel, where = session.wheel_finder(), (rows.token, rows.folder, rows.files)
-    plain = [(u.trial, u.fields, u.fold, u.resume, u.keep, u.send) for u in units]  # no class of ours travels to where firesteel must first be found
+    plain = [(u.trial, u.fields, u.fold, u.resume, u.keep, u.send, u.made) for u in units]  # no class of ours travels to where firesteel must first be found
 
     def run(batches: Iterable[Any]) -> Iterator[Any]:
         find_wheel()
+        from pyspark import TaskContext
+
         from firesteel.executor.trials import Rows, Unit, run_units
 
-        yield from run_units(batches, [Unit(*u) for u in plain], Rows(*where))
+        context = TaskContext.get()
+        yield from run_units(batches, [Unit(*u) for u in plain], Rows(*where), context.attemptNumber() if context is not None else 0)
 
     return run
 
@@ -179,7 +189,7 @@ def fit_multiple(estimator: NNEstimatorBase, dataset: Any, maps: Sequence[Any]) 
         work.write()
         if len({host for _, _, host in work.rows.files}) > 1:
             return None
-        done = work.run([Unit(i, work.fields(p), send=True) for i, p in enumerate(plans)])
+        done = work.run([work.unit(i, p, send=True) for i, p in enumerate(plans)])
     finally:
         work.clear()
     if any(str(result["error"]).startswith("FS5001") for result, _ in done):
@@ -450,8 +460,8 @@ class _Search:
         if not alive:
             return
         send = t.evaluator is not None
-        units = [Unit(trial.number, self.work.fields(trial.plan, None if epochs is None else min(epochs, trial.plan.fields["epochs"])), fold, resume, keep, send)  # type: ignore[union-attr]
-                 for trial in alive for fold in self.folds]
+        units = [self.work.unit(trial.number, trial.plan, None if epochs is None else min(epochs, trial.plan.fields["epochs"]), fold=fold, resume=resume, keep=keep, send=send)
+                 for trial in alive if trial.plan is not None for fold in self.folds]
         done = self.work.run(units)
         for i, trial in enumerate(alive):
             trial.folds = []
