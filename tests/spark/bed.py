@@ -71,6 +71,31 @@ def refuses_a_third_worker(df):
         raise AssertionError("three workers trained on two slots")
 
 
+def interrupted_fit(monkeypatch, classifier, df, epochs=30):
+    """What fit gives when Ctrl-C comes once its training has told of so many epochs."""
+    from firesteel.spark.progress import Listener
+
+    take, sent = Listener._take, threading.Event()
+
+    def counted(self, event):
+        take(self, event)
+        if event.get("event") == "epoch" and event["epoch"] >= epochs and not sent.is_set():
+            sent.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Listener, "_take", counted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests in the background ignores it
+    late = threading.Timer(120, os.kill, (os.getpid(), signal.SIGINT))  # so that nobody waits for ever
+    late.daemon = True
+    late.start()
+    try:
+        return classifier.fit(df)
+    finally:
+        late.cancel()
+        assert sent.is_set() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, before)
+
+
 def pyspark_workers():
     """Process ids of the Python workers below this process."""
     rows = [line.split(None, 2) for line in subprocess.run(["ps", "-eo", "pid,ppid,args"], text=True, stdout=subprocess.PIPE).stdout.splitlines()[1:]]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import firesteel as fire
-from bed import flower_rows, raised
+from bed import flower_rows, interrupted_fit, raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNRegressor
 
 SESSION = {"remote": "local[2]"}
@@ -87,6 +87,19 @@ def test_a_training_that_never_starts_is_given_up(df, monkeypatch):
     began = time.monotonic()
     assert "numWorkers=3" in raised("FS4001", lambda: small(numWorkers=3, epochs=1, net=fire.Sequential([fire.layers.Dense(3, "softmax")])).fit(df))
     assert time.monotonic() - began < 20
+
+
+def test_ctrl_c_returns_the_model_so_far(df, monkeypatch, tmp_path):
+    """Where workers reach the client, the training ends by itself after a step; where they do not, the last checkpoint is the model, and without one there is none."""
+    from firesteel.spark.progress import Listener
+
+    endless = dict(epochs=100_000_000, onInterrupt="model")
+    model = interrupted_fit(monkeypatch, small(**endless), df)
+    assert model.summary.interrupted and model.summary.history["loss"] and model.summary.hosts
+    assert model.transform(df).where("label = prediction").count() > 135
+    monkeypatch.setattr(Listener, "ask_to_stop", lambda self: False)
+    kept = interrupted_fit(monkeypatch, small(**endless, checkpointDir=str(tmp_path), checkpointEpochs=1), df)
+    assert kept.summary.interrupted and len(kept.summary.history["loss"]) >= 30 and kept.transform(df).where("label = prediction").count() > 135
 
 
 def test_columns_of_words_and_several_outputs(df, tmp_path):

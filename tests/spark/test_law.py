@@ -1,13 +1,9 @@
 """The law of spark.ml on classic Spark: every exported class, on local disk and on another file system of Hadoop's; what the Spark UI shows; Ctrl-C."""
-import os
-import signal
-import threading
-import time
 
 import pytest
 
 import law
-from bed import flower_table, small
+from bed import flower_table, interrupted_fit, small
 from firesteel.spark import session
 
 SESSION = {"master": "local[2]", "spark.driver.memory": "1g"}
@@ -50,35 +46,13 @@ def test_jobs_have_descriptions_and_tags(spark, tmp_path):
     assert len(spark.sparkContext.getJobTags()) == 0
 
 
-def interrupt_when(spark, found, pause):
-    """Ctrl-C `pause` seconds after a job runs for which found(description) holds."""
-    def wait():
-        end = time.monotonic() + 120
-        try:
-            while time.monotonic() < end and not (spark.sparkContext.statusTracker().getActiveJobsIds() and any(found(d) for d, _ in jobs_of(spark))):
-                time.sleep(0.2)
-            time.sleep(pause)
-        finally:
-            os.kill(os.getpid(), signal.SIGINT)  # in any case, so that nobody waits for ever
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    return thread
-
-
-def test_ctrl_c_returns_the_model_so_far(spark):
+def test_ctrl_c_returns_the_model_so_far(spark, monkeypatch):
     """The handler that classic Spark has installed cancels all jobs; with onInterrupt="model" the job ends by itself, and the handler is back afterwards."""
     df = flower_table(spark)
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what starts tests in the background ignores it
-    try:
-        interrupt_when(spark, lambda d: "100000000 epochs" in d, 12)
-        model = small(epochs=100_000_000, onInterrupt="model").fit(df)
-        assert model.summary.interrupted and 0 < model.summary.totalIterations < 100_000_000 and len(model.summary.history["loss"]) == model.summary.totalIterations
-        assert model.transform(df).where("label = prediction").count() > 135
-        assert not spark.sparkContext.statusTracker().getActiveJobsIds() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
+    model = interrupted_fit(monkeypatch, small(epochs=100_000_000, onInterrupt="model"), df)
+    assert model.summary.interrupted and 30 < model.summary.totalIterations < 100_000_000 and len(model.summary.history["loss"]) == model.summary.totalIterations
+    assert model.transform(df).where("label = prediction").count() > 135
+    assert not spark.sparkContext.statusTracker().getActiveJobsIds()
 
 
 def test_to_go_on_from_a_model(spark, tmp_path):

@@ -79,20 +79,31 @@ class Work:
     def __init__(self, comm: Any, job: Job, rank: int, began: float, done: threading.Event):
         self.comm, self.job, self.rank, self.began, self.done = comm, job, rank, began, done
         self.rows: "queue.SimpleQueue[Any]" = queue.SimpleQueue()  # (data, what to tell of it), or the TaskError of reading it; put once
+        self.reporter: "queue.SimpleQueue[Optional[Reporter]]" = queue.SimpleQueue()
         self.result: dict[str, Any] = {}
         self.model = b""
         self.error: Optional[BaseException] = None
 
     def run(self, all_gather: Callable[[str], Sequence[str]], address: str) -> None:
         try:
+            progress = self.job.progress if self.rank == 0 else None
+            if progress is not None:  # while the ranks meet: a driver that cannot be reached is waited for
+                threading.Thread(target=self._call, args=progress, daemon=True, name="firesteel-report").start()
             engine.join(self.comm, self.rank, all_gather(address), self.job)
             data, said = self.wait_for_rows()
             peers = check_peers(said, self.job)
-            self.result, self.model = _fit(data, self.comm, self.job, self.rank, peers, self.began)
+            self.result, self.model = _fit(data, self.comm, self.job, self.rank, peers, self.began, self.reporter if progress is not None else None)
         except BaseException as error:  # a thread has nobody else to tell
             self.error = error
         finally:
             self.done.set()
+
+    def _call(self, host: str, port: int, key: bytes) -> None:
+        reporter: Optional[Reporter] = None
+        try:
+            reporter = Reporter(host, port, key)
+        finally:
+            self.reporter.put(reporter)
 
     def wait_for_rows(self) -> tuple[Any, list[dict[str, Any]]]:
         """This rank's rows and what every rank tells of its own. Until all have read theirs, each says now and then that it still lives:
@@ -146,12 +157,10 @@ def _width(shape: Sequence[int]) -> int:
     return n
 
 
-def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]], began: float) -> tuple[dict[str, Any], bytes]:
+def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]], began: float, calling: "Optional[queue.SimpleQueue[Optional[Reporter]]]") -> tuple[dict[str, Any], bytes]:
     met = time.monotonic()
     engine.deal(data, comm)
-    reporter: Optional[Reporter] = None
-    if rank == 0 and job.progress is not None:
-        reporter = Reporter(*job.progress)
+    reporter = calling.get() if calling is not None else None
     dealt = time.monotonic()
     checkpoints = Checkpoints(job) if rank == 0 and job.checkpoint_dir is not None else None
     history: dict[str, list[float]] = checkpoints.history if checkpoints is not None else {}

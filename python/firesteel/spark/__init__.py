@@ -6,6 +6,12 @@
 
 Works with pyspark 4.0 to 4.3, classic and Connect. docs/spark.md tells how.
 """
+import importlib.util
+
+for _needed in ("pyspark", "pyarrow"):
+    if importlib.util.find_spec(_needed) is None:
+        raise ImportError(f"firesteel.spark needs {_needed}, which is not installed: pip install 'firesteel[spark]', or the wheel with [spark] behind its name", name=_needed)
+
 from . import cluster, evaluation, tune
 from .cluster import distributed
 from .estimators import NNClassifier, NNEstimator, NNRegressor

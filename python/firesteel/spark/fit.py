@@ -230,6 +230,8 @@ def run(df: Any, features: Sequence[StructField], labels: str | Sequence[str], o
             if attempt and course.stepped is not None:  # of the restart that this attempt was
                 lost = began + again[attempt - 1]["lost"]
                 again[attempt - 1].update(met=course.met - lost, first_step=course.stepped - lost, resumed=course.start)
+        if course.listener is not None and not course.listener.heard:
+            session.unheard(spark)
         trained.result["restarts"] = again
         for damaged in trained.result.get("passed_over", ()):
             warnings.warn(f"checkpointDir={job.checkpoint_dir!r}: a damaged checkpoint was passed over, {damaged}; training went on from "
@@ -239,16 +241,16 @@ def run(df: Any, features: Sequence[StructField], labels: str | Sequence[str], o
 
 
 class Course:
-    """How far an attempt has come, as its driver hears it on classic Spark; on Connect nothing is heard."""
+    """How far an attempt has come, as its driver hears it; on Connect where workers can reach the client."""
 
     def __init__(self, spark: Any):
         self.listener: Optional[Listener] = None
-        if not session.is_connect(spark):
-            host = session.setting(spark, "spark.driver.host")
-            try:
-                self.listener = Listener(host, session.setting(spark, "spark.driver.bindAddress", "") or "") if host else None
-            except OSError:
-                pass  # no port to be had: train without live progress
+        self._sure = not session.is_connect(spark)  # to hear
+        where = session.callback(spark)
+        try:
+            self.listener = Listener(*where) if where is not None else None
+        except OSError:
+            pass  # no port to be had: train without live progress
 
     @property
     def address(self) -> Optional[tuple[str, int, bytes]]:
@@ -257,7 +259,7 @@ class Course:
     @property
     def before_training(self) -> bool:
         """Whether surely no rank has trained yet."""
-        return self.listener is not None and not self.listener.start
+        return self._sure and self.listener is not None and not self.listener.start
 
     @property
     def reached(self) -> tuple[int, int]:

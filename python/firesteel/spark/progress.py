@@ -1,6 +1,6 @@
 """progress - the driver's side of a running training: a socket for rank 0, and a line on the screen.
 
-On classic Spark events arrive while they happen. On Connect executors cannot be asked to call the client, so the line shows time and tasks.
+Events arrive while they happen, on Connect too where workers can reach the client. Where they cannot, the line shows time and tasks.
 """
 from __future__ import annotations
 
@@ -74,6 +74,11 @@ class Listener:
             if self.stepped is None:
                 self.stepped = time.monotonic()
             self.state = event
+
+    @property
+    def heard(self) -> bool:
+        """Whether a task has called."""
+        return self._task is not None
 
     @property
     def reached(self) -> tuple[int, int]:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -343,6 +344,35 @@ def plain_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+# ---- who calls whom ---------------------------------------------------------------------------
+
+_unheard: "weakref.WeakSet[Any]" = weakref.WeakSet()  # sessions of Connect whose workers could not reach this client
+
+
+def callback(spark: Any) -> Optional[tuple[str, str]]:
+    """The address by which workers may reach this process, and the one to listen on. On classic Spark it is the driver's. On Connect it is the address that this
+    client has in the network of its server: workers may be unable to reach it, and then everything goes on without."""
+    if not is_connect(spark):
+        host = setting(spark, "spark.driver.host")
+        return (host, setting(spark, "spark.driver.bindAddress", "") or "") if host else None
+    if spark in _unheard:
+        return None
+    try:
+        where = socket.getaddrinfo(spark.client.host, 9, socket.AF_INET, socket.SOCK_DGRAM)[0][4]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.connect(where)  # of datagrams: nothing is sent, the system only says from where it would be
+            host = str(s.getsockname()[0])
+    except Exception:
+        return None  # a channel of another kind than TCP
+    return host, host
+
+
+def unheard(spark: Any) -> None:
+    """Nobody called although a training went well: do not have workers try again."""
+    if is_connect(spark):
+        _unheard.add(spark)
 
 
 # ---- grouped tables -----------------------------------------------------------------------
