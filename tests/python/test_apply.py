@@ -69,6 +69,11 @@ def test_arguments_find_their_inputs(two):
     raised("FS1001", lambda: A.apply(two._net, program(), ["x"], [wide]), "wide [3], deep [2, 2]")
     raised("FS1002", lambda: A.apply(two._net, program(), ["x", "y"], [deep, wide]), "x gives 4 numbers", "wide [3]")
     raised("FS2002", lambda: A.apply(two._net, program(), ["x", "y"], [wide, pa.array(["t"] * 11)]), "string")
+    raised("FS1001", lambda: A.apply(two._net, program(), [], []), "no argument", "wide [3], deep [2, 2]")
+    one = fire.Sequential([fire.Input((3,), name="features"), L.Dense(1)])
+    one._ready()
+    raised("FS1002", lambda: A.apply(one._net, program(None, ("auto",)), ["the argument"], [struct(a=wide, feature=wide)]),
+           "f: ", "shape [6]", "the argument is struct<", "no field is 'features'; did you mean feature?", "the input is features [3]")
 
 
 def test_fields_by_the_columns_of_the_training():

@@ -103,6 +103,8 @@ def _flat(name: str, array: pyarrow.Array) -> list[tuple[str, pyarrow.Array]]:
 def arrange(takes: Sequence[Port], noted: Sequence[str], given: Sequence[tuple[str, pyarrow.Array]], who: str) -> list[list[tuple[str, pyarrow.Array]]]:
     """Which arguments, by name and value, feed each input. One struct: its fields by name, or, of a model with one input, those columns that it was trained on
     (`noted`), or all in order. Several arguments: joined for one input, else one for each input in order."""
+    if not given:
+        raise errors.make(1001, f"{who}: no argument; expected one for each input, or one struct: {', '.join(map(str, takes))}")
     if len(given) == 1 and is_plain_struct(given[0][1].type):
         fields = _fields(given[0][1])
         by_name = {name.lower(): (name, array) for name, array in fields.items()}
@@ -119,7 +121,7 @@ def arrange(takes: Sequence[Port], noted: Sequence[str], given: Sequence[tuple[s
     if len(takes) == 1:
         return [[pair for part in parts for pair in part]]
     if len(parts) != len(takes):
-        raise errors.make(1001, f"{who}: {len(given)} arguments ({', '.join(str(a.type) for _, a in given)}) for {len(takes)} inputs: {', '.join(map(str, takes))}; "
+        raise errors.make(1001, f"{who}: {len(given)} argument{'s' if len(given) != 1 else ''} ({', '.join(str(a.type) for _, a in given)}) for {len(takes)} inputs: {', '.join(map(str, takes))}; "
                           "give one argument for each, in that order, or one struct with fields of these names")
     return parts
 
@@ -343,6 +345,15 @@ def column(y: numpy.ndarray, port: Port, mode: str) -> pyarrow.Array:
     return made
 
 
+def _told(takes: Sequence[Port], given: Sequence[tuple[str, pyarrow.Array]]) -> str:
+    """What was given and what is taken, for an error of shapes."""
+    text = ", ".join(f"{name} is {str(array.type)[:100]}" for name, array in given[:6]) + (f" and {len(given) - 6} more" if len(given) > 6 else "")
+    fields = [f.name for _, array in given if is_plain_struct(array.type) for f in array.type]
+    known = {name.lower() for name in fields}
+    hints = [f", no field is {port.name!r}{nearest(port.name, fields)}" for port in takes if fields and port.name.lower() not in known]
+    return f"{text}{''.join(hints[:1])}; the input{'s are' if len(takes) > 1 else ' is'} {', '.join(map(str, takes))}"
+
+
 def noted_columns(net: Any) -> list[str]:
     """Names of the feature columns that the model was trained on, if its file tells."""
     try:
@@ -388,7 +399,10 @@ def apply(net: Any, program: Program, names: Sequence[str], arrays: Sequence[Any
     else:
         title = [name for group in titles for name in group]
         unique = [name if title.count(name) == 1 else f"{name} ({k})" for k, name in enumerate(title)]
-        parts = _run_layers(net, gives, unique, flat, rows, "keep" if program.invalid in ("keep", "null") else "error")
+        try:
+            parts = _run_layers(net, gives, unique, flat, rows, "keep" if program.invalid in ("keep", "null") else "error")
+        except errors.FiresteelError as error:
+            raise errors.make(1002, f"{program.who}: {error.message}; {_told(takes, given)}") if error.code == "FS1002" else error from None
         made = [parts[k] for k in chosen]
     columns = [column(y, gives[k], mode) for y, k, mode in zip(made, chosen, program.modes)]
     if mask is None:
