@@ -86,7 +86,7 @@ def test_a_training_that_never_starts_is_given_up(df, monkeypatch):
     monkeypatch.setattr(session, "check_slots", lambda spark, workers: None)
     began = time.monotonic()
     assert "numWorkers=3" in raised("FS4001", lambda: small(numWorkers=3, epochs=1, net=fire.Sequential([fire.layers.Dense(3, "softmax")])).fit(df))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60  # Spark itself takes ten minutes
 
 
 def test_ctrl_c_returns_the_model_so_far(df, monkeypatch, tmp_path):
