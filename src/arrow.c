@@ -509,19 +509,28 @@ static fire_status check_list(const check *c, const fire_level *l, int64_t child
 
 static bool is_float(char type) { return type == 'e' || type == 'f' || type == 'g'; }
 
-/* Whether all of n numbers are finite: x - x is 0 for those and NaN for the others. */
-static bool all_finite(const fire_leaf *leaf, int64_t from, int64_t n) {
-    double block[256];
-    while (n > 0) {
-        int64_t k = n < 256 ? n : 256;
-        leaf_read(leaf, from, k, FIRE_F64, block);
-        double s = 0;
-        for (int64_t i = 0; i < k; i++) s += block[i] - block[i];
-        if (s != 0) return false; /* NaN != 0 */
-        from += k;
-        n -= k;
+/* Whether any of n numbers has an exponent of ones, which NaN and infinities have. Blocks have a fixed length, which makes vectors of the loop. */
+#define EXPONENTS(name, T, ONES)                                     \
+    static bool name(const char *data, int64_t n) {                  \
+        T v[512], found = 0;                                         \
+        for (; n >= 512; n -= 512, data += sizeof v) {               \
+            memcpy(v, data, sizeof v);                               \
+            for (int i = 0; i < 512; i++) found |= (T)((v[i] & ONES) == ONES); \
+            if (found) return true;                                  \
+        }                                                            \
+        memcpy(v, data, (size_t)n * sizeof *v);                      \
+        for (int64_t i = 0; i < n; i++) found |= (T)((v[i] & ONES) == ONES); \
+        return found != 0;                                           \
     }
-    return true;
+EXPONENTS(any_16, uint16_t, 0x7c00)
+EXPONENTS(any_32, uint32_t, 0x7f800000u)
+EXPONENTS(any_64, uint64_t, 0x7ff0000000000000u)
+
+/* Whether n numbers of a floating type are finite, all of them. */
+static bool all_finite(const fire_leaf *leaf, int64_t from, int64_t n) {
+    if (n == 0) return true; /* there may be no data at all */
+    const char *data = (const char *)leaf->data + (size_t)from * leaf_size(leaf->type);
+    return !(leaf->type == 'f' ? any_32(data, n) : leaf->type == 'g' ? any_64(data, n) : any_16(data, n));
 }
 
 /* Numbers from .. from + n - 1 (physical) of the leaf belong to `row`. *clean becomes false at a null. */

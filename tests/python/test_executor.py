@@ -371,6 +371,25 @@ def test_rows_score_the_same_in_batches_of_any_size():
         assert got.equals(reference.slice(0, len(got)))
 
 
+def test_wide_lists_are_scored_in_pieces(monkeypatch):
+    """The same bits as at once, and an error counts rows from the batch's first."""
+    net = fire.Sequential([fire.Input((6,)), fire.layers.Dense(2)])
+    loaded = engine.load(net.to_bytes())
+    x = np.random.default_rng(0).normal(size=(1000, 6)).astype(np.float32)
+
+    def batch(x):
+        return pa.record_batch({"x": pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), 6)})
+
+    whole, _ = engine.predict(loaded, batch(x), ["x"], "error")
+    monkeypatch.setattr(engine, "PIECE", 10000)
+    assert engine.predict(loaded, batch(x), ["x"], "error")[0].tobytes() == whole.tobytes()
+    x[777, 3] = np.inf
+    with pytest.raises(fire.FiresteelError, match="column 'x', row 777 holds infinity at element 3"):
+        engine.predict(loaded, batch(x), ["x"], "error")
+    kept, _ = engine.predict(loaded, batch(x), ["x"], "keep")
+    assert not np.isfinite(kept[777]).all() and np.delete(kept, 777, 0).tobytes() == np.delete(whole, 777, 0).tobytes()
+
+
 def test_skipped_rows_come_out_null_in_their_place():
     x, y = table(50)
     _, model = run_ranks([batches(x, y)], job(1))

@@ -12,6 +12,7 @@ import pyarrow
 import pyarrow.compute
 
 from .._lookups import Lookups
+from ..errors import FiresteelError
 from .failure import TaskError
 from .functions import Call, called
 from .job import STATE, Job, Recipe, unpack_arrays
@@ -19,6 +20,7 @@ from .job import STATE, Job, Recipe, unpack_arrays
 TYPES = {"float32": 1, "float64": 11}
 COMPRESSION = {"none": 0, "bf16": 1, "threshold": 2}
 INVALID = {"error": 0, "skip": 1, "keep": 2}
+PIECE = 1 << 20  # bytes that are scored at once: numbers are looked at, then computed with, and should lie in a processor's cache between
 EVENTS = ("step", "epoch", "checkpoint", "validation")
 
 
@@ -262,10 +264,24 @@ def predict(net: Any, batch: pyarrow.RecordBatch, names: Sequence[str], invalid:
     dtype = numpy.float64 if info["type"] == TYPES["float64"] else numpy.float32
     y = numpy.empty(shape, dtype)
     logits = numpy.empty(shape, dtype) if info["has_logits"] else None
-    if batch.num_rows:
+    how, rows = INVALID["keep" if invalid == "keep" else "error"], batch.num_rows
+
+    def score(at: int, n: int) -> None:
         data = _core.Dataset(context())
-        schema, array = batch.__arrow_c_array__()
+        schema, array = batch.slice(at, n).__arrow_c_array__()
         data.pad(net)
-        data.add_batch(0, schema, array, list(names), [], None, None, INVALID["keep" if invalid == "keep" else "error"])
-        net.predict(data, y, logits)
+        data.add_batch(0, schema, array, list(names), [], None, None, how)
+        net.predict(data, y[at:at + n], None if logits is None else logits[at:at + n])
+
+    step = rows
+    if batch.num_columns == 1 and batch.nbytes > PIECE:
+        block = info["block_rows"]
+        step = max(1, PIECE * rows // batch.nbytes // block) * block
+    try:
+        for at in range(0, rows, step or 1):
+            score(at, min(step, rows - at))
+    except FiresteelError:
+        if step >= rows:
+            raise
+        score(0, rows)  # fails again, and counts rows from the first of the batch
     return y, logits

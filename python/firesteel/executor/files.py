@@ -16,6 +16,7 @@ import pyarrow.fs
 import pyarrow.parquet
 
 from .. import errors
+from . import pages
 
 ROWS = 1 << 16          # of one batch, at most
 COLUMN = 4 << 20        # bytes of the widest column of one batch, about: more does not stay in a processor's cache, and new memory costs as much as what is read into it
@@ -118,19 +119,18 @@ def _folder_column(text: Optional[str], kind: str, rows: int) -> pyarrow.Array:
     return one.take(pyarrow.array([0] * rows, pyarrow.int32())) if rows else one[:0]
 
 
-def _read(file: pyarrow.parquet.ParquetFile, part: Part, wanted: Sequence[str], uri: str) -> Iterator[pyarrow.RecordBatch]:
+def _read(source: pyarrow.NativeFile, file: pyarrow.parquet.ParquetFile, part: Part, wanted: Sequence[str], uri: str) -> Iterator[pyarrow.RecordBatch]:
     """Batches of the wanted columns, in their order."""
     there, folders = {name.lower(): name for name in file.schema_arrow.names}, {name.lower(): (text, kind) for name, text, kind in part.folders}
     for name in wanted:
         if name.lower() not in there and name.lower() not in folders:
             raise errors.make(2001, f"{uri} has no column {name!r}; it has {', '.join(file.schema_arrow.names[:12])}")
     columns = [there[name.lower()] for name in wanted if name.lower() not in folders]
-    groups = row_groups(file.metadata, part.share, part.shares)
-    if not groups:
-        return
-    for batch in file.iter_batches(batch_size=batch_rows(file.metadata, columns), row_groups=groups, columns=columns, use_threads=False):
-        made = [_folder_column(*folders[name.lower()], batch.num_rows) if name.lower() in folders else batch.column(batch.schema.get_field_index(there[name.lower()])) for name in wanted]
-        yield pyarrow.RecordBatch.from_arrays(made, names=list(wanted))
+    rows = batch_rows(file.metadata, columns)
+    for group in row_groups(file.metadata, part.share, part.shares):
+        for batch in pages.batches(source, file, group, columns, rows):
+            made = [_folder_column(*folders[name.lower()], batch.num_rows) if name.lower() in folders else batch.column(batch.schema.get_field_index(there[name.lower()])) for name in wanted]
+            yield pyarrow.RecordBatch.from_arrays(made, names=list(wanted))
 
 
 # ---- writing ------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ def score_part(job: FileJob, k: int, score: Scorer) -> tuple[str, int]:
     with source, pyarrow.parquet.ParquetFile(source) as file:
         int96 = any(file.schema.column(i).physical_type == "INT96" for i in range(len(file.schema)))
         writer = _Writer(job, name, int96)
-        for batch in _read(file, part, wanted, part.uri):
+        for batch in _read(source, file, part, wanted, part.uri):
             scored = score([batch.column(wanted.index(feature)) for feature in job.features])
             kept = [batch.column(wanted.index(column)) for column in job.keep]
             made = [vectors(a) if column in job.vectors else a for column, a in zip(job.outputs, scored.flatten())]
