@@ -17,7 +17,8 @@ h5py = pytest.importorskip("h5py")
 HERE = Path(__file__).resolve()
 OWN = HERE.parents[1] / "data" / "keras_models"
 CASES = HERE.parents[3] / "shared/cases/keras_models"
-FILES = sorted(file for folder in (OWN, CASES) for end in ("keras", "h5") for file in folder.glob(f"*.{end}"))
+GRAPHS = HERE.parents[1] / "data" / "keras3"  # of tests/keras_files/make_graphs.py
+FILES = sorted(file for folder in (OWN, GRAPHS, CASES) for end in ("keras", "h5") for file in folder.glob(f"*.{end}"))
 TRAINED = [file for file in FILES if file.parent == OWN]
 name_of = dict(ids=lambda file: file.name)
 
@@ -394,3 +395,20 @@ def test_keras_has_no_such_layer(tmp_path):
     with pytest.raises(errors.UnsupportedError, match="Keras has no layer like norm"):
         model.save(tmp_path / "m.keras")
     assert not list(tmp_path.iterdir())
+
+
+def test_configurations_are_those_that_keras_takes(tmp_path):
+    """Arguments that Keras' layers of a kind lack are left out, for it refuses them; operations on tensors are its own."""
+    L = fire.layers
+    x = fire.Input((6, 4))
+    y = L.EinsumDense("abc,cd->abd", (None, 3))(L.SpatialDropout1D(0.1)(L.Cropping1D(1)(L.UpSampling1D(2)(x))))
+    z = L.Conv1DTranspose(2, 3)(y)
+    model = fire.Model(x, L.Lambda(lambda a, b: a * b)(z, z))
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        entries = {entry["class_name"]: entry for entry in json.loads(archive.read("config.json"))["config"]["layers"]}
+    assert not {"data_format", "output_padding"} & {key for kind in ("Cropping1D", "UpSampling1D") for key in entries[kind]["config"]}
+    assert "output_padding" not in entries["Conv1DTranspose"]["config"] and "trainable" not in entries["SpatialDropout1D"]["config"]
+    assert entries["EinsumDense"]["config"]["output_shape"] == [None, 3] and entries["Multiply"]["module"] == "keras.src.ops.numpy"
+    value = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("f")
+    np.testing.assert_array_equal(model.predict(value, verbose=0), fire.load(tmp_path / "m.keras").predict(value, verbose=0))

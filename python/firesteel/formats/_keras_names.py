@@ -34,16 +34,16 @@ NO_MATTER = {
     "input_dtype", "input_shape", "weights", "consume_less", "implementation", "forget_bias_init", "registered_name", "sparse", "ragged", "fused", "use_cudnn", "query_shape",
     "key_shape", "value_shape", "time_major", "force_generator", "rng_type", "dynamic", "supports_jit", "dtype_policy", "optional",
     "enable_lora", "lora_alpha", "vocabulary_dtype", "idf_weights", "input_mean", "input_variance", "zero_debias_moving_mean", "pad_to_max_tokens",
-    "lora_rank", "cache_dir", "finalize_state",
+    "lora_rank", "vocabulary_size", "cache_dir", "finalize_state",
 }
 # Values that mean what a layer does that has no such argument.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "data_format": ("channels_last", "default"), "renorm_momentum": (0.99,), "groups": (1,), "dilation_rate": (1, [1], [1, 1], [1, 1, 1]), "axis": (-1,), "mode": (0,),
     "zero_output_for_mask": (True,), "flash_attention": (False,), "synchronized": (True, False), "keep_aspect_ratio": (False,), "fill_value": (0, 0.0), "scale": (),
-    "fill_mode": ("constant",), "value_range": (), "gate": (False,), "rms_scaling": (False,), "num_oov_buckets": (1,),
+    "fill_mode": ("constant",), "value_range": (), "gate": (False,), "rms_scaling": (False,), "num_oov_buckets": (1,), "oov_method": ("floormod",),
 }
 # While training Keras changes the pictures at random there; a network for inference passes them on.
-RANDOM = {"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "RandomHeight", "RandomWidth", "RandomCrop", "RandomShear"}
+RANDOM = {"RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness", "RandomHeight", "RandomWidth", "RandomShear"}
 WORDS = {"channels_first": "channels_first", "th": "channels_first", "tf": "channels_last", "full": "full"}
 
 
@@ -99,10 +99,14 @@ def activation(value: Any, old: bool, who: str) -> str:
         return "linear"
     if not isinstance(name, str):
         raise errors.make(5004, f"{who}: the activation is {type(name).__name__}; expected a name")
-    name = {"LeakyReLU": "leaky_relu", "ReLU": "relu", "Softmax": "softmax", "swish": "silu", "hard_swish": "hard_silu", "relu6": "relu6", "gelu_new": "gelu_tanh"}.get(name, name)
+    name = {"LeakyReLU": "leaky_relu", "ReLU": "relu", "Softmax": "softmax", "swish": "silu", "hard_swish": "hard_silu", "relu6": "relu6", "gelu_new": "gelu_tanh", "softmax_v2": "softmax",
+            "log_softmax_v2": "log_softmax"}.get(name, name)
     slope = config.get("negative_slope", config.get("alpha"))
     if name == "leaky_relu" and isinstance(value, dict) and number(slope if slope is not None else 0.3) != 0.2:
         raise errors.make(1005, f"{who}: LeakyReLU as an activation has another slope than 0.2; put it behind as a layer")
+    if isinstance(value, dict) and str(value.get("class_name")).rpartition(">")[2] in ("ReLU", "Softmax") and any(
+            number(config.get(key)) not in (None, 0, 0.0) for key in ("max_value", "negative_slope", "threshold")) or config.get("axis", -1) != -1:
+        raise errors.make(1005, f"{who}: {name} with arguments as an activation is not supported here; put it behind as a layer")
     if old and name == "hard_sigmoid":
         return "hard_sigmoid_keras2"
     return name

@@ -19,6 +19,9 @@ from ._hdf5 import Folder, open_file, text
 
 NESTED = {"Sequential", "Functional", "Model"}
 MOST_JSON = 256 << 20
+NOT_TIMED = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "InputLayer"}  # their inputs have a time that needs no care
+RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "TimeDistributed", "Bidirectional"}
+BEHIND = {"LeakyReLU", "ReLU", "ELU", "Softmax", "ThresholdedReLU"}  # layers that may stand as an activation
 MERGES = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate", "dot": "Dot", "cos": "Dot"}
 
 
@@ -28,8 +31,11 @@ class Part:
     def __init__(self, kind: str, config: dict[str, Any], name: str) -> None:
         self.kind, self.config, self.name = kind, config, name
         self.layer: layers.Layer | None = None
+        self.alone = True  # as one layer in a chain
         self.parts: list[Part] = []
         self.nested = False
+        self.timed = False  # a model that TimeDistributed holds: its layers are wrapped one by one
+        self.stem = kind  # of its group in Keras 3's files
 
     def leaves(self) -> Iterator[Part]:
         """The layers with handles, in Keras' order."""
@@ -65,7 +71,7 @@ class Reader:
         self.used: set[str] = set()
         self.inputs: list[Any] = []
         self.open = False  # whether a size was left open
-        self.depth = 0
+        self.depth = self.timed = 0
 
     def input(self, shape: list[int | None] | None, name: str) -> layers.Input:
         """An Input of the model."""
@@ -141,16 +147,34 @@ class Reader:
                     leaf.layer._trainable = False
             return made, apply_model
         config = _object(config, f"the configuration of {kind}")
+        if kind == "TimeDistributed" and names.parts(config.get("layer"))[0] in NESTED:
+            return self.timed_model(_object(config["layer"], "layer"), str(entry.get("name") or config.get("name") or kind))
+        stem, module = kind, str(entry.get("module") or "")
+        if self.timed and kind not in NOT_TIMED:
+            if kind in ("RNN", "Merge", "TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda") or ".ops." in module:
+                raise errors.make(1005, f"layer {entry.get('name') or config.get('name') or kind}: {kind} in a model that TimeDistributed applies is not supported")
+            kind, config = "TimeDistributed", {"name": config.get("name"), "trainable": config.get("trainable", True), "layer": {"class_name": kind, "config": config}}
+        elif self.timed and kind == "Concatenate" and config.get("axis", -1) > 0:
+            config = {**config, "axis": config["axis"] + 1}
         if self.ordering and kind.startswith(("UpSampling", "ZeroPadding", "Cropping")) and kind[-2:] in ("2D", "3D"):
             config = {"dim_ordering": self.ordering, **config}
         made = Part(kind, config, str(entry.get("name") or config.get("name") or kind))
-        module = str(entry.get("module") or "")
+        made.stem = stem
         if kind == "Merge":
             return made, self.merge(made, config, around)
         if kind == "RNN" and names.parts(config.get("cell"))[0] == "StackedRNNCells":
             return made, self.cells(made, config, around)
-        if kind in ("TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda") or ".ops." in module:
+        if kind in ("TFOpLambda", "TensorFlowOpLayer", "SlicingOpLambda") or _is_operation(entry, self.version):
             return made, self.operation(kind, module, made)
+        if kind == "CenterCrop":
+            made.alone = False
+            return made, self.center_crop(made, config, around)
+        behind: layers.Layer | None = None
+        if isinstance(config.get("activation"), dict) and names.parts(config["activation"])[0] in BEHIND and kind not in RECURRENT:
+            of, own = names.parts(config["activation"])
+            config = {**config, "activation": "linear"}
+            behind = self.layer(of, {**own, "name": None}, self.unique(f"{made.name}_activation", around))
+            made.alone = False
         made.layer = self.layer(kind, config, self.unique(made.name, around))
 
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
@@ -163,8 +187,32 @@ class Reader:
             if kind in ("Attention", "AdditiveAttention", "MultiHeadAttention") and call.get("attention_mask") is not None:
                 raise errors.make(1005, f"layer {made.name}: attention_mask as a tensor is not supported")
             out = made.layer(*kept)
+            if behind is not None:
+                out = behind(out)
             return out if isinstance(out, list) else [out]
         return made, apply
+
+    def timed_model(self, entry: dict[str, Any], name: str) -> tuple[Part, Any]:
+        """TimeDistributed over a model: over each of its layers."""
+        self.timed += 1
+        made, apply = self.model(entry, None, name)
+        self.timed -= 1
+        made.name, made.nested, made.timed = name, True, True
+        return made, apply
+
+    def center_crop(self, made: Part, config: dict[str, Any], around: str) -> Any:
+        """CenterCrop as a Cropping2D, once the size of the pictures is known."""
+        name = self.unique(made.name, around)
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            first = config.get("data_format") == "channels_first"
+            sides = tensors[0].shape[2:4] if first else tensors[0].shape[1:3]
+            cut = [int(side) - int(config[key]) for side, key in zip(sides, ("height", "width"))]
+            if min(cut) < 0:
+                raise errors.make(1005, f"layer {made.name}: CenterCrop of pictures that are smaller than {config['height']} by {config['width']} is not supported")
+            made.layer = self.layer("Cropping2D", {"name": made.name, "cropping": [[n // 2, n - n // 2] for n in cut], **({"data_format": "channels_first"} if first else {})}, name)
+            return [made.layer(*tensors)]
+        return apply
 
     def operation(self, kind: str, module: str, made: Part) -> Any:
         """An operator that was applied to tensors, as x + 1 is."""
@@ -262,9 +310,12 @@ class Reader:
         starts: dict[str, tuple[dict[str, Any], Part]] = {}
         applies: dict[str, Any] = {}
         calls: list[tuple[str, int, list[Any], dict[str, Any]]] = []
+        needed = _needed(entries, outs := _histories(config.get("output_layers")))
         for entry in entries:
             own = entry.get("config")
             name = str(entry.get("name") or (own.get("name") if isinstance(own, dict) else ""))
+            if name not in needed and _is_operation(entry, self.version):
+                continue  # Keras 3 writes down how masks are computed; they are computed by the layers here
             if entry.get("class_name") == "InputLayer":
                 own = _object(own, "the configuration of InputLayer")
                 starts[name] = own, Part("InputLayer", own, name)
@@ -275,8 +326,8 @@ class Reader:
             for k, node in enumerate(_list(entry.get("inbound_nodes"), f"inbound_nodes of {name}")):
                 sources, call = _node(node)
                 calls.append((name, k, sources, call))
-        ins = _histories(config.get("input_layers"))
-        outs = _histories(config.get("output_layers"))
+        found_in = config.get("input_layers")
+        ins = _histories(dict(sorted(found_in.items())) if isinstance(found_in, dict) else found_in)  # Keras goes through a dict by its keys
         # tf.keras counts the making of a nested model as a call that it does not write down: the calls of such a model are then named from 1 on.
         named = [source[:2] for _, _, sources, _ in calls for source in sources if source is not None] + [out[:2] for out in outs]
         number: dict[str, int] = {}
@@ -313,6 +364,31 @@ class Reader:
                 found.append(known[name, k][at])
             return found
         return made, apply
+
+
+def _is_operation(entry: dict[str, Any], version: int) -> bool:
+    """Whether an entry is a call of keras.ops; .h5 files name no module, but only layers can be trainable."""
+    config = entry.get("config")
+    return ".ops." in str(entry.get("module") or "") or version >= 3 and not entry.get("module") and isinstance(config, dict) and "trainable" not in config and \
+        entry.get("class_name") not in NESTED | {"InputLayer"} and isinstance(entry.get("inbound_nodes"), list)
+
+
+def _needed(entries: list[dict[str, Any]], outs: list[tuple[str, int, int]]) -> set[str]:
+    """The names of what the outputs need."""
+    sources: dict[str, list[Any]] = {}
+    for entry in entries:
+        own = entry.get("config")
+        name = str(entry.get("name") or (own.get("name") if isinstance(own, dict) else ""))
+        nodes = entry.get("inbound_nodes")
+        sources[name] = nodes if isinstance(nodes, list) else []
+    found: set[str] = set()
+    waiting = [name for name, _, _ in outs]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [source[0] for node in sources.get(name, []) for source in _node(node)[0]]
+    return found
 
 
 def _list(value: Any, what: str) -> list[Any]:
@@ -408,7 +484,7 @@ def build(entry: dict[str, Any], version: int, input_shape: Any = None) -> tuple
             own = entry["config"] if isinstance(entry["config"], dict) else {}
             dtype = _dtype(own)
             leaves = [part for part in tree.parts if part.kind != "InputLayer"]
-            if kind == "Sequential" and len(reader.inputs) == 1 and all(part.layer is not None for part in leaves) and len(outputs) == 1:
+            if kind == "Sequential" and len(reader.inputs) == 1 and all(part.layer is not None and part.alone for part in leaves) and len(outputs) == 1:
                 model: Any = Sequential([reader.inputs[0], *(part.layer for part in leaves if part.layer is not None)], name=tree.name, dtype=dtype)
             else:
                 model = Model(reader.inputs, outputs if len(outputs) > 1 else outputs[0], name=tree.name, dtype=dtype)
@@ -473,7 +549,11 @@ def place(model: Any, tree: Part, root: Folder, version: int, backend: str, who:
             chosen = [(known[name], arrays) for name, arrays in filled]
         for part, arrays in chosen:
             _spread(model, part, arrays, version, backend, who)
-        missing = [part.name for part in in_order if not any(part is other for other, _ in chosen)]
+        rest = [part for part in in_order if not any(part is other for other, _ in chosen)]
+        for part in rest:
+            if told := _told_weights(part):
+                _put(model, part, told, version, backend, who)
+        missing = [part.name for part in rest if not _told_weights(part)]
     elif root.folder("layers") is not None or root.folder("_layer_checkpoint_dependencies") is not None:
         missing = _descend(model, tree, root, version, backend, who)
     else:
@@ -548,20 +628,44 @@ def _descend(model: Any, tree: Part, group: Folder, version: int, backend: str, 
     inside = group.folder("layers") or group.folder("_layer_checkpoint_dependencies") or Folder()
     counted: dict[str, int] = {}
     for part in tree.parts:
-        stem = weights.snake(part.kind if not part.nested else ("Sequential" if part.kind == "Sequential" else "Functional"))
+        stem = weights.snake("TimeDistributed" if part.timed else part.stem if not part.nested or part.kind == "RNN" else "Sequential" if part.kind == "Sequential" else "Functional")
         number = counted[stem] = counted.get(stem, -1) + 1
         found = inside.folders.get(f"{stem}_{number}" if number else stem) or inside.folders.get(part.name)
+        if part.timed and found is not None:
+            found = found.folder("layer")
         if part.kind == "RNN" and part.nested:
-            _spread(model, part, weights.below(found), version, backend, who)
+            _spread(model, part, _cells(part, found), version, backend, who)
         elif part.nested:
             missing += _descend(model, part, found or Folder(), version, backend, who)
         elif part.layer is not None:
-            arrays = weights.below(found)
+            arrays = weights.below(found) or _told_weights(part)
             if not arrays and _counts(model, part) != (0, 0):
                 missing.append(part.name)
             else:
                 _put(model, part, arrays, version, backend, who)
     return missing
+
+
+def _cells(part: Part, group: Folder | None) -> weights.Arrays:
+    """What an RNN over several cells has in Keras 3's file: groups named after the cells' classes, counted."""
+    inside = group.folder("cell/cells") if group is not None else None
+    if inside is None:
+        return weights.below(group)
+    arrays: weights.Arrays = []
+    counted: dict[str, int] = {}
+    for leaf in part.parts:
+        stem = weights.snake(f"{leaf.kind}Cell")
+        number = counted[stem] = counted.get(stem, -1) + 1
+        arrays += weights.below(inside.folder(f"{stem}_{number}" if number else stem))
+    return arrays
+
+
+def _told_weights(part: Part) -> weights.Arrays:
+    """What Normalization(mean, variance) and IntegerLookup(vocabulary) have in their configuration."""
+    if isinstance(part.layer, layers.IntegerLookup) and part.config.get("vocabulary") is not None:
+        return [np.asarray(part.layer.get_vocabulary(False), np.float64)]
+    told = [part.config.get(name) for name in ("mean", "variance")] if part.kind == "Normalization" else []
+    return [] if not told or any(value is None for value in told) else [np.asarray(value, np.float32) for value in told]
 
 
 # ---- files

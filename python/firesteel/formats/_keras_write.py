@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import re
 import zipfile
 from typing import Any
 
@@ -19,10 +20,13 @@ from ._keras_weights import snake
 
 # Ours beyond Keras', which may stand at their defaults only.
 OWN = {"padding_mode": ("zeros",), "ceil_mode": (False,), "count_include_pad": (False,), "tbptt_length": (0,), "align_corners": (False,), "use_mask_token": (False, True),
-       "use_mask_value": (False, True), "vocabulary_size": None, "output_padding": (None, ()), "dampening": (0.0, 0), "decay": (0.0, 0), "momentum_decay": (1.0, 1),
+       "use_mask_value": (False, True), "vocabulary_size": None, "dampening": (0.0, 0), "decay": (0.0, 0), "momentum_decay": (1.0, 1),
        "exclude_from_weight_decay": ("", None), "use_causal_mask": None, "return_attention_scores": None, "sparse": None, "batch_size": None}
-NO_LAYER = {"Function", "LPPooling1D", "LPPooling2D", "LPPooling3D", "LocalResponseNormalization", "Lambda", "Discretization", "IntegerLookup", "Hashing", "Normalization", "LocallyConnected1D", "LocallyConnected2D",
+NO_LAYER = {"Function", "LPPooling1D", "LPPooling2D", "LPPooling3D", "LocalResponseNormalization", "Lambda", "Discretization", "IntegerLookup", "Hashing", "LocallyConnected1D", "LocallyConnected2D",
             "MaxoutDense", "Highway", "SReLU", "ParametricSoftplus"}
+# Programs of one operator, as x + y and 1 - x become them: keras.ops' classes.
+OPERATIONS = {"Add": "Add", "Sub": "Subtract", "Mul": "Multiply", "Div": "TrueDivide", "Max": "Maximum", "Min": "Minimum", "Pow": "Power", "Abs": "Absolute", "Neg": "Negative", "Exp": "Exp",
+              "Log": "Log", "Sqrt": "Sqrt", "Tanh": "Tanh"}
 KERAS = {"GroupQueryAttention": "GroupedQueryAttention"}
 SUBGROUPS = {"MultiHeadAttention": ("query_dense", "key_dense", "value_dense", "output_dense"), "GroupQueryAttention": ("_query_dense", "_key_dense", "_value_dense", "_output_dense")}
 
@@ -53,8 +57,14 @@ def layer_config(layer: layers.Layer, name: str, dtype: str, trainable: bool) ->
             if allowed is not None and value is not None and value not in allowed:
                 raise errors.make(1005, f"save: Keras' {kind} has no {key}={value!r} (layer {layer.name})")
             continue
-        if value is None or key == "dilation_rate" and "Pooling" in kind:
+        if value is None or key == "dilation_rate" and "Pooling" in kind or key == "output_padding" and not value:
             continue
+        if key == "data_format" and kind in ("Cropping1D", "UpSampling1D"):  # Keras' have none
+            if value != "channels_last":
+                raise errors.make(1005, f"save: Keras' {kind} has no data_format={value!r} (layer {layer.name})")
+            continue
+        if key == "output_shape" and kind == "EinsumDense":
+            value = [None if n == -1 else n for n in (value if isinstance(value, (tuple, list)) else [value])]
         if key == "activation" and value == "hard_sigmoid_keras2" or key == "recurrent_activation" and value == "hard_sigmoid_keras2":
             raise errors.make(1005, f"save: Keras 3 has no activation hard_sigmoid of Keras 2 (layer {layer.name})")
         if key in ("layer", "backward_layer"):
@@ -69,7 +79,7 @@ def layer_config(layer: layers.Layer, name: str, dtype: str, trainable: bool) ->
             value = value[0]
         elif key == "shared_axes" and not value:
             continue
-        elif key in ("strides", "kernel_size", "pool_size", "dilation_rate", "size") and isinstance(value, tuple) and (sides := kind.removesuffix("Transpose"))[-2:] in ("1D", "2D", "3D"):
+        elif key in ("strides", "kernel_size", "pool_size", "dilation_rate", "size", "output_padding") and isinstance(value, tuple) and (sides := kind.removesuffix("Transpose"))[-2:] in ("1D", "2D", "3D"):
             rank = int(sides[-2])
             value = None if not value else list(value) * rank if len(value) == 1 else list(value)
             if value is None:
@@ -80,9 +90,26 @@ def layer_config(layer: layers.Layer, name: str, dtype: str, trainable: bool) ->
             value = value[0]
         elif key == "merge_mode" and value in ("none", None):
             value = None
+        if kind.startswith("SpatialDropout"):  # Keras makes them of these alone
+            config.pop("trainable", None)
         stem = "initializers" if "initializer" in key else "regularizers" if "regularizer" in key else "constraints"
         config[key] = _plain(value, stem) if value != "" else None
     return config
+
+
+def _operation(layer: layers.Layer, tensors: list[Any] | None = None) -> tuple[str, list[Any]] | None:
+    """Class and arguments of the operation that a Function of one operator is; None for other layers."""
+    found = re.fullmatch(r"(\w+) ([^ ;]+);out (\d+)", str(layer._attrs.get("body", ""))) if layer.kind == "Function" and not layer._attrs.get("weights") else None
+    if found is None or found[1] not in OPERATIONS:
+        return None
+    args: list[Any] = []
+    for arg in found[2].split(","):
+        constant = re.fullmatch(r"f\{([^{},]+)\}", arg)
+        if not constant and not arg.isdigit() or not constant and tensors is not None and int(arg) >= len(tensors):
+            return None
+        args.append(float(constant[1]) if constant else tensors[int(arg)] if tensors is not None else None)
+    used = {int(arg) for arg in found[2].split(",") if arg.isdigit()}
+    return (OPERATIONS[found[1]], args) if int(found[3]) == len(used) and len(args) <= 2 else None
 
 
 def _pairs(value: Any, rank: int) -> Any:
@@ -103,6 +130,8 @@ def _of_text(line: str) -> layers.Layer:
 
 def entry(layer: layers.Layer, name: str, dtype: str, trainable: bool) -> dict[str, Any]:
     """A layer with its class."""
+    if (operation := _operation(layer)) is not None:
+        return {"module": "keras.src.ops.numpy", "class_name": operation[0], "config": {"name": name}, "registered_name": operation[0]}
     return {"module": "keras.layers", "class_name": KERAS.get(layer.kind, layer.kind), "config": layer_config(layer, name, dtype, trainable), "registered_name": None}
 
 
@@ -114,8 +143,9 @@ def config_of(model: Any) -> dict[str, Any]:
     handles = {layer.name: layer for layer in model._all}
     entries: list[dict[str, Any]] = []
     start = {"module": "keras.layers", "class_name": "InputLayer", "registered_name": None}
-    if net.info()["chain"]:
-        first = {**start, "config": {"batch_shape": [None, *parts[0][1][1:]], "dtype": dtype, "sparse": False, "name": parts[0][0]}}
+    rows = [int(layer._attrs["batch_size"]) if layer._attrs.get("batch_size") else None for layer in model._all if isinstance(layer, layers.Input)]
+    if net.info()["chain"] and not any(layer.kind == "Function" for layer in model._all):
+        first = {**start, "config": {"batch_shape": [rows[0], *parts[0][1][1:]], "dtype": dtype, "sparse": False, "name": parts[0][0]}}
         body = [entry(handles[info[1]], info[1], dtype, info[6]) for info in infos if info[0] != "Input"]
         return {"module": "keras", "class_name": "Sequential", "registered_name": None,
                 "config": {"name": model.name, "trainable": True, "dtype": dtype, "layers": [first, *body], "build_input_shape": [None, *parts[0][1][1:]]}}
@@ -134,8 +164,10 @@ def config_of(model: Any) -> dict[str, Any]:
         tensors = [{"class_name": "__keras_tensor__", "config": {"shape": sizes[t], "dtype": dtype, "keras_history": list(place[t])}} for t in ins]
         layer = handles[name]
         kwargs: dict[str, Any] = {}
-        if kind in ("MultiHeadAttention", "GroupQueryAttention"):
-            args: list[Any] = tensors
+        if (operation := _operation(layer, tensors)) is not None:
+            args: list[Any] = operation[1]
+        elif kind in ("MultiHeadAttention", "GroupQueryAttention"):
+            args = tensors
             kwargs = {key: True for key in ("use_causal_mask", "return_attention_scores") if layer._attrs.get(key)}
         elif kind in ("LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional") and len(tensors) > 1:
             args, kwargs = tensors[:1], {"initial_state": tensors[1:]}
@@ -148,7 +180,7 @@ def config_of(model: Any) -> dict[str, Any]:
     for info in infos:
         name = info[1]
         if info[0] == "Input":
-            own: dict[str, Any] = {**start, "config": {"batch_shape": [None, *parts[shapes[name]][1][1:]], "dtype": dtype, "sparse": False, "name": name}}
+            own: dict[str, Any] = {**start, "config": {"batch_shape": [rows[shapes[name]], *parts[shapes[name]][1][1:]], "dtype": dtype, "sparse": False, "name": name}}
         else:
             own = entry(handles[name], name, dtype, info[6])
         entries.append({**own, "name": name, "inbound_nodes": [call for call in calls[name] if call]})
@@ -244,6 +276,8 @@ def to_bytes(model: Any) -> bytes:
         counted: dict[str, int] = {}
         file.create_group("vars")
         for layer in model._all:
+            if _operation(layer) is not None:
+                continue
             stem = "input_layer" if isinstance(layer, layers.Input) else snake(KERAS.get(layer.kind, layer.kind))
             number = counted[stem] = counted.get(stem, -1) + 1
             _write_layer(inside.create_group(f"{stem}_{number}" if number else stem), layer, [] if isinstance(layer, layers.Input) else layer.get_weights())
