@@ -1,6 +1,7 @@
-/* metric.c - the table of metrics. */
+/* metric.c - the table of metrics, means over rows, and what several metrics ask of a row. */
 #include "metric.h"
 #include "loss.h"
+#include <math.h>
 #include <string.h>
 
 #define FIRE_METRIC(symbol) extern const fire_metric fire_metric_##symbol;
@@ -66,4 +67,32 @@ fire_status fire_metric_axis(int64_t axis, const fire_shape *pred, fire_error *e
     int at = 1;
     fire_status s = pred ? fire_axis(axis, pred->rank + 1, &at, err) : FIRE_OK;
     return s ? s : at ? FIRE_OK : fire_fail(err, FIRE_E_ATTRIBUTE, "axis is the batch; give another dimension of the output");
+}
+
+double fire_row_square(const fire_row *r) {
+    double sum = 0;
+    for (int64_t k = 0; k < r->width; k++) {
+        double d = fire_true(r, k) - fire_pred(r, k);
+        sum += d * d;
+    }
+    return sum / (double)r->width;
+}
+
+double fire_row_log_sum(const fire_row *r) {
+    double top = -INFINITY, sum = 0;
+    for (int64_t k = 0; k < r->width; k++) top = fmax(top, fire_pred(r, k));
+    for (int64_t k = 0; k < r->width; k++) sum += exp(fire_pred(r, k) - top);
+    return top + log(sum);
+}
+
+const fire_attr fire_top_table[] = {
+    {"k", FIRE_ATTR_INT, offsetof(fire_top_attrs, k), 5, 1, 1 << 24, NULL, NULL, "how many of the largest predictions are looked at"},
+    {0},
+};
+double fire_row_in_top(const fire_row *r, int64_t c, int64_t k) {
+    double p = fire_pred(r, c);
+    if (!isfinite(p)) return 0;
+    int64_t above = 0;
+    for (int64_t i = 0; i < r->width; i++) above += fire_pred(r, i) > p;
+    return above < k;
 }

@@ -69,6 +69,14 @@ static inline int64_t fire_argmax(const fire_tensor *t, int64_t first, int64_t w
     return best;
 }
 
+/* Of one row, for metrics that are means. fire_row_square - the mean of (y_true - y_pred)^2; fire_row_log_sum - log of the sum of e^y_pred. */
+double fire_row_square(const fire_row *r);
+double fire_row_log_sum(const fire_row *r);
+/* fire_row_in_top - 1 where the prediction of class c is among the k largest, ties included, else 0. */
+typedef struct fire_top_attrs { int64_t k; } fire_top_attrs;
+extern const fire_attr fire_top_table[];
+double fire_row_in_top(const fire_row *r, int64_t c, int64_t k);
+
 /* Shared by metrics that count right and wrong predictions above thresholds (metric_counts.c). Sums are 4 for each threshold. */
 typedef enum fire_count_of { FIRE_TP, FIRE_FP, FIRE_TN, FIRE_FN } fire_count_of;
 typedef struct fire_counts_attrs { fire_floats thresholds; int64_t top_k, class_id; } fire_counts_attrs; /* top_k, class_id -1: not given */

@@ -2,6 +2,7 @@
 #ifndef FIRE_SOFTMAX_H
 #define FIRE_SOFTMAX_H
 #include "op.h"
+#include <math.h>
 
 typedef struct fire_softmax_attrs { int64_t axis; } fire_softmax_attrs;
 static const fire_attr fire_softmax_table[] = {
@@ -29,6 +30,15 @@ static inline fire_lines fire_lines_of(const fire_call *call) {
     return l;
 }
 static inline int64_t fire_line(const fire_lines *l, int64_t i) { return i / l->step * l->step * l->size + i % l->step; }
+
+/* The sum of e^(x - top) over a line that begins at `at`, top being the largest of it, so that nothing overflows. */
+static inline double fire_line_sum(const fire_tensor *x, const fire_lines *l, int64_t at, double *top) {
+    double sum = 0;
+    *top = -INFINITY;
+    for (int64_t k = 0; k < l->size; k++) *top = fmax(*top, fire_get(x, at + k * l->step));
+    for (int64_t k = 0; k < l->size; k++) sum += exp(fire_get(x, at + k * l->step) - *top);
+    return sum;
+}
 
 static inline int64_t fire_softmax_flops(const fire_call *call) { return FIRE_WORK(5, fire_count(&call->out[0].shape)); }
 #endif

@@ -115,7 +115,7 @@ fire_status fire_buffer_give(fire_buffer *b, fire_status status, void **bytes, s
     return status;
 }
 
-static void put_varint(fire_buffer *b, uint64_t v) {
+void fire_wire_put_varint(fire_buffer *b, uint64_t v) {
     uint8_t bytes[10];
     size_t n = 0;
     for (; v >= 0x80; v >>= 7) bytes[n++] = (uint8_t)(v | 0x80);
@@ -124,14 +124,14 @@ static void put_varint(fire_buffer *b, uint64_t v) {
 }
 
 void fire_wire_put_int(fire_buffer *b, uint32_t number, uint64_t value) {
-    put_varint(b, (uint64_t)number << 3);
-    put_varint(b, value);
+    fire_wire_put_varint(b, (uint64_t)number << 3);
+    fire_wire_put_varint(b, value);
 }
 
 void fire_wire_put_float(fire_buffer *b, uint32_t number, float value) {
     uint32_t bits;
     memcpy(&bits, &value, 4);
-    put_varint(b, (uint64_t)number << 3 | 5);
+    fire_wire_put_varint(b, (uint64_t)number << 3 | 5);
     fire_buffer_add(b, (uint8_t[4]){(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16), (uint8_t)(bits >> 24)}, 4);
 }
 
@@ -140,20 +140,20 @@ void fire_wire_put_double(fire_buffer *b, uint32_t number, double value) {
     uint64_t bits;
     memcpy(&bits, &value, 8);
     for (int i = 0; i < 8; i++) bytes[i] = (uint8_t)(bits >> (8 * i));
-    put_varint(b, (uint64_t)number << 3 | 1);
+    fire_wire_put_varint(b, (uint64_t)number << 3 | 1);
     fire_buffer_add(b, bytes, 8);
 }
 
 void fire_wire_put_bytes(fire_buffer *b, uint32_t number, const void *bytes, size_t size) {
-    put_varint(b, (uint64_t)number << 3 | 2);
-    put_varint(b, size);
+    fire_wire_put_varint(b, (uint64_t)number << 3 | 2);
+    fire_wire_put_varint(b, size);
     fire_buffer_add(b, bytes, size);
 }
 
 void fire_wire_put_text(fire_buffer *b, uint32_t number, const char *text) { fire_wire_put_bytes(b, number, text, strlen(text)); }
 
 int64_t fire_wire_open(fire_buffer *b, uint32_t number) {
-    put_varint(b, (uint64_t)number << 3 | 2);
+    fire_wire_put_varint(b, (uint64_t)number << 3 | 2);
     int64_t place = b->size;
     fire_buffer_add(b, (uint8_t[LENGTH_BYTES]){0}, LENGTH_BYTES);
     return place;

@@ -29,6 +29,8 @@ void fire_buffer_text(fire_buffer *b, const char *fmt, ...) __attribute__((forma
 void fire_buffer_free(fire_buffer *b);
 /* fire_buffer_give - hand what was written to a caller who frees it with fire_release, or free it when status says that writing failed; gives status. */
 fire_status fire_buffer_give(fire_buffer *b, fire_status status, void **bytes, size_t *size);
+/* fire_wire_put_varint - a number alone; the others: a field with its number. */
+void fire_wire_put_varint(fire_buffer *b, uint64_t value);
 void fire_wire_put_int(fire_buffer *b, uint32_t number, uint64_t value);
 void fire_wire_put_float(fire_buffer *b, uint32_t number, float value);
 void fire_wire_put_double(fire_buffer *b, uint32_t number, double value);

@@ -241,16 +241,9 @@ static int64_t varint_size(uint64_t v) {
 }
 static int64_t inside(int64_t size) { return 1 + varint_size((uint64_t)size) + size; } /* a field of kind 2 below 16 */
 
-static void put_varint(fire_buffer *b, uint64_t v) {
-    uint8_t bytes[10];
-    size_t n = 0;
-    for (; v >= 0x80; v >>= 7) bytes[n++] = (uint8_t)(v | 0x80);
-    bytes[n++] = (uint8_t)v;
-    fire_buffer_add(b, bytes, n);
-}
 static void put_head(fire_buffer *b, uint32_t number, int64_t size) {
-    put_varint(b, number << 3 | 2);
-    put_varint(b, (uint64_t)size);
+    fire_wire_put_varint(b, number << 3 | 2);
+    fire_wire_put_varint(b, (uint64_t)size);
 }
 
 typedef struct run { fire_feature_kind kind; const void *values; int64_t n; } run; /* the values of a Feature */
@@ -283,7 +276,7 @@ static void put_feature(fire_buffer *b, const run *v) {
     if (!v->n) return;
     put_head(b, 1, packed_size(v));
     if (v->kind == FIRE_FEATURE_FLOAT) fire_buffer_add(b, v->values, (size_t)v->n * 4);
-    else for (int64_t i = 0; i < v->n; i++) put_varint(b, (uint64_t)((const int64_t *)v->values)[i]);
+    else for (int64_t i = 0; i < v->n; i++) fire_wire_put_varint(b, (uint64_t)((const int64_t *)v->values)[i]);
 }
 
 static run step_of(const fire_feature *f, int64_t step, int64_t at) {

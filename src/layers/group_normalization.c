@@ -3,37 +3,26 @@
 */
 #include "compose.h"
 #include "op.h"
+#include "scale_shift.h"
 #include <stdio.h>
 
 typedef struct {
     int64_t groups, axis;
-    double epsilon;
-    bool center, scale;
-    fire_attr_text beta_initializer, gamma_initializer;
-    fire_attr_text beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint;
+    fire_scale_shift held;
 } norm_attrs;
 
 #define AT(field) offsetof(norm_attrs, field)
 static const fire_attr attrs[] = {
     {"groups", FIRE_ATTR_INT, AT(groups), 32, -1, 1 << 24, .help = "number of groups; -1: each index is one"},
     {"axis", FIRE_ATTR_INT, AT(axis), -1, -FIRE_MAX_RANK, FIRE_MAX_RANK - 1, .help = "dimension that is cut into groups"},
-    {"epsilon", FIRE_ATTR_FLOAT, AT(epsilon), 0.001, 0, 1e9, .help = "added to the variance"},
-    {"center", FIRE_ATTR_BOOL, AT(center), 1, 0, 1, .help = "add beta"},
-    {"scale", FIRE_ATTR_BOOL, AT(scale), 1, 0, 1, .help = "multiply by gamma"},
-    {"beta_initializer", FIRE_ATTR_TEXT, AT(beta_initializer), .text = "zeros", .help = "first values of beta"},
-    {"gamma_initializer", FIRE_ATTR_TEXT, AT(gamma_initializer), .text = "ones", .help = "first values of gamma"},
-    {"beta_regularizer", FIRE_ATTR_TEXT, AT(beta_regularizer), .text = "", .help = "penalty on beta"},
-    {"gamma_regularizer", FIRE_ATTR_TEXT, AT(gamma_regularizer), .text = "", .help = "penalty on gamma"},
-    {"beta_constraint", FIRE_ATTR_TEXT, AT(beta_constraint), .text = "", .help = "what beta is held to"},
-    {"gamma_constraint", FIRE_ATTR_TEXT, AT(gamma_constraint), .text = "", .help = "what gamma is held to"},
+    FIRE_SCALE_SHIFT(AT(held)),
     {0},
 };
 
 static fire_status norm_check(const void *attrs_, fire_error *err) {
     const norm_attrs *t = attrs_;
     if (t->groups == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "groups is 0, expected at least 1, or -1 for one per index");
-    fire_status s = fire_init_check(t->beta_initializer, err);
-    return s ? s : fire_init_check(t->gamma_initializer, err);
+    return fire_scale_shift_check(&t->held, err);
 }
 
 static fire_value norm_build(fire_build *b, const void *attrs_, int n_in, const fire_value *in) {
@@ -51,13 +40,13 @@ static fire_value norm_build(fire_build *b, const void *attrs_, int n_in, const 
         last.dim[d] = s.dim[perm[d]];
         if (d && d != axis) others *= s.dim[d]; /* at most the numbers of the input */
     }
-    fire_value gamma = t->scale ? fire_weight(b, "gamma", width, (fire_how){t->gamma_initializer, t->gamma_regularizer, t->gamma_constraint}, true) : 0;
-    fire_value beta = t->center ? fire_weight(b, "beta", width, (fire_how){t->beta_initializer, t->beta_regularizer, t->beta_constraint}, true) : 0;
+    fire_value gamma = fire_scale_shift_gamma(b, &t->held, width);
+    fire_value beta = fire_scale_shift_beta(b, &t->held, width);
     fire_value x = fire_reshape(g, fire_permute(g, in[0], perm), (fire_shape){4, {-1, others, groups, c / groups}});
     x = fire_reshape(g, fire_permute(g, x, (const int[]){0, 2, 1, 3}), (fire_shape){3, {-1, groups, others * (c / groups)}});
     if (g->first.status) return 0;
     char text[80], number[FIRE_NUMBER_TEXT];
-    snprintf(text, sizeof text, "axis=-1 epsilon=%s", fire_number_text(t->epsilon, number));
+    snprintf(text, sizeof text, "axis=-1 epsilon=%s", fire_number_text(t->held.epsilon, number));
     x = fire_apply(g, "LayerNormalization", 2, FIRE_IN(x, fire_filled(g, fire_type_of(g, x), (fire_shape){1, {others * (c / groups)}}, 1)), text);
     x = fire_permute(g, fire_reshape(g, x, (fire_shape){4, {-1, groups, others, c / groups}}), (const int[]){0, 2, 1, 3});
     x = fire_reshape(g, x, last);

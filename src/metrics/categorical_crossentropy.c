@@ -12,17 +12,9 @@ static const fire_attr attrs[] = {
     {0},
 };
 
-/* log of the sum of e^y_pred */
-static double log_sum(const fire_row *r) {
-    double top = -INFINITY, sum = 0;
-    for (int64_t k = 0; k < r->width; k++) top = fmax(top, fire_pred(r, k));
-    for (int64_t k = 0; k < r->width; k++) sum += exp(fire_pred(r, k) - top);
-    return top + log(sum);
-}
-
 static double value(const void *attrs_, const fire_row *r) {
     const cce_attrs *t = attrs_;
-    double sum = 0, total = 0, log_total = t->from_logits ? log_sum(r) : 0;
+    double sum = 0, total = 0, log_total = t->from_logits ? fire_row_log_sum(r) : 0;
     for (int64_t k = 0; k < r->width; k++) total += fire_pred(r, k);
     for (int64_t k = 0; k < r->width; k++) {
         double y = fire_true(r, k) * (1 - t->label_smoothing) + t->label_smoothing / (double)r->width;

@@ -9,18 +9,10 @@ static const fire_attr attrs[] = {
     {0},
 };
 
-/* log of the sum of e^y_pred */
-static double log_sum(const fire_row *r) {
-    double top = -INFINITY, sum = 0;
-    for (int64_t k = 0; k < r->width; k++) top = fmax(top, fire_pred(r, k));
-    for (int64_t k = 0; k < r->width; k++) sum += exp(fire_pred(r, k) - top);
-    return top + log(sum);
-}
-
 static double value(const void *attrs_, const fire_row *r) {
     int64_t c = (int64_t)fire_get(r->y_true, r->index);
     if (c < 0 || c >= r->width) return NAN;
-    if (((const scce_attrs *)attrs_)->from_logits) return log_sum(r) - fire_pred(r, c);
+    if (((const scce_attrs *)attrs_)->from_logits) return fire_row_log_sum(r) - fire_pred(r, c);
     double sum = 0; /* Keras: the softmax of the logarithm of what is cut */
     for (int64_t k = 0; k < r->width; k++) sum += fmin(fmax(fire_pred(r, k), 1e-7), 1 - 1e-7);
     return log(sum) - log(fmin(fmax(fire_pred(r, c), 1e-7), 1 - 1e-7));

@@ -1,16 +1,12 @@
 /* log_softmax - y = x - log of the sum of e^x, along an axis. */
 #include "softmax.h"
-#include <math.h>
 
 static void log_softmax_run(const fire_call *call) {
     const fire_tensor *x = &call->in[0], *y = &call->out[0];
     fire_lines l = fire_lines_of(call);
     for (int64_t i = 0; i < l.count && l.size; i++) {
         int64_t at = fire_line(&l, i);
-        double top = -INFINITY, sum = 0; /* the largest is taken off first, so that nothing overflows */
-        for (int64_t k = 0; k < l.size; k++) top = fmax(top, fire_get(x, at + k * l.step));
-        for (int64_t k = 0; k < l.size; k++) sum += exp(fire_get(x, at + k * l.step) - top);
-        double log_sum = log(sum);
+        double top, log_sum = log(fire_line_sum(x, &l, at, &top));
         for (int64_t k = 0; k < l.size; k++) fire_put(y, at + k * l.step, fire_get(x, at + k * l.step) - top - log_sum);
     }
 }
