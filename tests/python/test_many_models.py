@@ -139,6 +139,36 @@ def test_a_trial_that_is_gone_on_with_ends_alike(tmp_path):
     assert anew["first_epoch"] == 0 and weights(again) == weights(model)
 
 
+def test_copies_for_hosts_that_share_no_files(tmp_path, monkeypatch):
+    t = table(["k"] * 20).drop_columns(["key"])
+    folders, places, told = [tmp_path / "a", tmp_path / "a", tmp_path / "b"], [None] * 3, []
+
+    def be(rank):
+        folders[rank].mkdir(exist_ok=True)
+        monkeypatch.setattr(trials.tempfile, "gettempdir", lambda: str(folders[rank]))
+
+    def remember(rank):
+        def gather(text):
+            places[rank] = text
+            return places
+
+        return gather
+
+    for _ in range(2):  # first all say where they are, then they write
+        told.clear()
+        for rank in range(3):
+            be(rank)
+            told += [r for b in trials.write_copy(t.to_batches(), trials.Rows("t"), remember(rank), rank) for r in b.to_pylist()]
+    assert len(told) == 2 and told[0]["name"] != told[1]["name"]
+    rows = trials.Rows("t", None, tuple((r["name"], r["bytes"], r["host"]) for r in told), True)
+    for rank in (0, 2):
+        be(rank)
+        assert pa.Table.from_batches(trials.read_rows(rows)) == t
+        trials.clear(rows)
+        with pytest.raises(TaskError, match="rows that .* are not there"):
+            list(trials.read_rows(rows))
+
+
 def test_what_makes_other_rows_is_not_taken_from_before(tmp_path):
     """Words and functions belong to a trial; a worker keeps rows only for trials that have the same."""
     rows, _ = written(tmp_path, table(["k"] * 40))

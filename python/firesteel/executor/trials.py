@@ -13,7 +13,7 @@ import shutil
 import socket
 import tempfile
 import time
-from typing import Any, Iterable, Iterator, Optional, Sequence
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 import pyarrow
 import pyarrow.compute
@@ -27,6 +27,8 @@ from .job import Job, Recipe
 FOLD = "firesteel fold"  # column of whole numbers: which fold a row is of
 HELD = "firesteel held"  # of a fold's trial: whether a row is of that fold
 KEPT = 2                 # datasets that a Python worker keeps, for the next trial
+COPY = 100_000           # number of the first file that is a copy of the whole table
+LOST = "rows that"       # how the error begins that tells of rows on another host
 STARTS = 2               # of a trial; one that has killed as many workers is not started again
 
 WRITTEN = pyarrow.schema([("name", pyarrow.string()), ("rows", pyarrow.int64()), ("bytes", pyarrow.int64()), ("host", pyarrow.string())])
@@ -40,6 +42,7 @@ class Rows:
     token: str
     folder: Optional[str] = None
     files: tuple[tuple[str, int, str], ...] = ()  # name, bytes, and the host that wrote it
+    copies: bool = False                          # each file is the whole table, for those who see it
 
     @property
     def path(self) -> str:
@@ -70,12 +73,24 @@ def write_rows(batches: Iterable[pyarrow.RecordBatch], rows: Rows, part: int) ->
     yield pyarrow.RecordBatch.from_arrays([pyarrow.array([name]), pyarrow.array([count]), pyarrow.array([os.path.getsize(path)]), pyarrow.array([socket.gethostname()])], schema=WRITTEN)
 
 
+def write_copy(batches: Iterable[pyarrow.RecordBatch], rows: Rows, all_gather: Callable[[str], Sequence[str]], rank: int) -> Iterator[pyarrow.RecordBatch]:
+    """As one of as many tasks as run at once, each of which is given the whole table: the first of each host, or of those that see the same folder, writes it."""
+    folder = os.stat(tempfile.gettempdir())
+    places = list(all_gather(f"{socket.gethostname()} {rows.path} {folder.st_dev} {folder.st_ino}"))
+    if places.index(places[rank]) == rank:
+        yield from write_rows(batches, rows, COPY + rank)
+    else:
+        for _ in batches:
+            pass
+
+
 def read_rows(rows: Rows) -> Iterator[pyarrow.RecordBatch]:
     """The rows of all files, mapped."""
-    for name, size, host in rows.files:
+    mine = [f for f in rows.files if os.path.isfile(os.path.join(rows.path, f[0]))] if rows.copies else []
+    for name, size, host in mine[:1] or rows.files:
         path = os.path.join(rows.path, name)
         if not os.path.isfile(path) or os.path.getsize(path) != size:
-            raise TaskError("FS5001", f"rows that {host} wrote to {path} are not there on {socket.gethostname()}; the hosts of this cluster share no folder for temporary files: "
+            raise TaskError("FS5001", f"{LOST} {host} wrote to {path} are not there on {socket.gethostname()}; the hosts of this cluster share no folder for temporary files: "
                             "give dataDir, a folder that all of them see", -1, socket.gethostname())
         reader = pyarrow.ipc.open_file(pyarrow.memory_map(path))
         for i in range(reader.num_record_batches):

@@ -36,6 +36,7 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
     """What all estimators share: from Params and a table's schema to a job, and from its answer to a model."""
 
     _model_class: Any = None
+    _labels_apart = True  # a label that is also a feature is a mistake
 
     def write(self) -> persist.Writer:
         """A writer: write().overwrite().save(path). The net travels as configuration and weights, never as code."""
@@ -46,11 +47,10 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
     def _from_saved(cls, content: Optional[bytes], mine: dict[str, Any]) -> Any:
         return cls()
 
-    def _head_for(self, dataset: Any, label: schema.Label, loss: str) -> tuple[Recipe, nets.Head]:
-        raise NotImplementedError
-
     def _fit(self, dataset: Any) -> Any:
         schema.of(dataset, "fit")
+        if "max_score" in (self.value("endWhen") or "") and self.value("validationIndicatorCol") is None and not self.value("validationFraction"):
+            raise fail(1001, "endWhen looks at MaxScore, but there are no validation rows; set validationIndicatorCol or validationFraction")
         plan = self._plan(dataset, session.workers(dataset.sparkSession, self.value("numWorkers")))
         return self._finish(plan, fitting.run(dataset, plan.features, plan.labels, plan.others, self.value("verbose"), self.value("maxRestarts"),
                                                self.value("onInterrupt"), **plan.fields))
@@ -68,7 +68,7 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
         wires, labels = wiring.features(table, self, inputs), wiring.labels(table, self, outputs)
         weight = schema.weight(table, self.value("weightCol"))
         validation = schema.indicator(table, self.value("validationIndicatorCol"))
-        schema.roles_apart([*[("features", n) for n in dict.fromkeys(wires.names)], *[("label", n) for n in dict.fromkeys(labels.names)], ("weightCol", weight), ("validationIndicatorCol", validation)])
+        schema.roles_apart([*[("features", n) for n in dict.fromkeys(wires.names)], *[("label", n) for n in dict.fromkeys(labels.names) if self._labels_apart or n not in wires.names], ("weightCol", weight), ("validationIndicatorCol", validation)])
         if validation is not None and self.value("validationFraction"):
             raise fail(1001, "validationIndicatorCol and validationFraction are both set; choose one way to pick validation rows")
         losses = nets.losses_of(self.value("loss"), net, outputs)
@@ -277,6 +277,7 @@ class NNEstimator(NNEstimatorBase):
     """
 
     _model_class = NNEstimatorModel
+    _labels_apart = False  # an autoencoder's are its features
 
     def _plan(self, dataset: Any, workers: int) -> Plan:
         if self._given_network() is None:

@@ -185,7 +185,7 @@ def prepare(df: Any, features: Sequence[StructField], labels: str | Sequence[str
     whole = {name for call in calls for name in call.takes}  # a function of the user's gets columns as they are
     plain = dict(zip([*own, *labels, *others], plain_names([*own, *labels, *others])))
     columns, vectors = features_sent([f for f in own.values() if f.name not in whole], plain, Recipe.parse(job_fields["recipe"]).dtype)
-    columns += [column(c).alias(plain[c]) for c in dict.fromkeys([*(name for name in own if name in whole), *labels, *others])]
+    columns += [column(c).alias(plain[c]) for c in dict.fromkeys([*own, *labels, *others]) if c not in own or c in whole]
     given = {call.role: call.gives for call in calls}
     job = Job(**{**job_fields, "weight": plain.get(job_fields.get("weight", "")), "validation": plain.get(job_fields.get("validation", "")),
                  "calls": tuple(tuple(call._replace(takes=tuple(plain[c] for c in call.takes))) for call in calls)},

@@ -24,7 +24,7 @@ from pyspark.ml.util import MLWritable
 from pyspark.sql import functions as F
 
 from ..errors import ClusterError, FiresteelError
-from ..executor.trials import FOLD, Rows, Unit, died
+from ..executor.trials import FOLD, LOST, Rows, Unit, died
 from ..executor.trials import clear as remove
 from . import fit as fitting
 from . import persist, schema, session, spaces
@@ -37,6 +37,7 @@ from .spaces import choice, integers, loguniform, uniform
 
 __all__ = ["Tuner", "TunerModel", "choice", "fit_multiple", "integers", "loguniform", "uniform"]
 
+COPY = "firesteel copy"  # column: for which of the tasks that read the whole table a row is
 METHODS = ("grid", "random", "halving", "optuna")
 TRIALS = "trial int, state string, params map<string,string>, metric double, folds array<double>, epochs int, history map<string,array<double>>, seconds double, error string"
 
@@ -88,8 +89,27 @@ class Work:
             raise fail(2007, "the table has no rows to train on")
         self.rows = Rows(self.rows.token, self.rows.folder, tuple(sorted((r["name"], int(r["bytes"]), r["host"]) for r in told)))
 
+    def spread(self) -> None:
+        """The job that reads the table once for each host: for hosts that do not see one another's files. As many tasks as there are slots run at once, so each host has some."""
+        n = session.slots(self.spark)
+        ids = self.spark.range(0, 64 * n, 1, 1)
+        marks = {int(r["part"]): int(r["id"]) for r in ids.groupBy(F.pmod(F.hash("id"), F.lit(n)).alias("part")).agg(F.min("id").alias("id")).collect()}
+        copies = self.frame.withColumn(COPY, F.explode(F.array(*[F.lit(i).cast("bigint") for i in marks.values()]))).repartition(n, COPY).drop(COPY)
+        told = fitting.collect(self.frame, copies.mapInArrow(_copier(self.rows), "name string, rows bigint, bytes bigint, host string", barrier=True).collect, "reading the rows on each host")
+        self.rows = Rows(self.rows.token, None, tuple(sorted((r["name"], int(r["bytes"]), r["host"]) for r in told)), True)
+
     def run(self, units: Sequence[Unit]) -> list[tuple[dict[str, Any], Optional[bytes]]]:
-        """Each unit in a task of its own. One that kills its worker is told as failed, like others: by the task that Spark starts in its place, or, where Spark starts none (local[n]),
+        """Each unit in a task of its own."""
+        done = self._outlive(units)
+        lost = [i for i, (result, _) in enumerate(done) if str(result["error"]).startswith(f"FS5001: {LOST}")]
+        if lost and self.rows.folder is None and not self.rows.copies:
+            self.spread()
+            for i, again in zip(lost, self._outlive([units[i] for i in lost])):
+                done[i] = again
+        return done
+
+    def _outlive(self, units: Sequence[Unit]) -> list[tuple[dict[str, Any], Optional[bytes]]]:
+        """All of them. One that kills its worker is told as failed, like others: by the task that Spark starts in its place, or, where Spark starts none (local[n]),
         by looking for it in halves."""
         try:
             return self._run(units)
@@ -97,7 +117,7 @@ class Work:
             if len(units) == 1:
                 return [(died(1), None)]
             half = len(units) // 2
-            return self.run(units[:half]) + self.run(units[half:])
+            return self._outlive(units[:half]) + self._outlive(units[half:])
 
     def _run(self, units: Sequence[Unit]) -> list[tuple[dict[str, Any], Optional[bytes]]]:
         frame = self.spark.range(0, len(units), 1, len(units)).mapInArrow(_runner(list(units), self.rows), "unit bigint, result string, model binary")
@@ -142,8 +162,19 @@ def _writer(rows: Rows) -> Callable[[Iterable[Any]], Iterator[Any]]:
     return run
 
 
+def _copier(rows: Rows) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    token = rows.token
+
+    def work(batches: Iterable[Any], all_gather: Callable[[str], Sequence[str]], rank: int, host: str) -> Iterable[Any]:
+        from firesteel.executor.trials import Rows, write_copy
+
+        return write_copy(batches, Rows(token), all_gather, rank)
+
+    return session.ranked(work)
+
+
 def _runner(units: list[Unit], rows: Rows) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    find_wheel, where = session.wheel_finder(), (rows.token, rows.folder, rows.files)
+    find_wheel, where = session.wheel_finder(), (rows.token, rows.folder, rows.files, rows.copies)
     plain = [(u.trial, u.fields, u.fold, u.resume, u.keep, u.send, u.made) for u in units]  # no class of ours travels to where firesteel must first be found
 
     def run(batches: Iterable[Any]) -> Iterator[Any]:
@@ -292,7 +323,7 @@ class Tuner(Estimator):  # type: ignore[type-arg]
     numFolds    k-fold cross-validation, at least 2; 0: hold validationFraction of the rows back. A row's fold follows from its content and seed;
                 foldCol names a column of fold numbers from 0. An estimator that chooses validation rows itself keeps them
     eta, minEpochs   of halving: first all trials train for minEpochs epochs, the best of each eta go on to eta times as many, and so forth
-    dataDir     a folder that all hosts share, for clusters of several hosts; unset: each host's folder for temporary files
+    dataDir     a folder that all hosts see; unset: the folder for temporary files, into which every host reads the table for itself
     refit       train the best again, on all rows, with the estimator's numWorkers
     """
 
@@ -388,6 +419,8 @@ class _Search:
                     trials = [self._trial(p) for p in points]
                     self._halving(trials) if t.method == "halving" else self._train(trials, None)
             best = t._order(self.all)[0]
+            if best.state != "done" or math.isnan(best.metric):
+                best = next((x for x in self.all if x.error), best)
             if best.state != "done" or math.isnan(best.metric):
                 raise fail(1001, f"none of {len(self.all)} trials gave a {self._name()}; trial {best.number}: {best.error or 'no number'}")
             return self._finish(best)
