@@ -37,7 +37,8 @@ struct fire_records {
     char *path;
     void *file;
     int64_t size, at;          /* of the file; what was read of it */
-    uint8_t *piece;            /* [PIECE] bytes as they lie in the file */
+    uint8_t *piece;            /* [room] bytes as they lie in the file: PIECE, or all of a smaller one */
+    size_t room;
     size_t from, to;           /* unread ones */
     bool packed, zip_open;
     z_stream zip;
@@ -59,7 +60,7 @@ fire_context *fire_records_context(const fire_records *r) { return r->ctx; }
 
 /* More bytes of the file into the piece; none at its end. */
 static fire_status read_piece(fire_records *r, fire_error *err) {
-    int64_t n = r->ctx->io.read(r->ctx->io.user, r->file, r->at, r->piece, PIECE);
+    int64_t n = r->ctx->io.read(r->ctx->io.user, r->file, r->at, r->piece, r->room);
     if (n < 0) return fire_file_fail(err, FIRE_E_FILE_IO, "read", r->path, n);
     r->from = 0;
     r->to = (size_t)n;
@@ -105,7 +106,7 @@ static fire_status take(fire_records *r, uint8_t *to, size_t n, size_t *got, fir
         r->from += most;
         *got += most;
         if (*got == n) break;
-        if (n - *got >= PIECE) { /* large ones go straight where they belong */
+        if (n - *got >= r->room) { /* large ones go straight where they belong */
             int64_t k = r->ctx->io.read(r->ctx->io.user, r->file, r->at, to + *got, n - *got);
             if (k < 0) return fire_file_fail(err, FIRE_E_FILE_IO, "read", r->path, k);
             r->at += k;
@@ -140,7 +141,7 @@ fire_status fire_records_open(fire_context *ctx, const char *path, fire_records 
     r->count = -1;
     r->stop = INT64_MAX;
     fire_status s = FIRE_OK;
-    if (!(r->path = fire_copy_text(ctx, path, err)) || !(r->piece = fire_alloc(ctx, PIECE, 1, err))) s = FIRE_NOMEM;
+    if (!(r->path = fire_copy_text(ctx, path, err))) s = FIRE_NOMEM;
     if (!s) {
         int bad = ctx->io.open(ctx->io.user, path, false, &r->file);
         if (bad) {
@@ -149,6 +150,8 @@ fire_status fire_records_open(fire_context *ctx, const char *path, fire_records 
         }
     }
     if (!s && (r->size = ctx->io.size(ctx->io.user, r->file)) < 0) s = fire_file_fail(err, FIRE_E_FILE_IO, "read", path, r->size);
+    r->room = !s && r->size < PIECE ? (size_t)r->size + 1 : PIECE;
+    if (!s && !(r->piece = fire_alloc(ctx, r->room, 1, err))) s = FIRE_NOMEM;
     if (!s) s = look(r, err);
     if (s) fire_records_close(r);
     else *out = r;
