@@ -1,6 +1,7 @@
 /* inspect_onnx.c - what inspect says of graphs of other software: ONNX models and TensorFlow's GraphDefs. */
 #include "inspect.h"
 #include "error.h"
+#include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "sort.h"
 #include <stdlib.h>
@@ -245,6 +246,26 @@ static void print_json(const fire_onnx *m, const about *a, const counts *c, int6
     printf("}}\n");
 }
 
+static bool has_external(const fire_onnx *m) {
+    for (int64_t i = 0; i < m->n_initializers; i++)
+        if (m->initializer[i].external) return true;
+    return false;
+}
+
+/* fire_onnx_check, with the files that lie beside the model. */
+static fire_status check_outside(const cli_inspect_how *o, const char *path, fire_error *err) {
+    fire_onnx_file *file = NULL;
+    fire_onnx whole = {0};
+    fire_status s = fire_onnx_file_open(o->ctx, path, &file, err);
+    if (!s) {
+        s = fire_onnx_read_file(file, &whole, err);
+        if (!s) s = fire_onnx_check(&whole, err);
+        fire_onnx_clear(&whole);
+    }
+    fire_onnx_file_free(file);
+    return s;
+}
+
 fire_status cli_inspect_onnx(const cli_inspect_how *o, const char *path, const void *bytes, size_t size, fire_error *err) {
     fire_onnx m;
     about a = {0};
@@ -263,7 +284,7 @@ fire_status cli_inspect_onnx(const cli_inspect_how *o, const char *path, const v
     if (!s) {
         fire_error why = {0};
         int64_t params = 0, sum = 0, external = 0;
-        const bool runs = fire_onnx_check(&m, &why) == FIRE_OK;
+        const bool runs = (has_external(&m) ? check_outside(o, path, &why) : fire_onnx_check(&m, &why)) == FIRE_OK;
         fire_sort(c->kind, c->n, sizeof *c->kind, by_count);
         for (int64_t i = 0; i < m.n_initializers; i++) {
             int64_t numbers = 0, n = bytes_of(&m.initializer[i], &numbers);

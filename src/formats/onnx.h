@@ -72,7 +72,7 @@ typedef struct fire_onnx {
     struct fire_tf *tf; struct fire_tf_edge *output_from; /* of a TensorFlow graph (tensorflow.h); else NULL */
 } fire_onnx;
 
-/* fire_onnx_read - index a model. Call fire_onnx_clear whether it succeeds or fails. */
+/* fire_onnx_read - index a model; where its external data lies is left open. Call fire_onnx_clear whether it succeeds or fails. */
 fire_status fire_onnx_read(fire_context *ctx, const void *bytes, size_t size, fire_onnx *m, fire_error *err);
 /* fire_onnx_read_file - the same with external data, from where the file says. The file must live as long as m. */
 fire_status fire_onnx_read_file(fire_onnx_file *file, fire_onnx *m, fire_error *err);

@@ -294,7 +294,7 @@ static fire_status read_graph(fire_onnx *m, const fire_wire *body, fire_error *e
         else if (f.number == 5) {
             fire_onnx_tensor *t = &m->initializer[m->n_initializers++];
             s = fire_onnx_tensor_read(&in, &f, t, err);
-            if (!s && t->external) s = fire_onnx_tensor_place(m, t, err);
+            if (!s && t->external && m->file) s = fire_onnx_tensor_place(m, t, err);
         }
         else if (f.number == 11) s = read_value(&in, &f, &m->input[m->n_inputs++], err);
         else if (f.number == 12) s = read_value(&in, &f, &m->output[m->n_outputs++], err);

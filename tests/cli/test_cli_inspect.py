@@ -62,6 +62,11 @@ def test_foreign_onnx(tmp_path):
     assert shown["onnx"] and shown["nodes"] == 2 and shown["params"] == 15 and shown["bytes"] == 60
     text = good("inspect", tmp_path / "f.onnx")
     assert "an ONNX graph" in text and "opset 18" in text and re.search(r"Relu +1$", text, re.M) and re.search(r"y +float32 \[n, 3\]", text)
+    onnx.save(onnx.load(tmp_path / "f.onnx"), tmp_path / "e.onnx", save_as_external_data=True, location="e.data", size_threshold=0)
+    shown = json.loads(good("inspect", tmp_path / "e.onnx", "--json"))
+    assert shown["external"] == 2 and shown["params"] == 15 and shown["why_not"] is None
+    (tmp_path / "e.data").rename(tmp_path / "f.data")
+    assert "e.data" in json.loads(good("inspect", tmp_path / "e.onnx", "--json"))["why_not"]
     x = numpy.random.default_rng(0).normal(size=(9, 4)).astype("f4")
     numpy.save(tmp_path / "x.npy", x)
     good("score", tmp_path / "f.onnx", tmp_path / "x.npy", "-o", tmp_path / "y.npy")

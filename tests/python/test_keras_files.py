@@ -379,6 +379,7 @@ def test_changed_texts(tmp_path):
 
 @pytest.mark.parametrize("config, message", [
     ([{"class_name": "Dense", "config": {"name": "d", "units": "many", "batch_input_shape": [None, 3]}}], "m.h5: .*d.*units"),
+    ([{"class_name": "Lambda", "config": {"name": "d\x1b[31m", "batch_input_shape": [None, 3]}}], r"m.h5: layer d\\x1b\[31m"),
     ([{"class_name": "Dense", "config": {"name": "d\ud800", "units": 2, "batch_input_shape": [None, 3]}}], "m.h5: model_config: no JSON"),
     ([{"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, float("nan")]}}], "m.h5: "),
     ([{"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 1 << 40]}}], "m.h5: "),

@@ -742,8 +742,8 @@ def load(path: str, compile: bool = True, input_shape: Any = None) -> Any:
 def _told(problem: Exception, who: str) -> Exception:
     """What is raised for a file: firesteel's own errors with its name, and for a configuration that contradicts itself one of them."""
     if isinstance(problem, errors.FiresteelError):
-        text = problem.message
-        return problem if who in text or not problem.code else errors.make(problem.code, f"{who}: {text}", problem.details)
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in problem.message)  # names of a file may hold what terminals obey
+        return problem if who in text and text == problem.message or not problem.code else errors.make(problem.code, text if who in text else f"{who}: {text}", problem.details)
     if isinstance(problem, RecursionError):
         return errors.make(5004, f"{who}: nested too deeply")
     if isinstance(problem, (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)):
