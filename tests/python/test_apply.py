@@ -240,3 +240,20 @@ def test_one_row_fast_and_looked_at(two):
         net.predict_row(X[2, :3])
     net.add(L.Reshape((2, 3)))
     assert net.predict_row(X[2]).shape == (2, 3) and net.predict_row(X[3]).shape == (2, 3)
+
+
+def vectors(*rows):
+    """ML vectors as Spark gives them: None, a list (dense), or (size, {index: value})."""
+    kind = pa.struct([("type", pa.int8()), ("size", pa.int32()), ("indices", pa.list_(pa.int32())), ("values", pa.list_(pa.float64()))])
+    return pa.array([None if r is None else {"type": 1, "size": None, "indices": None, "values": r} if isinstance(r, list) else
+                     {"type": 0, "size": r[0], "indices": list(r[1]), "values": list(r[1].values())} for r in rows], kind)
+
+
+def test_vectors_for_a_graph_without_layers():
+    given = vectors((4, {1: 5.0, 3: -1.0}), [1.0, 2.0, 3.0, 4.0], (4, {}), None, (4, {0: 7.0}), [0.0, 0.0, 0.0, 9.0])
+    want = np.array([[0, 5, 0, -1], [1, 2, 3, 4], [0] * 4, [np.nan] * 4, [7, 0, 0, 0], [0, 0, 0, 9]])
+    for begin in range(6):
+        assert np.array_equal(A.dense(given[begin:]), want[begin:], equal_nan=True)
+    assert np.array_equal(A.dense(vectors([1.0], [2.0])), [[1], [2]])
+    raised("FS2005", lambda: A.dense(vectors((3, {0: 1.0}), [1.0, 2.0])), "of 2 and of 3 numbers")
+    raised("FS2005", lambda: A.dense(vectors((3, {5: 1.0}))), "size 3")

@@ -38,11 +38,16 @@ def test_jobs_have_descriptions_and_tags(spark, tmp_path):
     spark.sparkContext.setJobDescription("mine")
     model = small(epochs=1, numWorkers="auto").fit(df)
     model.save(str(tmp_path / "m"))
+    df.drop("label").write.parquet(str(tmp_path / "t"))
+    others = sum(session.TAG not in tags.split() for _, tags in jobs_of(spark))
+    type(model).load(str(tmp_path / "m"))
+    model.score_files(str(tmp_path / "t"), str(tmp_path / "scores"))
+    assert sum(session.TAG not in tags.split() for _, tags in jobs_of(spark)) == others
     assert len(model.summary.hosts) == 2 and spark.sparkContext.getLocalProperty("spark.job.description") == "mine"
     spark.sparkContext.setJobDescription(None)
     said = [d for d, tags in jobs_of(spark) if session.TAG in tags.split()]
     assert any(d == "mine: firesteel: training on 2 workers, 1 epochs" for d in said) and any("mine: firesteel: looking at the labels" == d for d in said)
-    assert any("firesteel: saving or loading" in d for d in said)
+    assert any("firesteel: saving or loading" in d for d in said) and any("firesteel: scoring files into" in d for d in said)
     assert len(spark.sparkContext.getJobTags()) == 0
 
 

@@ -247,6 +247,29 @@ def width_of(array: pyarrow.Array) -> Optional[int]:
     return None
 
 
+def _lengths(lists: pyarrow.ListArray) -> numpy.ndarray:
+    return numpy.asarray(lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), numpy.int64)
+
+
+def _scattered(n: int, valid: numpy.ndarray, fields: dict[str, pyarrow.Array]) -> numpy.ndarray:
+    """ML vectors, some of them sparse, as [rows, numbers]; null vectors as NaN."""
+    counts, sparse = _lengths(fields["values"]), fields["size"].is_valid().to_numpy(zero_copy_only=False) & valid
+    widths = numpy.unique(numpy.where(sparse, fields["size"].fill_null(0).to_numpy(zero_copy_only=False), counts)[valid])
+    if len(widths) > 1:
+        raise errors.make(2005, f"vectors of {widths[0]} and of {widths[-1]} numbers; every row needs the same")
+    values = fields["values"].flatten().to_numpy(zero_copy_only=False)
+    columns = numpy.arange(len(values)) - numpy.repeat(numpy.cumsum(counts) - counts, counts)  # of dense rows
+    indices = fields["indices"].flatten().to_numpy(zero_copy_only=False)
+    width = int(widths[0]) if len(widths) else 0
+    if not numpy.array_equal(_lengths(fields["indices"])[sparse], counts[sparse]) or indices.size and not 0 <= indices.min() <= indices.max() < width:
+        raise errors.make(2005, f"a sparse vector whose indices do not fit its values or its size {width}")
+    columns[numpy.repeat(sparse, counts)] = indices
+    made = numpy.zeros((n, width))
+    made[numpy.repeat(numpy.arange(n), counts), columns] = values
+    made[~valid] = math.nan
+    return made
+
+
 def dense(array: pyarrow.Array) -> numpy.ndarray:
     """A readable column as [rows, numbers]; nulls as NaN."""
     n, kind = len(array), array.type
@@ -254,12 +277,7 @@ def dense(array: pyarrow.Array) -> numpy.ndarray:
         fields = _fields(array)
         if fields["size"].null_count == n:
             return dense(fields["values"])
-        rows = array.to_pylist()
-        width = max((r["size"] if r["size"] is not None else len(r["values"]) for r in rows if r), default=0)
-        made = numpy.zeros((n, width))
-        for i, r in enumerate(rows):  # sparse vectors for a graph without layers: no fast path
-            made[i, slice(None) if r is None or r["indices"] is None else r["indices"]] = numpy.nan if r is None else r["values"]
-        return made
+        return _scattered(n, array.is_valid().to_numpy(zero_copy_only=False), fields)
     if pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind) or pyarrow.types.is_fixed_size_list(kind):
         if array.null_count:
             raise errors.make(2003, "a null stands where a graph without layers needs an array; handleInvalid='skip' leaves such rows out")
@@ -268,7 +286,7 @@ def dense(array: pyarrow.Array) -> numpy.ndarray:
             raise errors.make(2005, "arrays of different lengths; every row needs the same")
         return dense(array.flatten()).reshape(n, -1)
     if pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind):
-        return numpy.array(array.to_pylist(), object).reshape(n, 1)
+        return numpy.asarray(array.to_numpy(zero_copy_only=False), object).reshape(n, 1)
     if array.null_count:
         array = array.cast(pyarrow.float64()).fill_null(math.nan)
     return numpy.asarray(array.to_numpy(zero_copy_only=False)).reshape(n, 1)
@@ -335,7 +353,7 @@ def column(y: numpy.ndarray, port: Port, mode: str) -> pyarrow.Array:
     if mode == "vector":
         return score.lists(y.reshape(n, math.prod(y.shape[1:])))
     if kind == TEXT:
-        made: Any = pyarrow.array([str(v) for v in y.reshape(-1)], pyarrow.string())
+        made: Any = pyarrow.array(y.reshape(-1).astype(object), pyarrow.string())
     else:
         made = pyarrow.array(numpy.ascontiguousarray(y, dtype=NUMPY.get(kind, "float32")).reshape(-1))
     shape = () if is_scalar(port, mode) else y.shape[1:] or (1,)

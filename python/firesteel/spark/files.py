@@ -51,7 +51,8 @@ def score_files(scores: Callable[[StructType], Scores], input: Any, output: str,
     if mode not in ("error", "overwrite"):
         raise bad("mode", mode, "'error' or 'overwrite'")
     try:
-        table = spark.read.parquet(*paths)
+        with session.described(spark, f"firesteel: looking at {paths[0]}"):
+            table = spark.read.parquet(*paths)
         fields, files = table.schema, sorted(table.inputFiles())
     except Exception as error:
         text = spark_text(error)
@@ -107,6 +108,11 @@ def _run(spark: Any, job: FileJob, ready: Scores) -> None:
     fields = {f.name: getattr(job, f.name) for f in dataclasses.fields(job)}
     find = network_finder(spark, hashlib.sha256(ready.content).hexdigest(), ready.content)
     task = _task(find, session.wheel_finder(), fields, ready.kind, ready.settings)
+    with session.described(spark, f"firesteel: scoring files into {job.output}"):
+        _run_jobs(spark, job, fields, task)
+
+
+def _run_jobs(spark: Any, job: FileJob, fields: dict[str, Any], task: Callable[[Iterator[Any]], Iterator[Any]]) -> None:
     try:
         rows = spark.range(0, len(job.parts), 1, len(job.parts)).mapInArrow(task, "part long, name string, rows long").collect()
         names = {int(row["part"]): str(row["name"]) for row in rows}

@@ -55,7 +55,9 @@ class _Reader(persist.Reader):
 
     def _peek(self, path: str) -> Optional[dict[str, Any]]:
         try:
-            found = json.loads(persist.session_of(self).read.text(f"{path}/metadata").first()[0])
+            spark = persist.session_of(self)
+            with session.described(spark, persist.SAYS + path):
+                found = json.loads(spark.read.text(f"{path}/metadata").first()[0])
         except Exception:
             return None  # the usual reader says what is wrong
         return found if isinstance(found, dict) else None
@@ -427,7 +429,8 @@ class MultilayerPerceptronClassificationModel(Trained, ProbabilisticClassificati
     def _from_spark(cls, spark: Any, path: str, metadata: dict[str, Any]) -> Any:
         layers = metadata.get("paramMap", {}).get("layers")
         try:
-            row = spark.read.parquet(f"{path}/data").first()
+            with session.described(spark, persist.SAYS + path):
+                row = spark.read.parquet(f"{path}/data").first()
             layers = [int(n) for n in (layers or row["layers"])]
             weights = row["weights"].toArray()
         except Exception as error:

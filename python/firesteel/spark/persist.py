@@ -19,6 +19,7 @@ from .errors import cause, fail, spark_text
 
 FORMAT = 1
 PIECE = 8 << 20  # bytes in one row of Parquet
+SAYS = "firesteel: saving or loading "  # of every job here, in the Spark UI
 
 
 def class_name(instance: Any) -> str:
@@ -27,7 +28,8 @@ def class_name(instance: Any) -> str:
 
 def _exists(spark: Any, path: str) -> bool:
     try:
-        spark.read.text(f"{path}/metadata").first()
+        with session.described(spark, SAYS + path):
+            spark.read.text(f"{path}/metadata").first()
         return True
     except Exception as error:
         if _missing(error):
@@ -41,7 +43,7 @@ def _missing(error: Exception) -> bool:
 
 def _attempt(spark: Any, path: str, work: Any) -> Any:
     try:
-        with session.described(spark, f"firesteel: saving or loading {path}"):
+        with session.described(spark, SAYS + path):
             return work()
     except Exception as error:
         text = spark_text(error)
@@ -144,7 +146,8 @@ class Reader(MLReader):  # type: ignore[type-arg]
 
     def _read_metadata(self, spark: Any, path: str) -> dict[str, Any]:
         try:
-            row = spark.read.text(f"{path}/metadata").first()
+            with session.described(spark, SAYS + path):
+                row = spark.read.text(f"{path}/metadata").first()
             metadata = json.loads(row[0])
         except Exception as error:
             if _missing(error):
@@ -166,7 +169,8 @@ class Reader(MLReader):  # type: ignore[type-arg]
 
     def _read_content(self, spark: Any, path: str, expected: dict[str, Any]) -> bytes:
         try:
-            rows = spark.read.parquet(f"{path}/model").collect()
+            with session.described(spark, SAYS + path):
+                rows = spark.read.parquet(f"{path}/model").collect()
         except Exception as error:
             raise fail(5001, f"{path}/model cannot be read: {cause(error)}", spark_text(error)) from None
         pieces = sorted((int(r["part"]), bytes(r["bytes"])) for r in rows)

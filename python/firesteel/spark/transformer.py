@@ -220,29 +220,37 @@ class ModelTransformer(Transformer, TableParams, MLWritable, Readable):
         fields = [[schema.field(table, name, "inputCols") for name in group] for group in groups]
         single = fields[0][0] if len({f.name for group in fields for f in group}) == 1 else None
         if single is not None and is_plain_struct(single.dataType):
-            self._check_struct(single, takes)
+            for port, group in zip(takes, self._fields(single, takes)):
+                check_columns(group, port)
             return [single.name], None
         for port, group in zip(takes, fields):
-            for f in group:
-                check_type(f, port)
-            width = schema.width(group) if all(schema.is_vector(f.dataType) or schema.is_array(f.dataType) or schema.is_number(f.dataType) for f in group) else None
-            if width is not None and port.width is not None and width != port.width:
-                raise fail(1002, f"inputCols: {', '.join(f.name for f in group)} give{'s' if len(group) == 1 else ''} {width} numbers per row, the input {port} takes {port.width}")
+            check_columns(group, port)
         read = list(dict.fromkeys(f.name for group in fields for f in group))
         return read, tuple(tuple(f.name for f in group) for group in fields)
 
-    def _check_struct(self, f: StructField, takes: Sequence[Port]) -> None:
+    def _fields(self, f: StructField, takes: Sequence[Port]) -> list[list[StructField]]:
+        """Which fields of a struct feed each input, as tasks will judge it (see applying.arrange)."""
         kind = f.dataType
         assert isinstance(kind, StructType)
-        if len(takes) > 1:
-            known = [part.name.lower() for part in kind.fields]
-            for port in takes:
-                if port.name.lower() not in known:
-                    raise fail(1003, f"inputCols={f.name!r}: no field of the struct is {port.name!r}{applying.nearest(port.name, [p.name for p in kind.fields])}; "
-                               f"the inputs are {', '.join(map(str, takes))}, the fields are {', '.join(p.name for p in kind.fields)}")
-            return
-        for part in kind.fields:
-            check_type(StructField(f"{f.name}.{part.name}", part.dataType), takes[0])
+        by_name = {part.name.lower(): part for part in kind.fields}
+        wanted = [port.name for port in takes]
+        if len(takes) == 1 and wanted[0].lower() not in by_name:
+            wanted = applying.noted_columns(engine.load(self._plan().content))
+            if not any(name.lower() in by_name for name in wanted):
+                wanted = [part.name for part in kind.fields]
+        for name in wanted:
+            if name.lower() not in by_name:
+                what = f"the inputs are {', '.join(map(str, takes))}" if len(takes) > 1 else f"the model takes {', '.join(wanted)}"
+                raise fail(1003, f"inputCols={f.name!r}: no field of the struct is {name!r}{applying.nearest(name, [p.name for p in kind.fields])}; "
+                           f"{what}, the fields are {', '.join(p.name for p in kind.fields)}")
+
+        def named(part: StructField, within: str) -> StructField:
+            return StructField(f"{within}.{part.name}", part.dataType, part.nullable, part.metadata)
+
+        found = [named(by_name[name.lower()], f.name) for name in wanted]
+        if len(takes) == 1:
+            return [found]
+        return [[named(inner, part.name) for inner in part.dataType.fields] if isinstance(part.dataType, StructType) and is_plain_struct(part.dataType) else [part] for part in found]
 
     def _ready(self, table: StructType) -> tuple[Plan, list[str], Program, list[tuple[StructField, dict[str, Any]]]]:
         """Everything that transform and score_files need, judged by the schema alone."""
@@ -292,6 +300,15 @@ def check_type(f: StructField, port: Port) -> None:
         raise fail(2002, f"inputCols={f.name!r} is {schema.says(kind)}; the input {port} takes numbers, arrays of numbers, an ML vector, an image or bytes")
     if is_image(kind) and len(port.shape) not in (1, 3):
         raise fail(1002, f"inputCols={f.name!r} holds images; the input {port} takes none: they need three sizes, or one of flat rows")
+
+
+def check_columns(group: Sequence[StructField], port: Port) -> None:
+    """That columns can feed an input, as far as their types tell."""
+    for f in group:
+        check_type(f, port)
+    width = schema.width(group) if all(schema.is_vector(f.dataType) or schema.is_array(f.dataType) or schema.is_number(f.dataType) for f in group) else None
+    if width is not None and port.width is not None and width != port.width:
+        raise fail(1002, f"inputCols: {', '.join(f.name for f in group)} give{'s' if len(group) == 1 else ''} {width} number{'s' if width != 1 else ''} per row, the input {port} takes {port.width}")
 
 
 def program_scorer(find: Callable[[], Any], fields: dict[str, Any], read: Sequence[str], output_names: Sequence[str]) -> Score:

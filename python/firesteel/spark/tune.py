@@ -142,7 +142,8 @@ class Work:
             return
         n = 2 * session.slots(self.spark)
         try:
-            self.spark.range(0, n, 1, n).mapInArrow(_clearer(self.rows), "id bigint").collect()
+            with session.described(self.spark, "firesteel: removing the rows of a search"):
+                self.spark.range(0, n, 1, n).mapInArrow(_clearer(self.rows), "id bigint").collect()
         except Exception:
             pass  # the application may be gone
 
