@@ -181,6 +181,8 @@ static fire_status make_room(fire_records *r, int64_t want, int64_t have, fire_e
     return FIRE_OK;
 }
 
+static uint64_t bytes_left(const fire_records *r) { return (uint64_t)(r->to - r->from) + (r->size > r->at ? (uint64_t)(r->size - r->at) : 0); }
+
 /* The length of the record that begins at `begin`: *more is false at the end. */
 static fire_status read_head(fire_records *r, uint64_t *length, bool *more, fire_error *err) {
     uint8_t head[12];
@@ -195,12 +197,13 @@ static fire_status read_head(fire_records *r, uint64_t *length, bool *more, fire
     if (!crc_fits(head, 8, head + 8))
         return broken(r, err, r->count ? "the CRC of the length is wrong" : "the CRC of the length is wrong: a damaged TFRecord file, or none");
     *length = get32(head) | (uint64_t)get32(head + 4) << 32;
-    if (!r->packed && *length > (uint64_t)(r->size - r->at)) { /* the file may have grown since it was opened */
+    uint64_t left = bytes_left(r);
+    if (!r->packed && (*length > left || *length + 4 > left)) { /* the file may have grown since it was opened */
         const int64_t now = r->ctx->io.size(r->ctx->io.user, r->file);
         if (now < 0) return fire_file_fail(err, FIRE_E_FILE_IO, "read", r->path, now);
         r->size = now;
+        left = bytes_left(r);
     }
-    const uint64_t left = (uint64_t)(r->to - r->from) + (r->size > r->at ? (uint64_t)(r->size - r->at) : 0);
     const uint64_t most = r->packed ? (uint64_t)MOST_PACKED + 2 * (uint64_t)r->size : left;
     if (*length > most || *length + 4 > most) {
         char what[120];
