@@ -488,14 +488,16 @@ int64_t fire_dataset_source(const fire_dataset *d, bool validation, int64_t row)
     return d->listed ? d->index[validation][row] : row;
 }
 
+/* The last chunk that begins at or before raw: chunks without rows come before it. Rows of a shuffled epoch jump from chunk to chunk, so each step of the
+** search is arithmetic: a processor could not guess it. */
 static const fire_chunk *chunk_of(const fire_dataset *d, int64_t raw) {
-    int64_t lo = 0, hi = d->n_chunks;
-    while (hi - lo > 1) { /* the last chunk that begins at or before raw: chunks without rows come before it */
-        int64_t mid = lo + (hi - lo) / 2;
-        if (d->chunk[mid].first <= raw) lo = mid;
-        else hi = mid;
+    const fire_chunk *c = d->chunk;
+    for (int64_t n = d->n_chunks; n > 1;) {
+        int64_t half = n / 2;
+        c += (c[half].first <= raw) * half;
+        n -= half;
     }
-    return &d->chunk[lo];
+    return c;
 }
 
 /* Rows that follow each other: column by column, in tiles whose rows stay in the first cache meanwhile. */
@@ -551,27 +553,38 @@ void fire_dataset_gather(const fire_dataset *d, fire_role role, bool validation,
         gather_run(d, role, first, n, type, row_bytes, out);
         return;
     }
-    const char *base = NULL; /* of chunk c, when its rows are already as wanted */
+    /* Where some rows lie is found before the first of them is copied: rows of a shuffled epoch lie anywhere, and so their memory is under way all at once. */
+    enum { AHEAD = 16, LINE = 64, LINES = 4 };
+    struct { const fire_chunk *c; const char *from; } at[AHEAD]; /* from: NULL where rows are not yet as wanted */
+    const char *base = NULL; /* of chunk c */
     bool fresh = true;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t raw = index ? index[i] : first + i;
-        assert(raw >= 0 && raw < d->n[validation]);
-        if (list) raw = list[raw];
-        if (fresh || raw < c->first || raw - c->first >= c->rows) {
-            c = chunk_of(d, raw);
-            base = c->n_views[role] == 1 ? fire_view_direct(c->view[role], 0, type) : NULL;
-            fresh = false;
+    for (int64_t i = 0; i < n; i += AHEAD) {
+        int64_t rows[AHEAD], some = n - i < AHEAD ? n - i : AHEAD;
+        for (int64_t j = 0; j < some; j++) {
+            int64_t raw = index ? index[i + j] : first + i + j;
+            assert(raw >= 0 && raw < d->n[validation]);
+            if (list) raw = list[raw];
+            if (fresh || raw < c->first || raw - c->first >= c->rows) {
+                c = chunk_of(d, raw);
+                base = c->n_views[role] == 1 ? fire_view_direct(c->view[role], 0, type) : NULL;
+                fresh = false;
+            }
+            rows[j] = raw - c->first;
+            at[j].c = c;
+            at[j].from = base ? base + (size_t)rows[j] * row_bytes : NULL;
+            for (size_t line = 0; base && line < row_bytes && line < LINES * LINE; line += LINE) __builtin_prefetch(at[j].from + line);
         }
-        int64_t row = raw - c->first;
-        if (base) memcpy(out, base + (size_t)row * row_bytes, row_bytes);
-        else {
-            char *at = out;
-            for (int32_t k = 0; k < c->n_views[role]; k++) {
-                fire_view_read(&c->view[role][k], row, type, at);
-                at += (size_t)c->view[role][k].width * size;
+        for (int64_t j = 0; j < some; j++, out += row_bytes) {
+            if (at[j].from) {
+                memcpy(out, at[j].from, row_bytes);
+                continue;
+            }
+            char *to_row = out;
+            for (int32_t k = 0; k < at[j].c->n_views[role]; k++) {
+                fire_view_read(&at[j].c->view[role][k], rows[j], type, to_row);
+                to_row += (size_t)at[j].c->view[role][k].width * size;
             }
         }
-        out += row_bytes;
     }
 }
 
