@@ -23,7 +23,7 @@ bool fire_tensorflow_knows(const fire_onnx *m, fire_span op) {
 
 bool fire_tensorflow_keeps_halves(const char *op) {
     static const char *const keeps[] = {"Const", "Identity", "IdentityN", "Bitcast", "Cast", "If", "StatelessIf", "While", "StatelessWhile", "Case", "StatelessCase",
-        "PartitionedCall", "StatefulPartitionedCall"};
+        "PartitionedCall", "StatefulPartitionedCall", "ResizeBilinear", "ResizeBicubic", "ResizeArea"}; /* the last three give float32, whatever they take */
     for (size_t i = 0; i < sizeof keeps / sizeof *keeps; i++)
         if (!strcmp(keeps[i], op)) return true;
     return !strncmp(op, "TensorArray", 11) || !strncmp(op, "TensorList", 10) || !strcmp(op, "EmptyTensorList");

@@ -85,6 +85,23 @@ static fire_span tensor_name(fire_onnx *m, fire_span node, int k, fire_error *er
     return (fire_span){(uint8_t *)own, node.size + (size_t)snprintf(own + node.size, 16, ":%d", k)};
 }
 
+/* Which output of a function of the library is called so, for nodes whose operator is the function itself; 0: none that is known. */
+static int output_of_function(const fire_onnx *m, fire_span op, fire_span name) {
+    const fire_tf_function *of = m->tf->library ? fire_tensorflow_find(m->tf->library, op) : NULL;
+    if (!of) return 0;
+    fire_wire in = of->body, signature = {0}, argument;
+    fire_wire_field f;
+    bool more, found = false;
+    while (!found && !fire_wire_next(&in, &f, &more, NULL) && more) found = f.number == 1 && !fire_wire_enter(&in, &f, &signature, NULL);
+    for (int k = 0, seen = 0; found && seen < 4 * FIRE_TF_OUTPUTS && !fire_wire_next(&signature, &f, &more, NULL) && more; seen++) {
+        if (f.number != 3) continue; /* output_arg, which begins with its name */
+        if (!fire_wire_enter(&signature, &f, &argument, NULL) && !fire_wire_next(&argument, &f, &more, NULL) && more && f.number == 1 && f.kind == 2 &&
+            !fire_span_compare((fire_span){f.bytes, f.size}, name)) return k;
+        k++;
+    }
+    return 0;
+}
+
 /* "node", "node:1", in functions "node:output:1" or an argument: which output of what. *name: of the tensor, "node:1". false: no such. */
 static bool edge_of(fire_onnx *m, named *list, int64_t n, fire_span text, fire_tf_edge *e, fire_span *name, fire_error *err) {
     const uint8_t *colon = text.size ? memchr(text.bytes, ':', text.size) : NULL, *end = text.bytes + text.size, *digits = colon;
@@ -97,7 +114,9 @@ static bool edge_of(fire_onnx *m, named *list, int64_t n, fire_span text, fire_t
     if (colon && m->tf->function) {
         const uint8_t *second = memchr(colon + 1, ':', (size_t)(end - colon - 1));
         if (second) {
-            int first = fire_tensorflow_output(m->node[d->node].op, (fire_span){colon + 1, (size_t)(second - colon - 1)});
+            const fire_span output = {colon + 1, (size_t)(second - colon - 1)};
+            int first = fire_tensorflow_output(m->node[d->node].op, output);
+            if (first <= 0) first = output_of_function(m, m->node[d->node].op, output);
             if (first > 0) k = first;
             digits = second;
         }
@@ -504,7 +523,7 @@ fire_status fire_tensorflow_open(const fire_onnx *around, fire_tf_function *f, f
     *m = (fire_onnx){.ctx = around->ctx, .arena = {.ctx = around->ctx}, .bytes = around->bytes, .size = around->size};
     fire_status s = FIRE_OK;
     if (!(m->tf = fire_arena_alloc(&m->arena, 1, sizeof *m->tf, err))) s = FIRE_NOMEM;
-    else m->tf->function = true;
+    else m->tf->function = true, m->tf->library = around->tf->library, m->tf->saved = around->tf->saved;
     if (!s) s = arguments(m, &f->body, 2, &m->input, &m->n_inputs, err);
     if (!s) s = arguments(m, &f->body, 3, &m->output, &m->n_outputs, err);
     if (!s && !(m->output_from = fire_arena_alloc(&m->arena, (size_t)m->n_outputs, sizeof *m->output_from, err))) s = FIRE_NOMEM;
@@ -520,8 +539,6 @@ fire_status fire_tensorflow_open(const fire_onnx *around, fire_tf_function *f, f
         fire_free(around->ctx, m);
         return s;
     }
-    m->tf->library = around->tf->library;
-    m->tf->saved = around->tf->saved;
     f->m = m;
     return FIRE_OK;
 }

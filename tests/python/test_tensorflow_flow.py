@@ -8,7 +8,7 @@ import pytest
 import firesteel as fire
 
 FILES = Path(__file__).resolve().parents[1] / "tensorflow_files"
-GRAPHS = ["v1_condconst", "v1_condloop", "v1_scan", "v2_nest", "v2_unst", "v2l_loopcond"]
+GRAPHS = ["v1_condconst", "v1_condloop", "v1_scan", "v2_ctc", "v2_nest", "v2_unst", "v2l_loopcond"]
 
 
 def compare(model, feeds, expected):
