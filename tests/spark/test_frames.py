@@ -61,18 +61,24 @@ def test_types(spark, capsys):
     schema = "i int, l long, f float, d double, b binary, s string, t boolean, day date"
     df = spark.createDataFrame([(1, 2**60 + 1, 1.5, 2.5, bytearray(b"a\0b"), "s", True, datetime.date(2020, 1, 2))], schema)
     def program(i, l, f, d, b):
-        return {"i2": i + 1, "l2": l + 1, "f2": f * 2, "d2": d * 2, "b2": b, "t2": d > 2}
+        return {"i2": i + 1, "l2": l + 1, "f2": f * 2, "d2": d * 2, "b2": b, "b3": b + 1, "b4": ops.sum(ops.cast(b, "int32")), "t2": d > 2}
     mapped = tfs.map_rows(program, df)
-    assert dict(mapped.dtypes[:6]) == {"i2": "int", "l2": "bigint", "f2": "float", "d2": "double", "b2": "binary", "t2": "boolean"} and mapped.columns[6:] == df.columns
+    assert dict(mapped.dtypes[:8]) == {"i2": "int", "l2": "bigint", "f2": "float", "d2": "double", "b2": "binary", "b3": "binary", "b4": "int", "t2": "boolean"}
+    assert mapped.columns[8:] == df.columns
     row = mapped.collect()[0]
     assert (row.i2, row.l2, row.f2, row.d2, row.b2, row.t2, row.day) == (2, 2**60 + 2, 3.0, 5.0, b"a\0b", True, datetime.date(2020, 1, 2))
+    assert bytes(row.b3) == b"b\1c" and row.b4 == 97 + 98
+    pixels = tfs.analyze(df.select("b"))
+    assert tfs.block(pixels, "b").shape == (None, 3) and tfs.row(df, "b").shape == (None,) and "binary[?]" in tfs.explain(pixels)
+    assert tfs.map_blocks(lambda b: {"p": ops.reshape(ops.cast(b, "float32"), (-1, 3, 1)) / 2}, pixels).collect()[0].p == [[48.5], [0.0], [49.0]]
     text = told(capsys, df)
     for line in (" |-- i: integer (nullable = true) int[?]", " |-- l: long (nullable = true) long[?]", " |-- b: binary (nullable = true) binary[?]", " |-- day: date (nullable = true) <no tensor>"):
         assert line in text.splitlines()
     raised("FS1002", lambda: tfs.map_rows(lambda i, d: {"z": i + d}, df), "i int32[]", "d float64[]", "cast")
     raised("FS1001", lambda: tfs.map_rows(lambda l: {"z": l + 0.5}, df), "int64", "cast")
     raised("FS2002", lambda: tfs.map_rows(lambda day: {"z": day}, df), "date")
-    raised("FS1001", lambda: tfs.map_rows(lambda b: {"z": b + 1}, df), "'b' is binary")
+    raised("FS1001", lambda: tfs.map_rows(lambda s: {"z": s + 1}, df), "'s' is string")
+    raised("FS2002", lambda: tfs.map_rows(lambda b: {"z": b[0]}, df), "uint8", "cast")
 
 
 def test_vectors_and_what_analyze_finds(spark, vectors, capsys):
@@ -210,6 +216,14 @@ def test_pandas():
     assert tfs.map_rows(lambda r: {"n": ops.sum(r)}, df).n.tolist() == [1, 5]
     assert tfs.map_rows(lambda w: {"z": w * 2}, df, feed_dict={"w": "x"}).z.tolist() == [2, 4]
     assert tfs.map_blocks(lambda x: {"z": ops.expand_dims(ops.sum(x), 0)}, df, trim=True).z.tolist() == [3]
+    assert tfs.reduce_rows(lambda x_1, x_2: {"x": x_1 + x_2}, df) == 3 and tfs.reduce_blocks(lambda v_input: {"v": ops.max(v_input, axis=0)}, df).tolist() == [3, 4]
+    sold = pd.DataFrame({"shop": ["b", "a", "b", None], "n": [1, 2, 3, 4], "code": [b"a", b"bc", b"", b"d"]})
+    sums = tfs.aggregate(lambda n_input: {"n": ops.sum(n_input, axis=0)}, sold.groupby("shop"))
+    assert list(sums.columns) == ["shop", "n"] and sums.values.tolist() == [["a", 2], ["b", 4]]
+    assert tfs.map_rows(lambda code: {"n2": ops.sum(ops.cast(code, "int64")), "up": code - 32}, sold)[["n2", "up"]].values.tolist() == [[97, b"A"], [197, b"BC"], [0, b""], [100, b"D"]]
+    assert tfs.analyze(sold) is sold and "double[?,2]" in tfs.explain(df)
+    raised("FS2001", lambda: tfs.aggregate(lambda n_input: {"n": ops.sum(n_input, axis=0)}, sold.groupby(sold.n % 2)), "names of columns")
+    raised("FS2007", lambda: tfs.reduce_rows(lambda n_1, n_2: {"n": n_1 + n_2}, sold[sold.n > 9]))
     raised("FS2005", lambda: tfs.map_blocks(lambda r: {"z": r * 2}, df), "map_rows")
 
 

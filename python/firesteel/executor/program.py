@@ -33,6 +33,20 @@ def _no_nulls(array: Any, name: str) -> None:
         raise TaskError("FS2003", f"column {name!r} has nulls; tensor programs need a value in every cell, so drop or fill these rows first")
 
 
+def _bytes(array: Any) -> Any:
+    """Bytes as lists of uint8; others as they are."""
+    kind = array.type
+    if pyarrow.types.is_fixed_size_binary(kind):
+        array = array.cast(pyarrow.binary())
+    elif not (pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind)):
+        return array
+    large = pyarrow.types.is_large_binary(kind)
+    valid, offsets, data = array.buffers()
+    data = data if data is not None else pyarrow.py_buffer(b"")
+    inside = pyarrow.Array.from_buffers(pyarrow.uint8(), data.size, [None, data])
+    return pyarrow.Array.from_buffers((pyarrow.large_list if large else pyarrow.list_)(pyarrow.uint8()), len(array), [valid, offsets], offset=array.offset, children=[inside])
+
+
 def _lengths(array: Any) -> tuple[numpy.ndarray, Any]:
     """Of an array of lists: how long each is, and all their elements."""
     if pyarrow.types.is_fixed_size_list(array.type):
@@ -56,6 +70,7 @@ _DTYPES = {kind: name for name, kind in ARROW.items()} | {pyarrow.uint8(): "uint
 def dense(array: Any, name: str) -> numpy.ndarray | None:
     """Cells as one array [rows, ...cell]; None where cells have different shapes."""
     shape = [len(array)]
+    array = _bytes(array)
     while True:
         _no_nulls(array, name)
         if not _is_list(array.type):
@@ -70,6 +85,7 @@ def shapes(array: Any, name: str) -> numpy.ndarray:
     """The shape of each cell of lists, [rows, depth]."""
     found: Arrays = []
     rows = len(array)
+    array = _bytes(array)
     starts = numpy.arange(rows + 1)  # of each row's lists at this depth
     while _is_list(array.type):
         _no_nulls(array, name)
@@ -85,7 +101,12 @@ def shapes(array: Any, name: str) -> numpy.ndarray:
 
 
 def arrow(values: numpy.ndarray) -> Any:
-    """[rows, ...cell] as an Arrow array of numbers or (nested) lists of numbers."""
+    """[rows, ...cell] as an Arrow array of numbers or (nested) lists of numbers, [rows, n] of uint8 as bytes."""
+    if values.dtype == numpy.uint8 and values.ndim == 2:
+        if values.size > 2**31 - 1:
+            raise TaskError("FS2005", f"a batch of {values.shape[0]} cells has more than {2**31 - 1} bytes; lower spark.sql.execution.arrow.maxRecordsPerBatch")
+        offsets = numpy.arange(len(values) + 1, dtype=numpy.int32) * numpy.int32(values.shape[1])
+        return pyarrow.Array.from_buffers(pyarrow.binary(), len(values), [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(numpy.ascontiguousarray(values))])
     kind = ARROW.get(values.dtype.name)
     if kind is None:
         raise TaskError("FS2002", f"a program gave {values.dtype.name}; columns are {', '.join(ARROW)}")
@@ -296,6 +317,12 @@ def joined(runner: Runner, parts: Sequence[Arrays], names: Sequence[str], how: s
     if len(parts) == 1:
         return values
     return (reduce_pairs if how == "rows" else reduce_block)(runner, values)
+
+
+def one_row(values: Arrays) -> Any:
+    """The only row of each output: a number or array, or a list of them."""
+    result = [numpy.array(v[0])[()] for v in values]
+    return result[0] if len(result) == 1 else result
 
 
 # ---- groups -----------------------------------------------------------------------------

@@ -25,9 +25,19 @@ Shape = tuple[Optional[int], ...]
 
 
 class Cell(NamedTuple):
-    dtype: str      # "float64" ...; "binary" and "string" can only be passed on
-    shape: Shape
+    dtype: str      # "float64" ...; "string" can only be passed on
+    shape: Shape    # of binary: how many bytes there are
     vector: bool = False
+
+    @property
+    def tensor(self) -> str:
+        """The type of its tensor: bytes are uint8."""
+        return "uint8" if self.dtype == "binary" else self.dtype
+
+    @property
+    def outside(self) -> Shape:
+        """The shape as TensorFrames counts, where a binary is one value."""
+        return self.shape[:-1] if self.dtype == "binary" else self.shape
 
     def __str__(self) -> str:
         return f"{WORD[self.dtype]}{shown(self.shape)}"
@@ -45,6 +55,7 @@ def cell(field: StructField) -> Optional[Cell]:
     dtype = _TYPE.get(type(kind))
     if dtype is None or depth and dtype in ("binary", "string"):
         return None
+    depth += dtype == "binary"
     return Cell(dtype, _known(metadata, depth) or (None,) * depth)
 
 
@@ -74,8 +85,25 @@ def _has(names: Sequence[str], name: str) -> str:
     return f"it has {listed or 'none'}" + (f"; the nearest is {near[0]!r}" if near else "")
 
 
+def is_pandas(df: Any) -> bool:
+    """Whether it is a pandas DataFrame (or a grouped one), without importing pandas."""
+    return type(df).__module__.split(".")[0] == "pandas"
+
+
+def schema_of(df: Any) -> StructType:
+    """The schema of a Spark or pandas DataFrame; the latter's knows the shapes of cells."""
+    if is_pandas(df):
+        from . import frames_pandas
+
+        return frames_pandas.schema_of(df)
+    schema: StructType = df.schema
+    return schema
+
+
 def spark_type(dtype: str, rank: int) -> DataType:
     """The column type for cells of this type and rank."""
+    if dtype in ("binary", "uint8"):
+        return BinaryType()
     kind = SPARK[dtype]
     for _ in range(rank):
         kind = ArrayType(kind)
@@ -95,8 +123,10 @@ def plain(field: StructField, held: Cell) -> Any:
 # ---- finding shapes -----------------------------------------------------------------------
 
 def analyze(df: Any) -> Any:
-    """df, whose columns of arrays and vectors know the shape of their cells: one job counts the smallest and the largest size in each dimension.
+    """df, whose columns of arrays, vectors and bytes know the shape of their cells: one job counts the smallest and the largest size in each dimension.
     Sizes in which cells differ stay open and are shown as ?."""
+    if is_pandas(df):
+        return df
     asked: list[tuple[str, int]] = []
     sums: list[Any] = []
     for field in df.schema.fields:
@@ -105,7 +135,9 @@ def analyze(df: Any) -> Any:
             continue
         lists = plain(field, held)
         for depth in range(len(held.shape)):
-            if depth == 0:
+            if held.dtype == "binary":
+                low = high = F.octet_length(lists)
+            elif depth == 0:
                 low = high = F.when(lists.isNotNull(), F.size(lists))
             else:
                 sizes = F.transform(lists, lambda inner: F.size(inner))
@@ -127,13 +159,13 @@ def append_shape(df: Any, col: Any, shape: Sequence[Optional[int]]) -> Any:
     """df, of whose column `col` the shape of cells is said to be `shape`, None or -1 for sizes in which they differ. The shape may also be that of a
     block, with the rows before it: of a column of vectors [2] and [None, 2] say the same."""
     name = col if isinstance(col, str) else df.select(col).columns[0]
-    field, held = found(df.schema, name, "append_shape")
+    field, held = found(schema_of(df), name, "append_shape")
     sizes = tuple(None if n is None or n < 0 else int(n) for n in shape)
     if len(sizes) == len(held.shape) + 1:
         sizes = sizes[1:]
     if len(sizes) != len(held.shape):
         raise fail(1002, f"append_shape: {list(shape)} for column {name!r}, which is {says(field.dataType)}; expected {len(held.shape)} sizes for a cell, or one more with the rows first")
-    return _with_shapes(df, {name: sizes})
+    return df if is_pandas(df) else _with_shapes(df, {name: sizes})
 
 
 def _with_shapes(df: Any, shapes: dict[str, Shape]) -> Any:
@@ -143,10 +175,10 @@ def _with_shapes(df: Any, shapes: dict[str, Shape]) -> Any:
 def explain(df: Any) -> str:
     """The schema with what each column is as a tensor: a block of it, the rows first."""
     lines = ["root"]
-    for f in df.schema.fields:
+    for f in schema_of(df).fields:
         held = cell(f)
         kind = "vector" if is_vector(f.dataType) else f.dataType.typeName()
-        told = f"{WORD[held.dtype]}{shown((None, *held.shape))}" if held is not None and held.dtype != "string" else "<no tensor>"
+        told = f"{WORD[held.dtype]}{shown((None, *held.outside))}" if held is not None and held.dtype != "string" else "<no tensor>"
         lines.append(f" |-- {f.name}: {kind} (nullable = {str(f.nullable).lower()}) {told}")
     return "\n".join(lines)
 

@@ -22,7 +22,7 @@ from .._program import Program, Tensor, build, parameters, placeholder, trace
 from ..executor import program as tasks
 from ..models import Model
 from . import session
-from .cells import SPARK, WORD, Cell, Shape, analyze, append_shape, explain, found, noted, plain, print_schema, spark_type
+from .cells import SPARK, WORD, Cell, Shape, analyze, append_shape, explain, found, is_pandas, noted, plain, print_schema, schema_of, spark_type
 from .errors import fail
 from .fit import collect, column, plain_names
 from .frames_model import Graph, graph_of
@@ -45,26 +45,19 @@ def row(df: Any, col: Any, tf_name: Optional[str] = None) -> Any:
 
 def _placeholder(df: Any, col: Any, tf_name: Optional[str], block: bool) -> Tensor:
     name = col if isinstance(col, str) else df.select(col).columns[0]
-    _, held = found(_schema(df), name, "block" if block else "row")
+    _, held = found(schema_of(df), name, "block" if block else "row")
     made = _tensor(tf_name or name, held, block)
     made.column = name
     return made
 
 
 def _tensor(name: str, held: Cell, block: bool) -> Tensor:
-    return placeholder(name, held.dtype, (None, *held.shape) if block else held.shape, block)
+    return placeholder(name, held.tensor, (None, *held.shape) if block else held.shape, block)
 
 
-def _schema(df: Any) -> StructType:
-    if not _is_pandas(df):
-        schema: StructType = df.schema
-        return schema
-    from .frames_pandas import schema_of
-    return schema_of(df)
-
-
-def _is_pandas(df: Any) -> bool:
-    return type(df).__module__.split(".")[0] == "pandas"
+def _check_table(df: Any, who: str) -> None:
+    if not hasattr(df, "columns") or not (is_pandas(df) or hasattr(df, "schema")):
+        raise fail(1001, f"{who}: {type(df).__name__} where a Spark or pandas DataFrame was expected; the program comes first")
 
 
 # ---- programs and the columns they take ----------------------------------------------------------
@@ -98,7 +91,7 @@ def _bind(fetches: Any, schema: StructType, who: str, blocks: bool, column_of: C
             at = t.column
         columns[t.name] = found(schema, at, what)
         held = columns[t.name][1]
-        if held.dtype != t.dtype or len(t.shape) != len(held.shape) + blocks:
+        if held.tensor != t.dtype or len(t.shape) != len(held.shape) + blocks:
             raise fail(2002, f"{what} is {t.dtype} of rank {len(t.shape)}, but column {at!r} is {held}; make placeholders for {who} by frames.{'block' if blocks else 'row'}")
     if len({t.name for t in needed}) < len(needed):
         raise fail(1001, f"{who}: two placeholders have the same name; use each one wherever its column is meant")
@@ -117,7 +110,7 @@ def _bind_graph(graph: Graph, schema: StructType, who: str, blocks: bool, column
     for name, _, dtype, shape in graph.program.inputs:
         at, what = column_of(name)
         f, held = found(schema, at, what)
-        if held.dtype != dtype and not (held.vector and dtype == "float32"):
+        if held.tensor != dtype and not (held.vector and dtype == "float32"):
             raise fail(2002, f"{what} is {WORD.get(dtype, dtype)}, but column {at!r} is {WORD[held.dtype]}; types are never changed silently: cast the column, col({at!r}).cast({WORD.get(dtype, dtype)!r})")
         rank = len(held.shape)
         if shape is not None and len(shape) not in ((rank + 1,) if blocks else (rank, rank + 1)):
@@ -181,9 +174,8 @@ class Output(NamedTuple):
 
 def _map(fetches: Any, df: Any, feed_dict: Optional[Mapping[Any, str]], how: str) -> Any:
     who = "map_rows" if how == "rows" else "map_blocks"
-    if not hasattr(df, "columns"):
-        raise fail(1001, f"{who}: {type(df).__name__} where a Spark or pandas DataFrame was expected; the program comes first")
-    schema = _schema(df)
+    _check_table(df, who)
+    schema = schema_of(df)
     bound = _bind(fetches, schema, who, how != "rows", _direct(feed_dict))
     _check_feed(feed_dict, bound, fetches)
     # By name, as TensorFrames has them.
@@ -191,7 +183,7 @@ def _map(fetches: Any, df: Any, feed_dict: Optional[Mapping[Any, str]], how: str
     if how == "rows" and bound.block:  # a model that takes blocks
         how = "block" if bound.each else "squeeze"
     outputs = _map_outputs(program, bound, schema, how, who)
-    if _is_pandas(df):
+    if is_pandas(df):
         from .frames_pandas import map_pandas
         return map_pandas(df, program, [f.name for f, _ in bound.columns], how)
     names = [] if how == "trim" else list(df.columns)
@@ -235,9 +227,10 @@ def _map_outputs(program: Program, bound: Bound, schema: StructType, how: str, w
             kind = spark_type(held.dtype, 1) if held.vector else f.dataType
             outputs.append(Output(name, StructField(name, kind), dict(f.metadata or {}), held.shape))
             continue
-        if dtype not in SPARK:
-            raise fail(2002, f"{who}: output {name!r} is {dtype}, which no column of Spark holds; cast it: ops.cast(z, \"int32\")")
         blocks = how != "rows"
+        if dtype not in SPARK and (dtype != "uint8" or len(shape) - blocks != 1):
+            raise fail(2002, f"{who}: output {name!r} is {dtype}, which no column of Spark holds" + (" but in cells of rank 1, as bytes" if dtype == "uint8" else "") +
+                       "; cast it: ops.cast(z, \"int32\")")
         if blocks and not shape:
             raise fail(1002, f"{who}: output {name!r} is one number; the first dimension of a block's output is rows" + ("; ops.expand_dims(z, 0) makes one row of it" if how == "trim" else
                        "; trim=True and ops.expand_dims(z, 0) give one row for each block"))
@@ -308,8 +301,8 @@ def _reduction(fetches: Any, schema: StructType, how: str, who: str) -> tuple[Pr
         f, held = found(schema, name, f"{who}: output {name!r}")
         if not inner:
             raise fail(1001, f"{who}: output {name!r} is a placeholder as it is; a reduction gives one cell of several")
-        if dtype != held.dtype:
-            raise fail(2002, f"{who}: output {name!r} is {WORD.get(dtype, dtype)}, its column {WORD[held.dtype]}; a reduction gives cells like those it takes, ops.cast(z, {held.dtype!r})")
+        if dtype != held.tensor:
+            raise fail(2002, f"{who}: output {name!r} is {WORD.get(dtype, dtype)}, its column {WORD[held.dtype]}; a reduction gives cells like those it takes, ops.cast(z, {held.tensor!r})")
         if len(shape) != len(held.shape) or any(a is not None and b is not None and a != b for a, b in zip(shape, held.shape)):
             raise fail(1002, f"{who}: output {name!r} has shape {list(shape)}, cells of its column {list(held.shape)}; a reduction gives cells like those it takes")
         columns.append((f, held))
@@ -318,8 +311,12 @@ def _reduction(fetches: Any, schema: StructType, how: str, who: str) -> tuple[Pr
 
 def _reduce(fetches: Any, df: Any, how: str) -> Any:
     who = f"reduce_{how}"
-    program, columns = _reduction(fetches, df.schema, how, who)
+    _check_table(df, who)
+    program, columns = _reduction(fetches, schema_of(df), how, who)
     names = [f.name for f, _ in columns]
+    if is_pandas(df):
+        from .frames_pandas import reduce_pandas
+        return reduce_pandas(df, program, names, how)
     inner = [f"v{k}" for k in range(len(names))]
     source = df.select(*[plain(f, held).alias(v) for (f, held), v in zip(columns, inner)])
     run = _task(df.sparkSession, "reduce_batches", program, names, inner, how)
@@ -334,16 +331,19 @@ def _reduce(fetches: Any, df: Any, how: str) -> Any:
     values = [v for v in parts if v is not None]
     if partial.num_rows > 1:
         values = (tasks.reduce_pairs if how == "rows" else tasks.reduce_block)(runner, values)
-    result = [numpy.array(v[0])[()] for v in values]
-    return result[0] if len(result) == 1 else result
+    return tasks.one_row(values)
 
 
 def aggregate(fetches: Any, grouped: Any) -> Any:
     """A DataFrame with one row for each group of `df.groupBy(keys)`: the keys, then the outputs in the order of their names. For every output z the
     program takes a block z_input of the column z and gives one cell; it is applied to parts of a group on the executors that hold them, and again to
     what it gave."""
-    df, keys = session.group_keys(grouped, "aggregate")
-    program, columns = _reduction(fetches, df.schema, "blocks", "aggregate")
+    if is_pandas(grouped):
+        from .frames_pandas import group_keys
+        df, keys = group_keys(grouped)
+    else:
+        df, keys = session.group_keys(grouped, "aggregate")
+    program, columns = _reduction(fetches, schema_of(df), "blocks", "aggregate")
     order = sorted(range(len(columns)), key=lambda k: program.outputs[k][0])
     program = dataclasses.replace(program, outputs=tuple(program.outputs[k] for k in order))
     columns = [columns[k] for k in order]
@@ -351,6 +351,9 @@ def aggregate(fetches: Any, grouped: Any) -> Any:
     for name in names:
         if name in keys:
             raise fail(2001, f"aggregate: {name!r} is both a key and an output")
+    if is_pandas(grouped):
+        from .frames_pandas import aggregate_pandas
+        return aggregate_pandas(df, program, keys, names)
     inner_keys, inner = [f"k{i}" for i in range(len(keys))], [f"v{i}" for i in range(len(names))]
     source = df.select(*[column(k).alias(i) for k, i in zip(keys, inner_keys)], *[plain(f, held).alias(v) for (f, held), v in zip(columns, inner)])
     by_name = {f.name: f for f in df.schema.fields}

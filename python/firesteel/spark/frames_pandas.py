@@ -31,6 +31,42 @@ def schema_of(df: Any) -> StructType:
     return StructType(fields)
 
 
+def _told(error: TaskError) -> Exception:
+    return fail(int(error.record["code"][2:]), error.record["message"])
+
+
+def reduce_pandas(df: Any, program: Program, names: Sequence[str], how: str) -> Any:
+    """All rows to one. how: rows or blocks."""
+    table = _table(df).select(list(names)).combine_chunks()
+    if not table.num_rows:
+        raise fail(2007, f"reduce_{how}: the table has no rows")
+    try:
+        (made,) = tasks.reduce_batches(table.to_batches(), tasks.Runner(program), names, names, how)
+        return tasks.one_row([column for column in (tasks.dense(c, name) for c, name in zip(made.columns, names)) if column is not None])
+    except TaskError as error:
+        raise _told(error) from None
+
+
+def group_keys(grouped: Any) -> tuple[Any, list[str]]:
+    """The table under df.groupby(keys), and the names of the keys."""
+    if not hasattr(grouped, "obj") or not hasattr(grouped, "keys"):
+        raise fail(1001, f"aggregate: {type(grouped).__name__} where df.groupby(keys) was expected; the program comes first")
+    keys = [grouped.keys] if isinstance(grouped.keys, str) else grouped.keys
+    if not isinstance(keys, (list, tuple)) or not all(isinstance(key, str) and key in grouped.obj.columns for key in keys):
+        raise fail(2001, "aggregate: the keys of df.groupby(keys) must be names of columns")
+    return grouped.obj, list(keys)
+
+
+def aggregate_pandas(df: Any, program: Program, keys: Sequence[str], names: Sequence[str]) -> Any:
+    """A row for each group: the keys, sorted, then the outputs."""
+    table = _table(df.dropna(subset=list(keys))).select([*keys, *names])
+    try:
+        made = list(tasks.aggregate_batches(table.to_batches(), tasks.Runner(program), len(keys), names, True))
+    except TaskError as error:
+        raise _told(error) from None
+    return (pyarrow.Table.from_batches(made) if made else table).to_pandas()
+
+
 def map_pandas(df: Any, program: Program, columns: Sequence[str], how: str) -> Any:
     """The outputs before the columns of df, or alone, as a pandas DataFrame."""
     table = _table(df)
@@ -39,7 +75,7 @@ def map_pandas(df: Any, program: Program, columns: Sequence[str], how: str) -> A
     try:
         made = tasks.map_block(runner, given, len(df), how == "trim") if how in ("block", "trim") else tasks.map_each(runner, given, len(df), how == "squeeze")
     except TaskError as error:
-        raise fail(int(error.record["code"][2:]), error.record["message"]) from None
+        raise _told(error) from None
     frame = pyarrow.table(made, names=[name for name, *_ in program.outputs]).to_pandas()
     if how == "trim":
         return frame
