@@ -136,13 +136,23 @@ static fire_status search(fire_lbfgs *l, const fire_lbfgs_attrs *a, double t, po
     return p.t == low.t ? FIRE_OK : look(l, low.t, end, err);
 }
 
+/* Whether the gradient is as small as gradient_tol says. */
+static bool flat(const fire_lbfgs *l, const fire_lbfgs_attrs *a) {
+    return a->gradient_tol >= 0 && sqrt(dot(l->net, l->g, l->g)) <= fmax(a->gradient_tol * l->loss, FLAT);
+}
+
 fire_status fire_lbfgs_step(fire_lbfgs *l, bool *done, fire_error *err) {
     fire_network *net = l->net;
     const fire_lbfgs_attrs *a = net->optim_attrs;
-    fire_status st = l->known ? FIRE_OK : l->objective(l->user, l->g, &l->loss, err);
+    bool begins = !l->known;
+    fire_status st = begins ? l->objective(l->user, l->g, &l->loss, err) : FIRE_OK;
     *done = false;
     if (st || !isfinite(l->loss)) return st;
     l->known = true;
+    if (begins && flat(l, a)) { /* no step is to be made */
+        *done = true;
+        return FIRE_OK;
+    }
     copy(net, l->w0, net->params);
     copy(net, l->g0, l->g);
     find_direction(l, a);
@@ -173,6 +183,6 @@ fire_status fire_lbfgs_step(fire_lbfgs *l, bool *done, fire_error *err) {
         mix(net, y, 0, y, 0, y);
     }
     double most = fmax(1, fmax(fabs(start.loss), fabs(l->loss)));
-    *done = start.loss - l->loss <= a->tol * most || (a->gradient_tol >= 0 && sqrt(dot(net, l->g, l->g)) <= fmax(a->gradient_tol * l->loss, FLAT));
+    *done = start.loss - l->loss <= a->tol * most || flat(l, a);
     return FIRE_OK;
 }

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pytest
 
 import firesteel as fire
-from firesteel.executor import Job, Outputs, Recipe, engine, failure, report, score, train
+from firesteel.executor import Job, Outputs, Recipe, answered, engine, failure, report, score, train
+from firesteel.executor.settled import Settled
 from firesteel.executor.train import check_peers
 from firesteel.spark.progress import Listener
 
@@ -258,6 +259,42 @@ def test_a_rank_that_cannot_read_stops_the_others():
     with pytest.raises(failure.TaskError, match="FS2004"):
         run_ranks([batches(bad, y), endless()], job(2))
     assert told[-1] - began < 10
+
+
+def test_a_failure_that_all_know_of_comes_as_rows():
+    """So no task fails, and Spark has nothing to print. What peers cannot know is raised."""
+    x, y = table()
+    bad = x.copy()
+    bad[5, 1] = np.nan
+    meeting, ended = Meeting(2), [[], []]
+
+    def rank(r, rows):
+        for batch in answered(train(batches(rows, y), job(2), meeting.of(r), rank=r, host="127.0.0.1")):
+            ended[r].extend(json.loads(row["data"]) for row in batch.to_pylist() if row["kind"] == "error")
+
+    threads = [threading.Thread(target=rank, args=(r, rows)) for r, rows in enumerate((x, bad))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(120)
+    assert [len(told) for told in ended] == [1, 1] and failure.first([ended[0][0], ended[1][0]])["code"] == "FS2004"
+    assert ended[0][0]["code"] == "FS4006" and ended[1][0]["rank"] == 1 and "row 5" in ended[1][0]["message"]
+    with pytest.raises(failure.TaskError, match="FS4009"):
+        list(answered(train(batches(x, y), job(1, version="0"), Meeting(1).of(0), rank=0)))
+    assert failure.of_lost_worker("FS4006", "worker 1 failed: FS4003: it is lost") and not failure.of_lost_worker("FS4006", "worker 1 failed: FS2004: NaN")
+
+
+def test_when_solvers_have_arrived():
+    """Breeze's rule for l-bfgs, Spark's for gradient descent; and no iteration at all, of which the loss is told."""
+    ends = Settled("loss", 0.1, 1.0)
+    assert [ends(None, loss) for loss in (0.85, 0.7, *(0.65 for _ in range(19)))] == [False] * 20 + [True]
+    assert Settled("loss", 0.1, 1.0)(None, 0.91) and not Settled("loss", 0.0, 1.0)(None, 0.99)
+    x, y = table()
+    for tol, epochs in ((1e9, 2), (0.0, 5)):  # the first step is never judged
+        result, _ = run_ranks(parts_of(x, y, 2, "even"), job(2, epochs=5, batch_size=1000, settled=("step", tol), tell_loss="after"))
+        assert len(result["history"]["loss"]) == epochs and (result["loss"] is None) == (epochs == 2)
+    result, model = run_ranks(parts_of(x, y, 2, "even"), job(2, epochs=0, tell_loss="before"))
+    assert result["history"] == {} and result["loss"] > 0 and len(weights(model)) == 4
 
 
 def test_ragged_rows():

@@ -5,6 +5,6 @@ exchanges one text with the other ranks. Nothing here imports pyspark, so all of
 """
 from .job import Job, Recipe
 from .score import Outputs, score_arrays
-from .train import SCHEMA, train
+from .train import SCHEMA, answered, train
 
-__all__ = ["Job", "Outputs", "Recipe", "SCHEMA", "score_arrays", "train"]
+__all__ = ["Job", "Outputs", "Recipe", "SCHEMA", "answered", "score_arrays", "train"]

@@ -200,6 +200,8 @@ def fit(net: Any, data: Any, comm: Any, job: Job, progress: Optional[Callable[[d
     `progress` hears of steps, ended epochs, and checkpoints that are due; true ends the training after the step under way."""
     from ..errors import DivergedError
 
+    if not job.epochs:  # a perceptron's maxIter may be 0
+        return {"epochs_run": 0, "best_epoch": -1, "stopped_early": False, "steps": 0, "rows": 0, "seconds": 0.0, "cancelled": False, "bytes_sent": 0}, None
     if job.validation_fraction > 0:
         data.split(job.validation_fraction, job.seed, False)
     names: list[str] = []

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 MARK = "firesteel-error "
 # How Python prints one of our own exceptions, as scoring raises them.
@@ -16,6 +16,8 @@ _decoder = json.JSONDecoder()
 
 class TaskError(RuntimeError):
     """Raised in a task; its text holds MARK and a JSON object on one line."""
+
+    shared = False  # whether all peers know, so that no task need fail for the others to end
 
     def __init__(self, code: str, message: str, rank: int = -1, host: str = "", **more: Any):
         self.record = {"code": code, "message": message, "rank": rank, "host": host, **more}
@@ -45,7 +47,7 @@ def marked(error: BaseException, rank: int, host: str) -> TaskError:
 
 def find(text: str) -> Optional[dict[str, Any]]:
     """The record planted in a long error text, or made of an exception of ours that is printed there. Of several, one that is not merely the echo of another worker's failure wins."""
-    best: Optional[dict[str, Any]] = None
+    found: list[dict[str, Any]] = []
     at = text.find(MARK)
     while at >= 0:
         try:
@@ -53,9 +55,9 @@ def find(text: str) -> Optional[dict[str, Any]]:
         except ValueError:
             record = None
         if isinstance(record, dict) and isinstance(record.get("code"), str) and isinstance(record.get("message"), str):
-            if best is None or (best["code"] in ECHOES and record["code"] not in ECHOES):
-                best = record
+            found.append(record)
         at = text.find(MARK, at + 1)
+    best = first(found)
     if best is None:
         plain = _PLAIN.search(text)
         if plain:
@@ -63,5 +65,17 @@ def find(text: str) -> Optional[dict[str, Any]]:
     return best
 
 
+def first(records: Sequence[dict[str, Any]]) -> Optional[dict[str, Any]]:
+    """Of several records the first that is not merely the echo of another worker's failure."""
+    own = [r for r in records if r["code"] not in ECHOES]
+    return next(iter(own or records), None)
+
+
+def of_lost_worker(code: str, message: str) -> bool:
+    """Whether a worker is lost or silent, or another says that one is: then starting again may help."""
+    return code in LOST or code == "FS4006" and any(other in message for other in LOST)
+
+
+LOST = ("FS4003", "FS4004")
 # Codes that say that somebody else failed: PEER_LOST, PEER_SILENT, PEER_FAILED.
 ECHOES = ("FS4003", "FS4004", "FS4006")

@@ -78,6 +78,7 @@ class Job:
     classes: Optional[int] = None     # labels are whole numbers below it; None: not class numbers
     class_weight: Optional[tuple[float, ...]] = None
     tell_loss: str = ""               # before, after: tell the loss over all rows then, besides the history
+    settled: Optional[tuple[str, float]] = None  # rule and tolerance of executor/settled.py, by which fitting ends as in Spark
     patience: int = 0                 # epochs without progress before stopping; 0: never stop early
     keep_best: bool = True            # put the best weights back when patience is over
     min_delta: float = 0.0            # how much lower than the best a loss must be to count as progress

@@ -15,11 +15,13 @@ import pyarrow
 
 from . import engine
 from .checkpoints import Checkpoints
-from .failure import TaskError, marked
+from .failure import TaskError, marked, of_lost_worker
 from .job import Job, Recipe
 from .report import Pace, Reporter
+from .settled import Settled
 
-# What comes back: ("beat", 0, padding), ("result", 0, JSON), ("model", i, i-th piece of the model file). Only rank 0 sends the last two.
+# What comes back: ("beat", 0, padding), ("result", 0, JSON), ("model", i, i-th piece of the model file). Only rank 0 sends the last two. Of what
+# failed ("error", 0, JSON).
 SCHEMA = pyarrow.schema([("kind", pyarrow.string()), ("part", pyarrow.int32()), ("data", pyarrow.binary())])
 PIECE = 8 << 20  # bytes of the model file in one row
 LENGTH = struct.Struct("=q")
@@ -65,9 +67,20 @@ def train(batches: Iterable[pyarrow.RecordBatch], job: Job, all_gather: Callable
         failure = marked(error, rank, host)
         if comm is not None and done.is_set():
             engine.tell_peers(comm, failure.record)
-        if failure.record["code"] == PEER_FAILED:
+        failure.shared = comm is not None and done.is_set() and work.met and not of_lost_worker(failure.record["code"], failure.record["message"])
+        if failure.record["code"] == PEER_FAILED and not failure.shared:
             time.sleep(AFTER_YOU)
         raise failure from None
+
+
+def answered(rows: Iterable[pyarrow.RecordBatch]) -> Iterator[pyarrow.RecordBatch]:
+    """What `train` gives. A failure that all ranks know of comes as a row too: Spark writes a hundred lines to the console for a task that fails."""
+    try:
+        yield from rows
+    except TaskError as error:
+        if not error.shared:
+            raise
+        yield _row("error", 0, json.dumps(error.record).encode("utf-8"))
 
 
 class Work:
@@ -83,6 +96,7 @@ class Work:
         self.result: dict[str, Any] = {}
         self.model = b""
         self.error: Optional[BaseException] = None
+        self.met = False  # from then on peers hear of what fails
 
     def run(self, all_gather: Callable[[str], Sequence[str]], address: str) -> None:
         try:
@@ -90,6 +104,7 @@ class Work:
             if progress is not None:  # while the ranks meet: a driver that cannot be reached is waited for
                 threading.Thread(target=self._call, args=progress, daemon=True, name="firesteel-report").start()
             engine.join(self.comm, self.rank, all_gather(address), self.job)
+            self.met = True
             data, said = self.wait_for_rows()
             peers = check_peers(said, self.job)
             self.result, self.model = _fit(data, self.comm, self.job, self.rank, peers, self.began, self.reporter if progress is not None else None)
@@ -194,6 +209,8 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         if event["event"] == "epoch":
             for name, value in event["results"].items():
                 history.setdefault(name, []).append(value)
+            if rule is not None and event["results"]["loss"] is not None:
+                stop = rule(net, event["results"]["loss"]) or stop
             if checkpoints is not None and job.patience > 0 and improved(event["results"]["val_loss" if validates else "loss"]):
                 checkpoints.save_best(bytes(net.save_bytes()))
         if reporter is not None and (pace.due(event["event"], time.monotonic()) or event["epoch"] + 1 == event["epochs"]):
@@ -208,8 +225,9 @@ def _fit(data: Any, comm: Any, job: Job, rank: int, peers: list[dict[str, Any]],
         for key, text in job.notes:
             net.set_note(key, text)
         loss = engine.evaluate(net, data, comm) if job.tell_loss == "before" else None
+        rule = Settled(*job.settled, loss) if job.settled is not None else None
         report, error = engine.fit(net, data, comm, job, progress if rank == 0 else None, validates, first, first_step)
-        if job.tell_loss == "after" and error is None:
+        if job.tell_loss == "after" and error is None and not report["cancelled"]:
             loss = engine.evaluate(net, data, comm)
         if checkpoints is not None and error is None and not report["cancelled"]:
             checkpoints.finish()

@@ -6,7 +6,8 @@ about slots, dynamic allocation, killed workers and lost executors, then the las
 from __future__ import annotations
 
 import re
-from typing import Any, Sequence
+import shutil
+from typing import Any, Optional, Sequence
 
 from ..executor.failure import find
 
@@ -59,14 +60,40 @@ def translate(error: BaseException, hosts: Sequence[str] = (), what: str = "trai
     """The exception to raise for a failed Spark job. hosts: the host of each rank, as far as the driver has heard."""
     text = spark_text(error)
     record = find(text)
-    if record is not None:
-        code = int(record["code"][2:]) if re.fullmatch(r"FS\d{4}", record["code"]) else 4008
-        where = _place(record.get("rank", -1), record.get("host") or "", hosts)
-        message = str(record["message"])
-        if where and where not in message and f"rank {record.get('rank')}" not in message:
-            message = f"{message} (worker {where})" if "\n" not in message else f"worker {where}: {message}"
-        return fail(code, message, text, rank=record.get("rank", -1), host=record.get("host") or "")
-    return _spark_own(text, hosts, what)
+    return _spark_own(text, hosts, what) if record is None else of_record(record, hosts, text)
+
+
+def of_record(record: dict[str, Any], hosts: Sequence[str] = (), text: str = "") -> Exception:
+    """The exception for what a task told."""
+    code = int(record["code"][2:]) if re.fullmatch(r"FS\d{4}", record["code"]) else 4008
+    where = _place(record.get("rank", -1), record.get("host") or "", hosts)
+    message = str(record["message"])
+    if where and where not in message and f"rank {record.get('rank')}" not in message:
+        message = f"{message} (worker {where})" if "\n" not in message else f"worker {where}: {message}"
+    return fail(code, message, text, rank=record.get("rank", -1), host=record.get("host") or "")
+
+
+_VERSION = re.compile(r"Python in worker has different version: (.+?) than that in driver: (.+?), PySpark")
+_PYTHON_OF_WORKERS = "they take the python3 of the PATH unless told otherwise: activate the environment, or set PYSPARK_PYTHON to its python, before the session starts"
+
+
+def _no_module(module: str) -> str:
+    found = _local_python()
+    if found is not None:
+        return f"Spark's workers run {found}, which cannot import {module}; {_PYTHON_OF_WORKERS}"
+    return (f"the executors cannot import {module}; set PYSPARK_PYTHON to a Python that has it, install firesteel's wheel on them, or ship it: "
+            "firesteel.spark.addWheel(spark, wheel), see docs/spark.md")
+
+
+def _local_python() -> Optional[str]:
+    """In local mode the Python that workers run, and None elsewhere."""
+    try:
+        from pyspark import SparkContext
+
+        context = SparkContext._active_spark_context
+        return None if context is None or not str(context.master).startswith("local") else shutil.which(str(context.pythonExec)) or str(context.pythonExec)
+    except Exception:  # pyspark's client for Connect has no contexts
+        return None
 
 
 def _place(rank: int, host: str, hosts: Sequence[str]) -> str:
@@ -83,9 +110,11 @@ def _spark_own(text: str, hosts: Sequence[str], what: str) -> Exception:
     if "SPARK-24819" in text or "BarrierJobSlotsNumberCheckFailed" in text or "BarrierStageWithRDDChainPattern" in text and "slots" in text:
         return fail(4001, "numWorkers is larger than the cluster's free task slots; lower numWorkers or add cores", text)
     module = _MODULE.search(text)
-    if module and module.group(1).split(".")[0] in ("firesteel", "numpy", "pyarrow"):
-        return fail(4009, f"the executors cannot import {module.group(1)}; install firesteel's wheel on them or ship it: "
-                    "firesteel.spark.addWheel(spark, wheel), see docs/spark.md", text)
+    if module and module.group(1).split(".")[0] in ("firesteel", "numpy", "pyarrow", "pyspark"):
+        return fail(4009, _no_module(module.group(1)), text)
+    version = _VERSION.search(text)
+    if version:
+        return fail(4009, f"the workers run Python {version.group(1)}, the driver {version.group(2)}; {_PYTHON_OF_WORKERS}", text)
     rank, host = -1, ""
     found = _RANK.search(text)
     if found:

@@ -15,10 +15,11 @@ from pyspark.sql.types import ArrayType, DataType, DoubleType, FloatType, Struct
 
 from ..errors import ClusterError
 from ..executor.checkpoints import last_model
+from ..executor.failure import first, of_lost_worker
 from ..executor.functions import Call
 from ..executor.job import Job, Recipe
 from . import schema, session
-from .errors import fail, translate
+from .errors import fail, of_record, translate
 from .progress import Listener, Screen
 from .schema import Label
 
@@ -131,9 +132,9 @@ def task(fields: dict[str, Any]) -> Callable[[Iterable[Any]], Iterator[Any]]:
     """What each task of a training runs. It imports firesteel only when it runs."""
 
     def work(batches: Iterable[Any], all_gather: Callable[[str], Sequence[str]], **me: Any) -> Iterable[Any]:
-        from firesteel.executor import Job, train
+        from firesteel.executor import Job, answered, train
 
-        return train(batches, Job(**fields), all_gather, **me)
+        return answered(train(batches, Job(**fields), all_gather, **me))
 
     return session.ranked(work)
 
@@ -174,7 +175,7 @@ def narrow(kind: DataType) -> DataType:
 
 def worker_lost(error: ClusterError) -> bool:
     """Whether starting again may help: a worker is lost or silent, or another says that one is."""
-    return error.code in ("FS4003", "FS4004") or error.code == "FS4006" and ("FS4003" in error.message or "FS4004" in error.message)
+    return of_lost_worker(error.code, error.message)
 
 
 def prepare(df: Any, features: Sequence[StructField], labels: str | Sequence[str], others: Sequence[str], job_fields: dict[str, Any]) -> tuple[Any, Job]:
@@ -345,9 +346,16 @@ def _run_job(spark: Any, df: Any, job: Job, listener: Optional[Listener], screen
     if work.error is not None:
         if isinstance(work.error, KeyboardInterrupt):
             raise work.error
-        hosts = listener.start.get("hosts", ()) if listener is not None else ()
-        raise translate(work.error, hosts) from None
+        raise translate(work.error, hosts_of(listener)) from None
+    failed = first([json.loads(bytes(r["data"])) for r in work.result if r["kind"] == "error"])
+    if failed is not None:
+        raise of_record(failed, hosts_of(listener))
     return list(work.result)
+
+
+def hosts_of(listener: Optional[Listener]) -> Sequence[str]:
+    """The host of each rank, as far as the driver has heard."""
+    return listener.start.get("hosts", ()) if listener is not None else ()
 
 
 def _answer(rows: list[Any], seconds: float) -> Trained:

@@ -34,8 +34,7 @@ from .params import bad
 
 SPARK = "org.apache.spark.ml.classification."
 ENOUGH = 1000  # rows that are worth another worker
-WINDOW = 19    # iterations whose improvement together tol looks at, as Breeze's L-BFGS
-PATIENCE = 10  # and with validation rows
+PATIENCE = 10  # iterations that do not lower the loss of validation rows
 
 
 class _Reader(persist.Reader):
@@ -231,8 +230,8 @@ class Trainer(Perceptron):
     def _check_label(self, label: schema.Label, layers: list[int]) -> None:
         raise NotImplementedError
 
-    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, float, Optional[int]]:
-        """After one small job: how many rows there are, the loss of a network that knows nothing, and how many classes."""
+    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, Optional[int]]:
+        """After one small job: how many rows there are, and how many classes."""
         raise NotImplementedError
 
     def _model(self, content: bytes, result: Optional[dict[str, Any]], dataset: Any) -> Any:
@@ -274,24 +273,28 @@ class Trainer(Perceptron):
             if len(start) != weight_count(layers):
                 raise bad("initialWeights", f"{len(start)} numbers", f"{weight_count(layers)} for layers={layers}")
         activation, loss = self._last
+        descends = me.getSolver() == "gd"
+        if descends and tol > 1:
+            raise bad("tol", tol, "a number from 0 to 1 with solver='gd'")
         recipe, optimizer = to_recipe(layers, start, activation, dtype, reg), optimizers[me.getSolver()]
         nets.check(recipe, optimizer, loss, "", width)
         spark, workers = dataset.sparkSession, self.getNumWorkers()
         if workers != "auto":
             session.check_slots(spark, workers)
-        rows, scale, classes = self._look(dataset, label, layers)
-        if not epochs:
-            return self._model(bytes(engine.build(recipe).save_bytes()), None, dataset)
+        rows, classes = self._look(dataset, label, layers)
         if workers == "auto":
             workers = max(1, min(session.workers(spark, "auto"), rows // ENOUGH))
         trained = fitting.run(
             dataset, features, label.name, [c for c in (weight, marked) if c is not None], 0, version=engine.version(), recipe=recipe.text,
             recipe_weights=recipe.weights, workers=workers, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=max(rows, 1), seed=0, classes=classes,
-            restarts=3, weight=weight, validation=marked, patience=PATIENCE if marked else WINDOW, keep_best=marked is not None, min_delta=tol * scale, tell_loss="before" if me.getSolver() == "l-bfgs" else "after")
+            restarts=3, weight=weight, validation=marked, patience=PATIENCE if marked else 0, settled=("step" if descends else "loss", float(tol)),
+            tell_loss="after" if descends else "before")
         result = trained.result
         # As Spark: the loss of the untrained network, then after each iteration. An epoch of gd tells the loss before its step.
         losses, told = list(result["history"].get("loss", [])), [] if result["loss"] is None else [result["loss"]]
-        result["objective"] = [*told, *losses] if me.getSolver() == "l-bfgs" else [*losses, *told]
+        if losses == told:  # the only iteration moved nothing: it is none
+            losses = []
+        result["objective"] = [*losses, *told] if descends else [*told, *losses]
         failure = result.get("error")
         model = self._model(trained.model, result, dataset)
         if failure:
@@ -304,8 +307,9 @@ class MultilayerPerceptronClassifier(Trainer, ProbabilisticClassifier, _Shared, 
 
     MultilayerPerceptronClassifier(layers=[784, 100, 10], maxIter=100, seed=1).fit(df)
 
-    solver "l-bfgs" or "gd" (steps of stepSize along the whole gradient); fitting ends after maxIter iterations, or when the last nineteen
-    have lowered the loss by less than tol times that of a network that knows nothing, or where the gradient is as small beside the loss. Beyond Spark's: numWorkers, weightCol, regParam, validationIndicatorCol
+    solver "l-bfgs" or "gd" (steps of stepSize along the whole gradient); fitting ends after maxIter iterations, or as Spark's
+    solvers do: l-bfgs when the last nineteen have lowered the loss by no more than tol times the first loss, or where the gradient is as small beside
+    the loss, gd when a step is shorter than tol times the weights. Beyond Spark's: numWorkers, weightCol, regParam, validationIndicatorCol
     and dtype."""
 
     _input_kwargs: dict[str, Any]
@@ -331,11 +335,11 @@ class MultilayerPerceptronClassifier(Trainer, ProbabilisticClassifier, _Shared, 
     def _last(self) -> tuple[str, str]:
         return "softmax", "sparse_categorical_crossentropy"
 
-    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, float, Optional[int]]:
+    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, Optional[int]]:
         labels = fitting.look_at_labels(dataset, label, "error")
         if labels.classes > layers[-1]:
             raise fail(2006, f"labelCol={label.name!r} holds {labels.classes - 1}; layers={layers} ends in {layers[-1]} classes, 0 to {layers[-1] - 1}")
-        return labels.rows, math.log(layers[-1]), layers[-1]
+        return labels.rows, layers[-1]
 
     def _check_label(self, label: schema.Label, layers: list[int]) -> None:
         if layers[-1] < 2:

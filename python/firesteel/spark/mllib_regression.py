@@ -69,14 +69,11 @@ class MultilayerPerceptronRegressor(Trainer, Regressor, _Shared, MLWritable, _Re
         if layers[-1] > 1 and not label.several:
             raise fail(1002, f"layers={layers} ends in {layers[-1]} outputs, labelCol={label.name!r} is one number per row")
 
-    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, float, Optional[int]]:
-        c = fitting.column(label.name)
-        spread = F.lit(None).cast("double") if label.several else F.var_pop(F.when(~F.isnan(c.cast("double")), c.cast("double")))
-        row = fitting.collect(dataset, lambda: dataset.select(F.count(F.lit(1)).alias("rows"), spread.alias("spread")).collect(), "looking at the labels")[0]
+    def _look(self, dataset: Any, label: schema.Label, layers: list[int]) -> tuple[int, Optional[int]]:
+        row = fitting.collect(dataset, lambda: dataset.select(F.count(F.lit(1)).alias("rows")).collect(), "counting the rows")[0]
         if not row["rows"]:
             raise fail(2007, "the table has no rows to train on")
-        known = row["spread"]
-        return int(row["rows"]), float(known) if known is not None and math.isfinite(known) and known > 0 else 1.0, None
+        return int(row["rows"]), None
 
     def _model(self, content: bytes, result: Optional[dict[str, Any]], dataset: Any) -> "MultilayerPerceptronRegressionModel":
         return MultilayerPerceptronRegressionModel._of(self, content, result, dataset)  # type: ignore[no-any-return]
