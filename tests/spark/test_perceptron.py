@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from pyspark.errors import IllegalArgumentException
+from pyspark.errors import IllegalArgumentException, SparkRuntimeException
 from pyspark.ml import classification as mllib
 from pyspark.ml.linalg import DenseVector, Vectors
 
@@ -205,6 +205,7 @@ def test_misuse(spark, df):
             estimator.fit(df)
         assert words in str(e.value)
         assert isinstance(e.value, IllegalArgumentException) == (e.value.code != "FS4001")  # as Spark's own
+        assert isinstance(e.value, SparkRuntimeException) == (e.value.code == "FS2006")
     with pytest.raises(FiresteelError) as e:
         MultilayerPerceptronClassifier(layers=[3, 3]).fit(df)
     assert "4" in str(e.value) and "3" in str(e.value)

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 
 import numpy
 from pyspark import keyword_only
-from pyspark.errors import IllegalArgumentException
+from pyspark.errors import IllegalArgumentException, SparkRuntimeException
 from pyspark.ml import classification as theirs
 from pyspark.ml.classification import ProbabilisticClassificationModel, ProbabilisticClassifier, _MultilayerPerceptronParams
 from pyspark.ml.linalg import DenseVector, Vector
@@ -122,7 +122,8 @@ class _Shared(Perceptron, _MultilayerPerceptronParams):
 
 
 def refused(work: Callable[..., Any]) -> Callable[..., Any]:
-    """What Spark refuses as an IllegalArgumentException is one here as well: wrong Params, columns, shapes and labels, seen on the driver."""
+    """What Spark refuses as an IllegalArgumentException is one here as well: wrong Params, columns, shapes and labels. What is wrong with values is also
+    a SparkRuntimeException, as there."""
 
     @functools.wraps(work)
     def checked(self: Any, dataset: Any) -> Any:
@@ -131,15 +132,15 @@ def refused(work: Callable[..., Any]) -> Callable[..., Any]:
         except FiresteelError as error:
             if error.code[:3] in ("FS1", "FS2") and not isinstance(error, IllegalArgumentException):
                 kind: Any = type(error)
-                error.__class__ = _both(kind)
+                error.__class__ = _both(kind, error.code in ("FS2003", "FS2004", "FS2006"))
             raise
 
     return checked
 
 
 @functools.lru_cache(maxsize=None)
-def _both(kind: type) -> type:
-    return type(kind.__name__, (kind, IllegalArgumentException), {"__module__": kind.__module__})
+def _both(kind: type, values: bool) -> type:
+    return type(kind.__name__, (kind, IllegalArgumentException, *([SparkRuntimeException] if values else [])), {"__module__": kind.__module__})
 
 
 def sizes(layers: list[int]) -> list[tuple[int, int]]:
