@@ -67,7 +67,7 @@ def test_the_path_and_the_optimum_are_those_of_spark(df):
 
 
 def test_the_steps_of_spark(df):
-    a, b = (make(maxIter=40, tol=0.02, solver="gd", stepSize=0.5).fit(df).summary() for make in (theirs, ours))
+    a, b = (make(maxIter=40, tol=0.05, solver="gd", stepSize=0.5).fit(df).summary() for make in (theirs, ours))
     assert b.totalIterations == a.totalIterations < 30 and b.objectiveHistory == pytest.approx(a.objectiveHistory, rel=1e-9)
     for n, solver in ((1, "gd"), (7, "gd")):
         a, b = (make(maxIter=n, tol=0.0, solver=solver, stepSize=0.1).fit(df) for make in (theirs, ours))
@@ -116,7 +116,7 @@ def test_summary_workers_and_files(spark, df, tmp_path):
     assert same.weights == one.weights  # initialWeights come before seed
     assert one.hasSummary and one.summary().accuracy == one.evaluate(df).accuracy and one.summary().predictions.count() == df.count()
     untrained = ours(maxIter=0).fit(df)
-    assert untrained.weights == start() and untrained.summary().totalIterations == 0 and untrained.summary().objectiveHistory == one.summary().objectiveHistory[:1]
+    assert untrained.weights == start() and untrained.summary().totalIterations == 0 and untrained.summary().objectiveHistory == pytest.approx(one.summary().objectiveHistory[:1], rel=1e-12)
     scored = two.setPredictionCol("p").setProbabilityCol("").setThresholds([1.0, 1e9, 1e9]).transform(df)
     assert "probability" not in scored.columns and {r.p for r in scored.select("p").collect()} == {0.0}
     assert {two.predict(r.features) for r in scored.limit(9).collect()} != {0.0}  # as in Spark, where one row is predicted without thresholds
