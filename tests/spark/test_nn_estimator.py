@@ -7,7 +7,7 @@ import pytest
 import firesteel as fire
 from bed import raised
 from firesteel.spark import NNClassifier, NNClassifierModel, NNEstimator, NNEstimatorModel, NNRegressor
-from firesteel.spark.triggers import MaxScore
+from firesteel.spark.triggers import EveryEpoch, MaxScore
 
 CITIES = ["Berlin", "Paris", None, "Rome", "Oslo", "", "Rome"]
 
@@ -115,6 +115,8 @@ def test_classifier_and_regressor_of_several_outputs(df):
     scored = scored.setLabelCols({"u": "amount", "v": ["click", "amount"]}).fit(df).transform(df)
     assert len(scored.first().prediction_v) == 2 and isinstance(scored.first().prediction_u, float)
     assert "no validation rows" in raised("FS1001", lambda: NNRegressor(endWhen=MaxScore(0.5)).fit(df))
+    assert "no validation rows" in raised("FS1001", lambda: NNRegressor(validationTrigger=EveryEpoch()).fit(df))
+    assert "set checkpointDir" in raised("FS1001", lambda: NNRegressor(checkpointTrigger=EveryEpoch()).fit(df))
     # Labels that are features: an autoencoder, which NNEstimator takes.
     net = fire.Sequential([fire.Input((3,)), layers.Dense(3)])
     same = NNEstimator(net=net, featuresCol="list", labelCol="list", loss="mse", epochs=20, learningRate=0.05, seed=1, verbose=0).fit(df)

@@ -49,8 +49,12 @@ class NNEstimatorBase(Estimator, TableParams, MLWritable, Readable):  # type: ig
 
     def _fit(self, dataset: Any) -> Any:
         schema.of(dataset, "fit")
-        if "max_score" in (self.value("endWhen") or "") and self.value("validationIndicatorCol") is None and not self.value("validationFraction"):
-            raise fail(1001, "endWhen looks at MaxScore, but there are no validation rows; set validationIndicatorCol or validationFraction")
+        if self.value("validationIndicatorCol") is None and not self.value("validationFraction"):
+            for what, asks in (("endWhen looks at MaxScore", "max_score" in (self.value("endWhen") or "")), ("validationTrigger is set", self.value("validationTrigger"))):
+                if asks:
+                    raise fail(1001, f"{what}, but there are no validation rows; set validationIndicatorCol or validationFraction")
+        if self.value("checkpointTrigger") and not self.value("checkpointDir"):
+            raise fail(1001, "checkpointTrigger is set, but there is no folder for checkpoints; set checkpointDir")
         plan = self._plan(dataset, session.workers(dataset.sparkSession, self.value("numWorkers")))
         return self._finish(plan, fitting.run(dataset, plan.features, plan.labels, plan.others, self.value("verbose"), self.value("maxRestarts"),
                                                self.value("onInterrupt"), **plan.fields))
