@@ -13,8 +13,10 @@ import numpy
 import pyarrow
 import pyarrow.parquet
 
+MOST = (1 << 31) - 1  # numbers of a batch: what offsets of lists can hold
 SHORTEST = 64   # numbers of a list from which on levels cost enough
 SEEN = 1024     # levels of pages that are remembered
+SLACK = 4096    # bytes that a page may unpack to beyond its numbers and a byte of levels for each
 CODECS = {"UNCOMPRESSED": None, "SNAPPY": "snappy", "ZSTD": "zstd", "GZIP": "gzip"}
 NUMBERS: dict[str, numpy.dtype[Any]] = {"FLOAT": numpy.dtype("<f4"), "DOUBLE": numpy.dtype("<f8")}
 DATA_PAGE, PLAIN, RLE = 0, 0, 3
@@ -139,7 +141,8 @@ class Pages:
         while left:
             header, at = _struct(data, at)
             size, full, about = header[3], header[2], header.get(5, {})
-            if header[1] != DATA_PAGE or about[2] != PLAIN or about[3] != RLE or about[4] != RLE or not 0 < about[1] <= left or not 0 <= size <= len(data) - at or not 0 <= full < 1 << 31:
+            if (header[1] != DATA_PAGE or about[2] != PLAIN or about[3] != RLE or about[4] != RLE or not 0 < about[1] <= left or not 0 <= size <= len(data) - at
+                    or not 0 <= full <= about[1] * (self.dtype.itemsize + 1) + SLACK):
                 raise Unusual
             packed = self.content.slice(at, size)
             page = memoryview(packed if self.codec is None else self.codec.decompress(packed, full)).cast("B")
@@ -164,9 +167,11 @@ class Pages:
     def take(self, rows: int) -> Optional[pyarrow.ListArray]:
         """The next rows; None where they are not such lists."""
         n, done = rows * self.width, 0
-        room = pyarrow.allocate_buffer(n * self.dtype.itemsize)
-        numbers: numpy.ndarray = numpy.frombuffer(memoryview(room), self.dtype)
+        if n > MOST:
+            return None
         try:
+            room = pyarrow.allocate_buffer(n * self.dtype.itemsize)
+            numbers: numpy.ndarray = numpy.frombuffer(memoryview(room), self.dtype)
             while done < n:
                 if not len(self._page):
                     self._page = next(self._numbers)
