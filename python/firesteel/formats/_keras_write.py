@@ -144,6 +144,7 @@ def config_of(model: Any) -> dict[str, Any]:
     entries: list[dict[str, Any]] = []
     start = {"module": "keras.layers", "class_name": "InputLayer", "registered_name": None}
     rows = [int(layer._attrs["batch_size"]) if layer._attrs.get("batch_size") else None for layer in model._all if isinstance(layer, layers.Input)]
+    rows += [None] * (len(parts) - len(rows))  # a chain that was loaded has no Input of its own
     if net.info()["chain"] and not any(layer.kind == "Function" for layer in model._all):
         first = {**start, "config": {"batch_shape": [rows[0], *parts[0][1][1:]], "dtype": dtype, "sparse": False, "name": parts[0][0]}}
         body = [entry(handles[info[1]], info[1], dtype, info[6]) for info in infos if info[0] != "Input"]
