@@ -16,8 +16,8 @@ typedef struct fire_kernel_bias {
     FIRE_KERNEL_BIAS_TEXT(at, kernel_constraint, "", "what w is brought back to after an update"),                                            \
     FIRE_KERNEL_BIAS_TEXT(at, bias_constraint, "", "what b is brought back to after an update")
 
-static inline fire_how fire_kernel_how(const fire_kernel_bias *t) { return (fire_how){t->kernel_initializer, t->kernel_regularizer, t->kernel_constraint}; }
-static inline fire_how fire_bias_how(const fire_kernel_bias *t) { return (fire_how){t->bias_initializer, t->bias_regularizer, t->bias_constraint}; }
+static inline fire_how fire_kernel_how(const fire_kernel_bias *t) { return (fire_how){.init = t->kernel_initializer, .regularizer = t->kernel_regularizer, .constraint = t->kernel_constraint}; }
+static inline fire_how fire_bias_how(const fire_kernel_bias *t) { return (fire_how){.init = t->bias_initializer, .regularizer = t->bias_regularizer, .constraint = t->bias_constraint}; }
 static inline fire_status fire_kernel_bias_check(const fire_kernel_bias *t, fire_error *err) {
     fire_status s = fire_init_check(t->kernel_initializer, err);
     return s ? s : fire_init_check(t->bias_initializer, err);

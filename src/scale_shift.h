@@ -26,9 +26,9 @@ static inline fire_status fire_scale_shift_check(const fire_scale_shift *t, fire
 }
 /* Weights of the shape `width`, or 0 where the layer has none. gamma comes first. */
 static inline fire_value fire_scale_shift_gamma(fire_build *b, const fire_scale_shift *t, fire_shape width) {
-    return t->scale ? fire_weight(b, "gamma", width, (fire_how){t->gamma_initializer, t->gamma_regularizer, t->gamma_constraint}, true) : 0;
+    return t->scale ? fire_weight(b, "gamma", width, (fire_how){.init = t->gamma_initializer, .regularizer = t->gamma_regularizer, .constraint = t->gamma_constraint}, true) : 0;
 }
 static inline fire_value fire_scale_shift_beta(fire_build *b, const fire_scale_shift *t, fire_shape width) {
-    return t->center ? fire_weight(b, "beta", width, (fire_how){t->beta_initializer, t->beta_regularizer, t->beta_constraint}, true) : 0;
+    return t->center ? fire_weight(b, "beta", width, (fire_how){.init = t->beta_initializer, .regularizer = t->beta_regularizer, .constraint = t->beta_constraint}, true) : 0;
 }
 #endif
