@@ -87,8 +87,8 @@ fire_status fire_tensorflow_numbers(const fire_onnx *m, const fire_onnx_tensor *
     place_of(as->type, &field, &kind);
     while (!(s = fire_wire_next(&in, &f, &more, err)) && more) {
         if (f.number != field) continue;
-        fire_wire list = {f.bytes, f.bytes, f.bytes + f.size, 0};
         const bool packed = f.kind == 2;
+        fire_wire list = packed ? (fire_wire){f.bytes, f.bytes, f.bytes + f.size, 0} : (fire_wire){0};
         if (!packed && f.kind != kind) return fire_fail(err, FIRE_E_CORRUPT, "%s: field %u before byte %lld has wire type %u", what, field, (long long)(in.at - m->bytes), f.kind);
         for (bool once = !packed; once || (packed && list.at < list.end); once = false) {
             uint64_t v = f.value;

@@ -11,7 +11,7 @@ import firesteel as fire
 import numpy as np
 import pytest
 from firesteel import errors
-from firesteel.formats import _keras_compile
+from firesteel.formats import _hdf5, _keras_compile
 
 h5py = pytest.importorskip("h5py")
 HERE = Path(__file__).resolve()
@@ -304,6 +304,12 @@ def test_zip_bombs_and_links(tmp_path):
         file.create_dataset("a", (1 << 40,), "f4", chunks=(1 << 20,))
     with pytest.raises(errors.ModelFileError, match="more than the file can hold"):
         fire.load(tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["keras_version"] = "2.1.0"
+        file.attrs.create("lists", np.array([np.arange(3), np.arange(2)], object), dtype=h5py.vlen_dtype("i4"))
+    file, root = _hdf5.open_file(tmp_path / "w.h5", "w.h5")
+    with file:
+        assert set(root.attrs) == {"keras_version"}  # lists are not looked at
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.attrs["keras_version"] = "2.1.0"
     damaged = bytearray((tmp_path / "w.h5").read_bytes())

@@ -120,6 +120,8 @@ def _walk(lib: Any, group: Any, to: Folder, who: str, left: dict[str, int], dept
         raise errors.make(5004, f"{who}: groups inside groups, more than 64 deep")
     for name in group.attrs:
         space = group.attrs.get_id(name)
+        if space.get_type().get_class() not in (lib.h5t.INTEGER, lib.h5t.FLOAT, lib.h5t.STRING, lib.h5t.ENUM):
+            continue  # nothing of Keras', and HDF5 can be made to crash by lists and structs
         if int(np.prod(space.shape, dtype=np.float64)) > 1 << 26:
             raise errors.make(5004, f"{who}: the attribute {name!r} claims {space.shape} values")
         to.attrs[name] = group.attrs[name]
