@@ -316,7 +316,11 @@ def test_zip_bombs_and_links(tmp_path):
     heap = damaged.index(b"GCOL")
     damaged[heap + 40:heap + 64] = bytes(24)  # behind the text: free space of size 0, which HDF5 itself would read for ever
     (tmp_path / "w.h5").write_bytes(damaged)
-    with pytest.raises(errors.ModelFileError, match="free space of no size"):
+    with pytest.raises(errors.ModelFileError, match="an object of no size"):
+        fire.load(tmp_path / "w.h5")
+    damaged[heap + 5:heap + 8], damaged[heap + 40:heap + 56] = b"xyz", b"\2" + bytes(7) + b"\xf0" + b"\xff" * 7  # 16 bytes before it and 2^64 - 16 in it
+    (tmp_path / "w.h5").write_bytes(damaged)
+    with pytest.raises(errors.ModelFileError, match="an object of no size"):
         fire.load(tmp_path / "w.h5")
 
 

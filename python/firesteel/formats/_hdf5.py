@@ -13,6 +13,7 @@ from .. import errors
 MAGIC = b"\x89HDF\r\n\x1a\n"
 SLACK = 64 << 20  # bytes that a file may claim beyond four times its size
 MOST = 1_000_000  # objects
+WORD = (1 << 64) - 1
 
 
 def h5py(who: str) -> Any:
@@ -91,21 +92,23 @@ def open_file(content: bytes | str | os.PathLike[str], who: str) -> tuple[Any, F
 
 
 def _check_heaps(content: bytes | str | os.PathLike[str], size: int, who: str) -> None:
-    """Refuse global heaps (where texts of any length lie) whose free space has no size: HDF5, 2.0.0 too, reads them without end. The layout is that of the HDF5 File
+    """Refuse global heaps (where texts of any length lie) with an object of no size: HDF5, 2.0.0 too, reads them without end. The layout is that of the HDF5 File
     Format Specification, III.E: a head of 16 bytes, then objects of an index, a size in their bytes 8 to 16 and their content in eights; index 0: what is free."""
     if not size:
         return
     with open(os.devnull if isinstance(content, bytes) else content, "rb") as file:
         held = content if isinstance(content, bytes) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        heap = held.find(b"GCOL\1\0\0\0")
+        heap, left = held.find(b"GCOL\1"), size  # heaps that lie in one another would be walked again and again
         while heap >= 0:
             at, end = heap + 16, heap + int.from_bytes(held[heap + 8:heap + 16], "little")
             while at + 16 <= min(end, size):
                 index, bytes_of = int.from_bytes(held[at:at + 2], "little"), int.from_bytes(held[at + 8:at + 16], "little")
-                if not index and not bytes_of:
-                    raise errors.make(5004, f"{who}: the heap at byte {heap} has free space of no size at byte {at}; the file is damaged")
-                at += 16 + (bytes_of + 7) // 8 * 8 if index else bytes_of
-            heap = held.find(b"GCOL\1\0\0\0", heap + 8)
+                step = 16 + (bytes_of + 7) // 8 * 8 & WORD if index else bytes_of  # as HDF5 reckons, in 64 bits
+                left -= 1
+                if not step or left < 0:
+                    raise errors.make(5004, f"{who}: the heap at byte {heap} has an object of no size at byte {at}; the file is damaged")
+                at += step
+            heap = held.find(b"GCOL\1", heap + 8)
         if not isinstance(held, bytes):
             held.close()
 
