@@ -98,7 +98,7 @@ def _check_heaps(content: bytes | str | os.PathLike[str], size: int, who: str) -
         return
     with open(os.devnull if isinstance(content, bytes) else content, "rb") as file:
         held = content if isinstance(content, bytes) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        heap, left = held.find(b"GCOL\1"), size  # heaps that lie in one another would be walked again and again
+        heap, left = held.find(b"GCOL\1"), size // 16  # objects; heaps that lie in one another would be walked again and again
         while heap >= 0:
             at, end = heap + 16, heap + int.from_bytes(held[heap + 8:heap + 16], "little")
             while at + 16 <= min(end, size):
