@@ -38,7 +38,7 @@ class Feeding(Structure):
         parts = [tuple(part[1][1:]) for part in self._net.parts(False)]
         if len(shapes) != len(parts) or shapes == parts or any(len(a) != len(b) for a, b in zip(shapes, parts)):
             return
-        from .formats._keras_read import build
+        from .formats._keras_build import build
         other, held, info = build(*self._open, input_shape=shapes)[0], self.get_weights(), self._net.info()
         other.set_weights(held)
         if info["compiled"]:
