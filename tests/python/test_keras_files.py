@@ -304,24 +304,38 @@ def test_zip_bombs_and_links(tmp_path):
         file.create_dataset("a", (1 << 40,), "f4", chunks=(1 << 20,))
     with pytest.raises(errors.ModelFileError, match="more than the file can hold"):
         fire.load(tmp_path / "w.h5")
+
+
+def test_attributes_that_are_lists(tmp_path):
+    """HDF5 can crash on damaged ones: they are not looked at."""
     with h5py.File(tmp_path / "w.h5", "w") as file:
         file.attrs["keras_version"] = "2.1.0"
         file.attrs.create("lists", np.array([np.arange(3), np.arange(2)], object), dtype=h5py.vlen_dtype("i4"))
     file, root = _hdf5.open_file(tmp_path / "w.h5", "w.h5")
     with file:
-        assert set(root.attrs) == {"keras_version"}  # lists are not looked at
-    with h5py.File(tmp_path / "w.h5", "w") as file:
+        assert set(root.attrs) == {"keras_version"}
+
+
+def test_heaps_that_do_not_end(tmp_path):
+    """HDF5 itself would read them for ever."""
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
         file.attrs["keras_version"] = "2.1.0"
-    damaged = bytearray((tmp_path / "w.h5").read_bytes())
-    heap = damaged.index(b"GCOL")
-    damaged[heap + 40:heap + 64] = bytes(24)  # behind the text: free space of size 0, which HDF5 itself would read for ever
-    (tmp_path / "w.h5").write_bytes(damaged)
-    with pytest.raises(errors.ModelFileError, match="an object of no size"):
-        fire.load(tmp_path / "w.h5")
-    damaged[heap + 5:heap + 8], damaged[heap + 40:heap + 56] = b"xyz", b"\2" + bytes(7) + b"\xf0" + b"\xff" * 7  # 16 bytes before it and 2^64 - 16 in it
-    (tmp_path / "w.h5").write_bytes(damaged)
-    with pytest.raises(errors.ModelFileError, match="an object of no size"):
-        fire.load(tmp_path / "w.h5")
+    whole = path.read_bytes()
+    heap = whole.index(b"GCOL")
+
+    def refused(change, at, message):
+        path.write_bytes(whole[:at] + change + whole[at + len(change):])
+        with pytest.raises(errors.ModelFileError, match=message):
+            fire.load(path)
+
+    refused(bytes(24), heap + 40, "an object of no size")  # behind the text: free space of size 0
+    refused(b"xyz" + whole[heap + 8:heap + 40] + b"\2" + bytes(7) + b"\xf0" + b"\xff" * 7, heap + 5, "an object of no size")  # 16 bytes before it and 2^64 - 16 in it
+    nested = b"\1" + bytes(7) + (4080).to_bytes(8, "little") + bytes(4080)  # an object
+    for _ in range(1000):  # a heap of all that was made so far; what follows its head is an object with that heap in it
+        nested = b"\1" + bytes(7) + (16).to_bytes(8, "little") + b"GCOL\1" + bytes(3) + (16 + len(nested)).to_bytes(8, "little") + nested
+    with pytest.raises(errors.ModelFileError, match="lies in another one"):
+        _hdf5.open_file(nested, "w.h5")
 
 
 @pytest.mark.slow

@@ -123,7 +123,8 @@ class Pages:
         dtype = NUMBERS.get(chunk.physical_type)
         if (dtype is None or self.type not in (pyarrow.list_(pyarrow.from_numpy_dtype(dtype)), pyarrow.list_(pyarrow.field("element", pyarrow.from_numpy_dtype(dtype))))
                 or column.max_repetition_level != 1 or chunk.has_dictionary_page or chunk.compression not in CODECS or set(chunk.encodings) - {"PLAIN", "RLE", "BIT_PACKED"}
-                or self.width < SHORTEST or self.width * rows != chunk.num_values):
+                or self.width < SHORTEST or self.width * rows != chunk.num_values
+                or chunk.data_page_offset < 0 or not 0 <= chunk.total_compressed_size <= source.size() - chunk.data_page_offset):
             raise Unusual
         self.dtype: numpy.dtype[Any] = dtype
         self.most = column.max_definition_level

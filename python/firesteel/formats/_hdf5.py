@@ -14,6 +14,8 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 SLACK = 64 << 20  # bytes that a file may claim beyond four times its size
 MOST = 1_000_000  # objects
 WORD = (1 << 64) - 1
+HEAP = b"GCOL\1"
+LEAST_HEAP = 4096  # bytes
 
 
 def h5py(who: str) -> Any:
@@ -71,8 +73,14 @@ def numbers(found: Any) -> np.ndarray:
 def open_file(content: bytes | str | os.PathLike[str], who: str) -> tuple[Any, Folder]:
     """The open file, which the caller closes, and its folders. `content`: bytes, or a path."""
     lib = h5py(who)
-    size = len(content) if isinstance(content, bytes) else os.stat(content).st_size
-    _check_heaps(content, size, who)
+    if isinstance(content, bytes):
+        size = len(content)
+        _check_heaps(content, who)
+    else:
+        size = os.stat(content).st_size
+        if size:
+            with open(content, "rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                _check_heaps(mapped, who)
     try:
         file = lib.File(io.BytesIO(content) if isinstance(content, bytes) else content, "r")
     except (OSError, RuntimeError, ValueError, KeyError) as problem:
@@ -91,26 +99,23 @@ def open_file(content: bytes | str | os.PathLike[str], who: str) -> tuple[Any, F
         raise
 
 
-def _check_heaps(content: bytes | str | os.PathLike[str], size: int, who: str) -> None:
+def _check_heaps(held: bytes | mmap.mmap, who: str) -> None:
     """Refuse global heaps (where texts of any length lie) with an object of no size: HDF5, 2.0.0 too, reads them without end. The layout is that of the HDF5 File
     Format Specification, III.E: a head of 16 bytes, then objects of an index, a size in their bytes 8 to 16 and their content in eights; index 0: what is free."""
-    if not size:
-        return
-    with open(os.devnull if isinstance(content, bytes) else content, "rb") as file:
-        held = content if isinstance(content, bytes) else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        heap, left = held.find(b"GCOL\1"), size // 16  # objects; heaps that lie in one another would be walked again and again
-        while heap >= 0:
-            at, end = heap + 16, heap + int.from_bytes(held[heap + 8:heap + 16], "little")
-            while at + 16 <= min(end, size):
-                index, bytes_of = int.from_bytes(held[at:at + 2], "little"), int.from_bytes(held[at + 8:at + 16], "little")
-                step = 16 + (bytes_of + 7) // 8 * 8 & WORD if index else bytes_of  # as HDF5 reckons, in 64 bits
-                left -= 1
-                if not step or left < 0:
-                    raise errors.make(5004, f"{who}: the heap at byte {heap} has an object of no size at byte {at}; the file is damaged")
-                at += step
-            heap = held.find(b"GCOL\1", heap + 8)
-        if not isinstance(held, bytes):
-            held.close()
+    heap, left = held.find(HEAP), len(held) // 16  # objects that there is room for
+    while heap >= 0:
+        length = int.from_bytes(held[heap + 8:heap + 16], "little")
+        at, end = heap + 16, heap + length
+        while LEAST_HEAP <= length <= len(held) - heap and at + 16 <= end:  # HDF5 reads no heap of another length
+            index, size = int.from_bytes(held[at:at + 2], "little"), int.from_bytes(held[at + 8:at + 16], "little")
+            step = 16 + (size + 7) // 8 * 8 & WORD if index else size  # as HDF5 reckons, in 64 bits
+            left -= 1
+            if not step:
+                raise errors.make(5004, f"{who}: the heap at byte {heap} has an object of no size at byte {at}; the file is damaged")
+            if left < 0:
+                raise errors.make(5004, f"{who}: the heap at byte {heap} lies in another one; the file is damaged")
+            at += step
+        heap = held.find(HEAP, heap + 8)
 
 
 def _line(problem: BaseException) -> str:
