@@ -48,6 +48,13 @@ fire_status fire_spatial_padding_check(const char *padding, int rank, bool causa
     return fire_fail(err, FIRE_E_ATTRIBUTE, "padding is '%s', expected valid, same%s, or numbers as in \"[1,1]\"", fire_escape(shown, sizeof shown, padding, strlen(padding)), causal ? ", causal" : "");
 }
 
+fire_status fire_spatial_window_check(const fire_spatial_attrs *t, int rank, bool causal, fire_error *err) {
+    fire_status s = fire_spatial_list_check(&t->kernel_size, "kernel_size", rank, false, err);
+    if (!s) s = fire_spatial_list_check(&t->strides, "strides", rank, false, err);
+    if (!s) s = fire_spatial_list_check(&t->dilation_rate, "dilation_rate", rank, false, err);
+    return s ? s : fire_spatial_padding_check(t->padding, rank, causal, err);
+}
+
 fire_value fire_spatial_in(fire_build *b, const char *kind, const fire_spatial_attrs *t, int rank, fire_value x) {
     fire_graph *g = b->g;
     if (g->first.status) return 0;

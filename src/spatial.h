@@ -27,6 +27,8 @@ fire_status fire_spatial_padding_check(const char *padding, int rank, bool causa
 
 /* A list of one number counts for all dimensions. fire_spatial_list_check - it has 1 or `rank` numbers (or none, where `empty`). */
 fire_status fire_spatial_list_check(const fire_ints *list, const char *name, int rank, bool empty, fire_error *err);
+/* fire_spatial_window_check - kernel_size, strides, dilation_rate and padding of a convolution. */
+fire_status fire_spatial_window_check(const fire_spatial_attrs *t, int rank, bool causal, fire_error *err);
 static inline int64_t fire_spatial_number(const fire_ints *list, int i, int64_t otherwise) { return !list->n ? otherwise : list->v[list->n == 1 ? 0 : i]; }
 /* fire_spatial_pairs_check - 1, `rank` or 2 `rank` numbers: for all, for both sides of each, or before and behind each. */
 fire_status fire_spatial_pairs_check(const fire_ints *list, const char *name, int rank, fire_error *err);

@@ -45,10 +45,7 @@ static const fire_attr attrs[] = {
 
 static fire_status check(const fire_conv_lstm_attrs *t, int rank, fire_error *err) {
     if (t->s.filters == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "filters is missing; give the channels of the output, as in filters=32");
-    fire_status s = fire_spatial_list_check(&t->s.kernel_size, "kernel_size", rank, false, err);
-    if (!s) s = fire_spatial_list_check(&t->s.strides, "strides", rank, false, err);
-    if (!s) s = fire_spatial_list_check(&t->s.dilation_rate, "dilation_rate", rank, false, err);
-    return s ? s : fire_spatial_padding_check(t->s.padding, rank, false, err);
+    return fire_spatial_window_check(&t->s, rank, false, err);
 }
 
 static bool keeps_state(const void *t) { return ((const fire_conv_lstm_attrs *)t)->stateful; }

@@ -21,10 +21,7 @@ static const fire_attr attrs_1d[] = {ROWS("valid: none; same: as many outputs as
 static const fire_attr attrs[] = {ROWS("valid: none; same: as many outputs as inputs at stride 1; or numbers, as in \"[1,1]\"")};
 
 static fire_status check(const fire_spatial_attrs *t, int rank, fire_error *err) {
-    fire_status s = fire_spatial_list_check(&t->kernel_size, "kernel_size", rank, false, err);
-    if (!s) s = fire_spatial_list_check(&t->strides, "strides", rank, false, err);
-    if (!s) s = fire_spatial_list_check(&t->dilation_rate, "dilation_rate", rank, false, err);
-    if (!s) s = fire_spatial_padding_check(t->padding, rank, rank == 1, err);
+    fire_status s = fire_spatial_window_check(t, rank, rank == 1, err);
     if (!s) s = fire_init_check(t->kernel_initializer, err);
     return s ? s : fire_init_check(t->bias_initializer, err);
 }

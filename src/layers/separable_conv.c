@@ -26,10 +26,7 @@ static const fire_attr attrs[] = {ROWS("valid: none; same: as many outputs as in
 
 static fire_status check(const fire_spatial_attrs *t, int rank, fire_error *err) {
     if (t->filters == 0) return fire_fail(err, FIRE_E_ATTRIBUTE, "filters is missing; give the channels of the output, as in filters=32");
-    fire_status s = fire_spatial_list_check(&t->kernel_size, "kernel_size", rank, false, err);
-    if (!s) s = fire_spatial_list_check(&t->strides, "strides", rank, false, err);
-    if (!s) s = fire_spatial_list_check(&t->dilation_rate, "dilation_rate", rank, false, err);
-    if (!s) s = fire_spatial_padding_check(t->padding, rank, rank == 1, err);
+    fire_status s = fire_spatial_window_check(t, rank, rank == 1, err);
     if (!s) s = fire_init_check(t->kernel_initializer, err);
     if (!s) s = fire_init_check(t->pointwise_initializer, err);
     return s ? s : fire_init_check(t->bias_initializer, err);
