@@ -3,6 +3,7 @@
 #include "error.h"
 #include "file.h"
 #include "formats/npy.h"
+#include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "json.h"
 #include "model.h"
@@ -106,17 +107,21 @@ static fire_status inspect_saved_model(const cli_inspect_how *o, const char *pat
 static fire_status inspect(const cli_inspect_how *o, const char *path, fire_error *err) {
     fire_contents file;
     struct stat st;
-    bool plain;
+    bool plain, saved = false;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        char *inside = fire_path_join(o->ctx, path, "saved_model.pb", err);
-        if (!inside) return FIRE_NOMEM;
-        const bool saved_model = stat(inside, &st) == 0;
-        fire_free(o->ctx, inside);
+        bool saved_model = false;
+        for (int i = 0; i < 2 && !saved_model; i++) {
+            char *inside = fire_path_join(o->ctx, path, i ? "saved_model.pbtxt" : "saved_model.pb", err);
+            if (!inside) return FIRE_NOMEM;
+            saved_model = stat(inside, &st) == 0;
+            fire_free(o->ctx, inside);
+        }
         return saved_model ? inspect_saved_model(o, path, err) : cli_inspect_network(o, path, &plain, err);
     }
     fire_status s = fire_file_map(o->ctx, path, &file, err);
     if (s) return s;
-    s = inspect_bytes(o, path, file.data, file.size, err);
+    s = fire_model_text(o->ctx, &file, &saved, err);
+    if (!s) s = saved ? inspect_saved_model(o, path, err) : inspect_bytes(o, path, file.data, file.size, err);
     fire_contents_free(o->ctx, &file);
     char shown[300];
     cli_shown(shown, sizeof shown, path);

@@ -501,22 +501,23 @@ static fire_status find_file(fire_context *ctx, const char *dir, const char *nam
 }
 
 fire_status fire_load_part(fire_context *ctx, const char *path, const fire_part *part, fire_network **out, fire_error *err) {
-    static const char saved_name[] = "saved_model.pb";
+    static const char *const saved_names[] = {"saved_model.pb", "saved_model.pbtxt"};
+    const char *saved_name = NULL;
     fire_onnx_file *model = NULL;
-    bool checkpoint, folder;
+    bool checkpoint, folder = false;
     if (!path) return fire_fail(err, FIRE_E_USAGE, "fire_load: the path is NULL");
     fire_tf_want want = {0};
     if (part) want = (fire_tf_want){part->n_inputs, part->n_outputs, part->inputs, part->outputs, part->signature};
     if (want.n_inputs < 0 || want.n_outputs < 0 || (want.n_inputs && !want.input) || (want.n_outputs && !want.output)) return fire_fail(err, FIRE_E_USAGE, "fire_load_part: a list of names is missing");
     fire_status s = find_file(ctx, path, "manifest.json", &checkpoint, err);
     if (!s && checkpoint) return part ? fire_fail(err, FIRE_E_UNSUPPORTED, "a checkpoint is loaded as a whole") : fire_checkpoint_load(ctx, path, out, err);
-    if (!s) s = find_file(ctx, path, saved_name, &folder, err);
+    for (int i = 0; i < 2 && !s && !folder; i++) s = find_file(ctx, path, saved_name = saved_names[i], &folder, err);
     if (s) return s;
-    const size_t length = strlen(path), tail = sizeof saved_name - 1;
-    const bool is_saved = folder || (length >= tail && !strcmp(path + length - tail, saved_name) && (length == tail || path[length - tail - 1] == '/'));
+    const size_t length = strlen(path), tail = strlen(saved_names[0]);
+    const bool is_saved = folder || (length >= tail && !strcmp(path + length - tail, saved_names[0]) && (length == tail || path[length - tail - 1] == '/'));
     char *inside = folder ? fire_path_join(ctx, path, saved_name, err) : NULL;
     if (folder && !inside) return FIRE_NOMEM;
-    s = fire_onnx_file_open(ctx, folder ? inside : path, &model, err);
+    s = fire_error_prefix(err, path, fire_onnx_file_open(ctx, folder ? inside : path, &model, err));
     fire_free(ctx, inside);
     if (s) return s;
     if (part || is_saved) s = fire_onnx_file_choose(model, &want, is_saved, err);

@@ -1,5 +1,6 @@
 /* test_wire - protobuf's wire format, and the hashes, against published vectors. */
 #include "harness.h"
+#include "formats/protobuf_text.h"
 #include "sha256.h"
 #include "wire.h"
 #include <stdio.h>
@@ -200,11 +201,79 @@ static void buffer_fails_sticky(void **state) {
     fire_buffer_free(&b);
 }
 
+/* ---- text format ---- */
+
+static const fire_proto_name colors[] = {{"RED", 1}, {"BLUE", -2}, {NULL, 0}};
+static const fire_proto_message inner;
+static const fire_proto_field fields[] = {
+    {"i", 1, FIRE_PROTO_I32, NULL, NULL}, {"u", 2, FIRE_PROTO_U64, NULL, NULL}, {"b", 3, FIRE_PROTO_BOOL, NULL, NULL}, {"f", 4, FIRE_PROTO_FLOAT, NULL, NULL},
+    {"d", 5, FIRE_PROTO_DOUBLE, NULL, NULL}, {"s", 6, FIRE_PROTO_BYTES, NULL, NULL}, {"e", 7, FIRE_PROTO_ENUM, NULL, colors}, {"m", 8, FIRE_PROTO_MESSAGE, &inner, NULL},
+    {"no", 9, FIRE_PROTO_SKIP, NULL, NULL}, {NULL, 0, FIRE_PROTO_SKIP, NULL, NULL}};
+static const fire_proto_message strict = {"Strict", fields, false};
+static const fire_proto_message inner = {"Inner", fields, true};
+
+static void text_becomes_wire(void **state) {
+    static const struct { const char *text, *wire; } cases[] = {
+        {"", ""}, {"i: 150 # two bytes", "089601"}, {"i:-1;", "08ffffffffffffffffff01"}, {"i: 0x1F, i: 017 i:- 0", "081f080f0800"}, {"i: [1, 2,3] i: []", "080108020803"},
+        {"u: 18446744073709551615", "10ffffffffffffffffff01"}, {"i: -2147483648", "0880808080f8ffffffff01"}, {"b: true b: f b: 1", "180118001801"},
+        {"f: 1.5f f: -inf f: 1e-1 f: 10", "250000c03f25000080ff25cdcccc3d2500002041"}, {"d: .5 d: -Infinity", "29000000000000e03f29000000000000f0ff"},
+        {"s: \"a\" 'b\"' # c\n \"\"", "328361" "6222"}, {"s: '\\n\\101\\x4a\\0\\u20ac\\U0001F600\\ud83d\\ude00'", "328f" "0a414a00e282acf09f9880f09f9880"},
+        {"e: BLUE e: 1 e: RED", "38feffffffffffffffff01" "3801" "3801"}, {"m { i: 1 } m: <i: 2> m [{}, {i: 3}]", "4282080142820802428042820803"},
+        {"m { what: { i: [<>, -nan, 'x'] } [a.b/c] { y: 1 } i: 4 z [] }", "428208" "04"}, {"no { x: 1 } no: 5 no: [1, 2] i: 5", "0805"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[400] = {0};
+        fire_buffer b = {.ctx = ctx};
+        fire_error err = {0};
+        strcpy(text, cases[i].text);
+        assert_int_equal(fire_proto_text_read(text, strlen(text), &strict, &b, &err), FIRE_OK);
+        for (int64_t k = 0; k < b.size; k++) snprintf(text + 2 * k, 3, "%02x", b.data[k]);
+        text[2 * b.size] = 0;
+        for (char *p; (p = strstr(text + 1, "80808000"));) memmove(p, p + 8, strlen(p + 8) + 1); /* lengths take five bytes; one of them says what */
+        assert_string_equal(text, cases[i].wire);
+        fire_buffer_free(&b);
+    }
+}
+
+static void bad_text_is_placed(void **state) {
+    static const struct { const char *text, *says; } cases[] = {
+        {"i: 1\nj: 2", "line 2, column 1: 'j' is no field of Strict"}, {"i 1", "column 3: '1' stands where : is expected, behind field i"}, {"i: 2147483648", "column 4: '2147483648' is no value of field i"},
+        {"u: -1", "'-1' is no value of field u"}, {"i: 08", "is no value"}, {"i: 1.5", "'1.5' is no value of field i"}, {"i: { }", "'{' stands where a value is expected, of field i"},
+        {"s: 'a", "column 6: the file ends inside a text"}, {"s: 'a\n'", "column 6: the line ends inside a text"}, {"s: '\\q'", "column 5: '\\q' is no escape"}, {"s: '\\400'", "no escape"},
+        {"s: '\\ud800'", "no escape"}, {"e: GREEN", "'GREEN' is no value of field e"}, {"b: 2", "is no value"}, {"f: 1e", "is no value"}, {"f: x", "is no value"}, {"m { i: 1", "the file ends inside a message"},
+        {"m: 5", "'5' stands where { is expected, of field m"}, {"i: [1 2]", "'2' stands where , or ] is expected, in the list of field i"}, {"m { >", "'>' stands where the name of a field is expected"},
+        {"i:", "the file ends where a value is expected"}, {"[a.b", "the name of an extension does not end"}, {"i: \x01", "'\\x01' stands where a value"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fire_buffer b = {.ctx = ctx};
+        fire_error err = {0};
+        assert_int_not_equal(fire_proto_text_read(cases[i].text, strlen(cases[i].text), &strict, &b, &err), FIRE_OK);
+        if (!strstr(err.message, cases[i].says)) fail_msg("'%s' gives '%s', expected '%s'", cases[i].text, err.message, cases[i].says);
+        fire_buffer_free(&b);
+    }
+    char deep[1024] = "";
+    for (int i = 0; i < 100; i++) strcat(deep, "m<");
+    fire_buffer b = {.ctx = ctx};
+    fire_error err = {0};
+    assert_int_equal(fire_proto_text_read(deep, strlen(deep), &strict, &b, &err), FIRE_FILE);
+    assert_non_null(strstr(err.message, "nested deeper than 60"));
+    fire_buffer_free(&b);
+}
+
+static void text_is_told_by_its_first_field(void **state) {
+    static const char yes[] = "\xef\xbb\xbf# made by hand\n\n  m <", no[] = "i = 5", *none = "j: 5";
+    assert_true(fire_proto_text_is(yes, sizeof yes - 1, &strict));
+    assert_false(fire_proto_text_is(no, sizeof no - 1, &strict));
+    assert_false(fire_proto_text_is(none, strlen(none), &strict));
+    assert_false(fire_proto_text_is("i", 1, &strict));
+    assert_false(fire_proto_text_is(NULL, 0, &strict));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha256_vectors), cmocka_unit_test(sha256_pieces), cmocka_unit_test(hmac_vectors), cmocka_unit_test(equal_compares),
         cmocka_unit_test(round_trip), cmocka_unit_test(guide_bytes), cmocka_unit_test(bad_bytes), cmocka_unit_test(nesting_ends),
-        cmocka_unit_test(buffer_fails_sticky),
+        cmocka_unit_test(buffer_fails_sticky), cmocka_unit_test(text_becomes_wire), cmocka_unit_test(bad_text_is_placed), cmocka_unit_test(text_is_told_by_its_first_field),
     };
     return cmocka_run_group_tests(tests, make_context, free_context);
 }

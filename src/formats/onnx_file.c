@@ -5,6 +5,7 @@
 ** all graphs.
 */
 #include "formats/onnx_file.h"
+#include "formats/protobuf_text.h"
 #include "formats/tensorflow.h"
 #include <sched.h>
 #include <string.h>
@@ -30,10 +31,29 @@ struct fire_onnx_file {
 static void lock(fire_onnx_file *f) { while (__atomic_exchange_n(&f->busy, 1, __ATOMIC_ACQUIRE)) sched_yield(); }
 static void unlock(fire_onnx_file *f) { __atomic_store_n(&f->busy, 0, __ATOMIC_RELEASE); }
 
+fire_status fire_model_text(fire_context *ctx, fire_contents *bytes, bool *saved, fire_error *err) {
+    static const fire_proto_message *const known[] = {&fire_proto_graph_def, &fire_proto_saved_model, &fire_proto_onnx_model};
+    const fire_proto_message *is = NULL;
+    for (size_t i = 0; i < sizeof known / sizeof *known && !is; i++)
+        if (fire_proto_text_is(bytes->data, bytes->size, known[i])) is = known[i];
+    *saved = is == &fire_proto_saved_model;
+    if (!is) return FIRE_OK;
+    fire_buffer b = {.ctx = ctx};
+    fire_contents wire = {0};
+    fire_status s = fire_buffer_give(&b, fire_proto_text_read(bytes->data, bytes->size, is, &b, err), &wire.data, &wire.size);
+    if (!s && !wire.data && !(wire.data = fire_alloc(ctx, 1, 1, err))) s = FIRE_NOMEM; /* nothing of it is read here */
+    if (s) return s;
+    fire_contents_free(ctx, bytes);
+    *bytes = wire;
+    return FIRE_OK;
+}
+
 fire_status fire_onnx_file_new(fire_context *ctx, fire_contents *bytes, const char *dir, fire_onnx_file **out, fire_error *err) {
-    fire_onnx_file *f = fire_alloc(ctx, 1, sizeof *f, err);
-    if (!f) return FIRE_NOMEM;
-    *f = (fire_onnx_file){.ctx = ctx, .refs = 1};
+    bool saved = false;
+    fire_status s = fire_model_text(ctx, bytes, &saved, err);
+    fire_onnx_file *f = s ? NULL : fire_alloc(ctx, 1, sizeof *f, err);
+    if (!f) return s ? s : FIRE_NOMEM;
+    *f = (fire_onnx_file){.ctx = ctx, .refs = 1, .saved = saved};
     if (dir && !(f->dir = fire_copy_text(ctx, dir, err))) {
         fire_free(ctx, f);
         return FIRE_NOMEM;
@@ -107,7 +127,7 @@ fire_status fire_onnx_file_choose(fire_onnx_file *f, const fire_tf_want *want, b
     if (want->signature) own->signature = strcpy(at, want->signature);
     fire_free(f->ctx, f->want);
     f->want = own;
-    f->saved = saved;
+    f->saved |= saved;
     return FIRE_OK;
 }
 const fire_tf_want *fire_onnx_file_choice(const fire_onnx_file *f, bool *saved) {

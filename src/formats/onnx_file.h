@@ -13,6 +13,10 @@ fire_status fire_onnx_file_new(fire_context *ctx, fire_contents *bytes, const ch
 fire_onnx_file *fire_onnx_file_share(fire_onnx_file *f);
 void fire_onnx_file_free(fire_onnx_file *f);
 
+/* fire_model_text - make a model in protocol buffers' text format one in wire format, in memory; other bytes stay as they are. *saved: it is a
+** SavedModel of TensorFlow. The two above do so by themselves. */
+fire_status fire_model_text(fire_context *ctx, fire_contents *bytes, bool *saved, fire_error *err);
+
 fire_context *fire_onnx_file_context(const fire_onnx_file *f);
 const fire_contents *fire_onnx_file_bytes(const fire_onnx_file *f);
 int64_t fire_onnx_file_size(const fire_onnx_file *f); /* of all files together */

@@ -36,6 +36,35 @@ def test_saved_model_of_variables():
         fire.load(FILES / "sm1", signature="third")
 
 
+@pytest.mark.parametrize("name", ["v1_condloop", "v2_nest"])
+def test_graph_as_text(name):
+    arrays = dict(np.load(FILES / f"{name}.npz"))
+    feeds = {k: v for k, v in arrays.items() if k.startswith("x")}
+    text, wire = fire.load(FILES / f"{name}.pbtxt").run(feeds), fire.load(FILES / f"{name}.pb").run(feeds)
+    assert list(text) == list(wire) and all(np.array_equal(text[k], wire[k]) for k in wire)
+
+
+def test_saved_model_as_text(tmp_path):
+    arrays = dict(np.load(FILES / "sm1.npz"))
+    shutil.copytree(FILES / "sm1" / "variables", tmp_path / "variables")
+    shutil.copy(FILES / "sm1.pbtxt", tmp_path / "saved_model.pbtxt")
+    for path in (tmp_path, tmp_path / "saved_model.pbtxt"):
+        compare(fire.load(path, signature="other"), {"x": arrays["x"]}, {"y": arrays["y"], "sum": arrays["sum"]})
+    (tmp_path / "saved_model.pbtxt").write_text("saved_model_schema_version: 1\nmeta_graphs { graph_def { node { name 5 } } }")
+    with pytest.raises(fire.FiresteelError, match="line 2, column 39: '5' stands where : is expected, behind field name"):
+        fire.load(tmp_path)
+
+
+def test_onnx_as_text(tmp_path):
+    (tmp_path / "m.txt").write_text("""# as protoc prints it
+        ir_version: 8 opset_import { version: 18 }
+        graph { node { input: "x" input: "w" output: "y" op_type: "Gemm" attribute { name: "alpha" f: 2 type: FLOAT } }
+                initializer { dims: [2, 1] data_type: 1 name: "w" float_data: [1, -0.5] }
+                input { name: "x" type { tensor_type { elem_type: 1 shape { dim { dim_param: "n" } dim { dim_value: 2 } } } } }
+                output { name: "y" type { tensor_type { elem_type: 1 } } } }""")
+    assert fire.load(tmp_path / "m.txt").run({"x": np.float32([[1, 2], [3, 4]])})["y"].tolist() == [[0], [2]]
+
+
 def test_saved_model_of_keras():
     arrays = dict(np.load(FILES / "sm_lstm.npz"))
     model = fire.load(FILES / "sm_lstm")
