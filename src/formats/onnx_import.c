@@ -272,6 +272,24 @@ const fire_tensor *fire_import_numbers(fire_import *b, fire_value v) {
 
 /* ---- applying operators ---- */
 
+/* Whether some size is not known yet, and the shapes are those of operands once it is: [n, 3] beside [4, 3]. */
+static bool may_fit(const fire_graph *g, int n, const fire_value *x) {
+    fire_shape all = {0};
+    bool open = false;
+    for (int i = 0; i < n; i++) {
+        const fire_shape s = x[i] ? g->value[x[i]].tensor.shape : (fire_shape){0};
+        for (int d = 1; d <= s.rank; d++) { /* from the last */
+            int64_t *size = &all.dim[FIRE_MAX_RANK - d];
+            const int64_t own = s.dim[s.rank - d];
+            open |= own < 0;
+            if (own < 0 || own == 1) continue;
+            if (*size > 0 && *size != own) return false;
+            *size = own;
+        }
+    }
+    return open;
+}
+
 fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fire_value *in, const char *attrs, fire_value *out) {
     fire_graph *g = b->g;
     fire_value x[FIRE_MAX_IN];
@@ -298,6 +316,7 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
         err = g->first;
         for (int i = 0; i < n_in && b->symbolic && !strcmp(name, "Concat"); i++) /* rows may be joined once their number is known */
             if (x[i]) b->late |= fire_count(&g->value[x[i]].tensor.shape) < 0;
+        b->late |= b->symbolic && n_in > 1 && may_fit(g, n_in, x);
         if (err.status != FIRE_NOMEM) {
             g->first = (fire_error){0};
             fire_graph_fail(g, FIRE_E_MODEL_UNSUPPORTED, "%s: %s", who(b, node), err.message);

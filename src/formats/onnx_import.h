@@ -98,6 +98,7 @@ typedef struct fire_import {
     int64_t nodes_left, bytes_left, work_left;
     int64_t run_left;                  /* operations that this run may still take; INT64_MAX: no limit */
     int32_t depth;
+    int32_t loops;                     /* While of TensorFlow, around the node being lifted */
     fire_import_layers *layers;        /* or NULL: an import for a run, or for scoring alone */
 } fire_import;
 

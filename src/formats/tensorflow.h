@@ -84,6 +84,9 @@ int64_t fire_tensorflow_named(const fire_import *b, fire_value v); /* which vari
 void fire_tensorflow_lists_free(fire_import *b);
 /* fire_tensorflow_order - find the nodes that m's outputs need, and their order. */
 fire_status fire_tensorflow_order(fire_onnx *m, fire_error *err);
+/* fire_tensorflow_state - make edges of what sees a variable after it was changed come from what changed it; post[n_post]: nodes in an order in which they
+** can run. */
+fire_status fire_tensorflow_state(fire_onnx *m, const int32_t *post, int64_t n_post, fire_error *err);
 /* fire_tensorflow_nodes - as fire_import_nodes. */
 void fire_tensorflow_nodes(fire_import *b, fire_scope *scope);
 /* fire_tensorflow_knows - whether some part of this reader handles the operator. */

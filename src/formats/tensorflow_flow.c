@@ -271,6 +271,7 @@ void fire_tf_while(fire_import *b, fire_lift *n) {
     bool on = true;
     for (int64_t k = 0; then && k < count; k++) now[k] = n->in[k];
     if (b->layers) b->layers->loops++;
+    b->loops++;
     while (then && on && !b->g->first.status) {
         fire_value decides = 0;
         if (b->nodes_left-- <= 0) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "more than %d nodes are computed, trips of loops counted", FIRE_IMPORT_NODES); break; }
@@ -284,6 +285,7 @@ void fire_tf_while(fire_import *b, fire_lift *n) {
         now = then, then = spare;
     }
     if (b->layers) b->layers->loops--;
+    b->loops--;
     for (int64_t k = 0; then && k < count && k < n->n_out && !b->g->first.status; k++) n->out[k] = now[k];
     fire_free(b->ctx, then);
     fire_free(b->ctx, now);

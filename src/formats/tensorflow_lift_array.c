@@ -33,6 +33,11 @@ void fire_tf_reshape(fire_import *b, fire_lift *n) {
     }
     if (at == INT64_MAX) { fire_tf_fail(b, "more than one dimension is -1"); return; }
     int64_t all = fire_count(&from);
+    if (all == 0 && rest == 0) { /* of tensors without numbers TensorFlow looks at the sizes that are not 0 */
+        all = rest = 1;
+        for (int d = 0; d < from.rank; d++) if (from.dim[d] > 0 && !fire_mul(all, from.dim[d], &all)) all = 0;
+        for (int d = 0; d < count; d++) if (to.dim[d] > 0 && !fire_mul(rest, to.dim[d], &rest)) rest = 1;
+    }
     if (at >= 0 && all >= 0) to.dim[at] = rest ? all / rest : 0; /* a batch that is not known yet stays -1 */
     n->out[0] = fire_import_reshape(b, n->in[0], to);
 }

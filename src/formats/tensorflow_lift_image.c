@@ -199,14 +199,20 @@ static void to_hsv(fire_import *b, fire_value x, fire_value hsv[3]) {
 
 static fire_value clipped(fire_import *b, fire_value x) { return fire_import_two(b, "Min", fire_import_two(b, "Max", x, fire_import_like(b, x, 0)), fire_import_like(b, x, 1)); }
 
-static fire_value to_rgb(fire_import *b, const fire_value hsv[3]) {
-    fire_value h = fire_tf_times(b, hsv[0], 6), one = fire_import_like(b, h, 1), part[3];
+/* How much red, green and blue are in a hue in [0, 1). */
+static void hats(fire_import *b, fire_value hue, fire_value part[3]) {
+    const fire_value h = fire_tf_times(b, hue, 6);
     part[0] = clipped(b, fire_tf_plus(b, fire_import_one(b, "Abs", fire_tf_plus(b, h, -3)), -1));
     part[1] = clipped(b, fire_import_two(b, "Sub", fire_import_like(b, h, 2), fire_import_one(b, "Abs", fire_tf_plus(b, h, -2))));
     part[2] = clipped(b, fire_import_two(b, "Sub", fire_import_like(b, h, 2), fire_import_one(b, "Abs", fire_tf_plus(b, h, -4))));
+}
+
+static fire_value to_rgb(fire_import *b, const fire_value hsv[3]) {
+    fire_value one = fire_import_like(b, hsv[0], 1), part[3];
+    hats(b, hsv[0], part);
     for (int k = 0; k < 3; k++) /* (1 - s + s p) v */
         part[k] = fire_import_two(b, "Mul", fire_import_two(b, "Add", fire_import_two(b, "Sub", one, hsv[1]), fire_import_two(b, "Mul", hsv[1], part[k])), hsv[2]);
-    return fire_tf_concat(b, 3, part, fire_tf_shape(b, h).rank - 1);
+    return fire_tf_concat(b, 3, part, fire_tf_shape(b, hsv[0]).rank - 1);
 }
 
 void fire_tf_color(fire_import *b, fire_lift *n) { /* RGBToHSV, HSVToRGB, AdjustHue, AdjustSaturation, AdjustContrastv2 */
@@ -224,9 +230,15 @@ void fire_tf_color(fire_import *b, fire_lift *n) { /* RGBToHSV, HSVToRGB, Adjust
         for (int k = 0; k < 3; k++) hsv[k] = channel(b, n->in[0], k);
     else to_hsv(b, n->in[0], hsv);
     if (!strcmp(op, "RGBToHSV")) { n->out[0] = fire_tf_concat(b, 3, hsv, s.rank - 1); return; }
-    if (!strcmp(op, "AdjustHue")) {
+    if (!strcmp(op, "AdjustHue")) { /* the hue between the least and the greatest of the three, which may be any numbers */
         hsv[0] = fire_import_two(b, "Add", hsv[0], n->in[1]);
         hsv[0] = fire_import_two(b, "Sub", hsv[0], fire_import_one(b, "Floor", hsv[0]));
+        const fire_value least = fire_import_reduce(b, "ReduceMin", n->in[0], 1u << (s.rank - 1), true), range = fire_import_two(b, "Sub", hsv[2], least);
+        fire_value part[3];
+        hats(b, hsv[0], part);
+        for (int k = 0; k < 3; k++) part[k] = fire_import_two(b, "Add", least, fire_import_two(b, "Mul", part[k], range));
+        n->out[0] = fire_tf_concat(b, 3, part, s.rank - 1);
+        return;
     } else if (!strcmp(op, "AdjustSaturation")) hsv[1] = clipped(b, fire_import_two(b, "Mul", hsv[1], n->in[1]));
     n->out[0] = to_rgb(b, hsv);
 }

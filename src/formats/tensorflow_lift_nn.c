@@ -105,7 +105,8 @@ void fire_tf_conv_back(fire_import *b, fire_lift *n) {
     if (b->g->first.status || s.rank != w.m + 2 || (count != w.m + 2 && count != w.m)) { fire_tf_fail(b, "the sizes do not fit"); return; }
     const bool free = count == w.m + 2 && dy.dim[0] < 0 && x.dim[0] < 0; /* the batch */
     for (int d = free; d < w.m + 2; d++)
-        if (dy.dim[d] < 0 || dy.dim[d] > INT32_MAX || (d < count && (x.dim[d] < 0 || x.dim[d] > INT32_MAX))) { fire_tf_fail(b, "the sizes do not fit"); return; }
+        if (dy.dim[d] < 0 && b->symbolic) { b->late = true; fire_tf_fail(b, "the size of the data is not known before it runs"); return; }
+        else if (dy.dim[d] < 0 || dy.dim[d] > INT32_MAX || (d < count && (x.dim[d] < 0 || x.dim[d] > INT32_MAX))) { fire_tf_fail(b, "the sizes do not fit"); return; }
     if (count == w.m) /* the spatial sizes alone */
         for (int d = w.m - 1; d >= 0; d--) x.dim[d + (w.first ? 2 : 1)] = x.dim[d];
     x.rank = w.m + 2;
@@ -167,10 +168,12 @@ void fire_tf_max_pool_places(fire_import *b, fire_lift *n) {
     w.first = true;
     window_text(&w, text);
     put_list(text, "kernel_shape", 2, kernel, NULL);
-    fire_value turned = fire_import_permute(b, n->in[0], first);
-    if (!fire_tf_float(fire_tf_type(b, turned))) { fire_tf_fail(b, "wants floats"); return; }
+    const fire_type type = fire_tf_type(b, n->in[0]);
+    const bool whole = !fire_tf_float(type); /* computed as float64, which holds what is within 2^53 */
+    if (type == FIRE_BOOL) { fire_tf_fail(b, "wants numbers"); return; }
+    fire_value turned = fire_import_permute(b, whole ? fire_import_cast(b, n->in[0], FIRE_F64) : n->in[0], first);
     fire_value at = fire_import_apply(b, "MaxPoolPlaces", 1, &turned, "%s", text);
-    n->out[0] = fire_import_permute(b, fire_import_apply(b, "MaxPool", 1, &turned, "%s", text), last);
+    n->out[0] = fire_import_cast(b, fire_import_permute(b, fire_import_apply(b, "MaxPool", 1, &turned, "%s", text), last), type);
     int64_t plane = x.dim[1] * x.dim[2], c = x.dim[3];
     fire_tensor offset; /* of the channel, and of the row */
     if (plane < 1 || !fire_tf_new(b, FIRE_I64, (fire_shape){4, {x.dim[0], c, 1, 1}}, &offset)) return;

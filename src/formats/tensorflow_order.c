@@ -249,6 +249,7 @@ fire_status fire_tensorflow_order(fire_onnx *m, fire_error *err) {
         else if (w.n_post) memcpy(post, w.post, (size_t)w.n_post * sizeof *post);
     }
     const int64_t n_post = w.n_post;
+    if (!s) s = fire_tensorflow_state(m, w.post, w.n_post, err);
     if (!s) mark(&w);
     if (!s && post) {
         tf->frame[0].unit = post;

@@ -335,22 +335,28 @@ static fire_status find_one_way(fire_onnx *m, fire_error *err) {
 
 /* How many outputs of node i are results: all that its operator is known to have, or those of its list. */
 static int64_t results(const fire_onnx *m, int64_t i) {
-    static const struct { const char *op, *attr; } lists[] = {{"Split", "num_split"}, {"SplitV", "num_split"}, {"Unpack", "num"}, {"ShapeN", "N"}, {"DynamicPartition", "num_partitions"}};
-    int known = fire_tensorflow_outputs(m->node[i].op, true);
-    if (known >= 0) return known;
+    static const struct { const char *op, *attr; } lists[] = {{"Split", "num_split"}, {"SplitV", "num_split"}, {"Unpack", "num"}, {"ShapeN", "N"}, {"DynamicPartition", "num_partitions"},
+        {"IdentityN", "T"}, {"If", "Tout"}, {"StatelessIf", "Tout"}, {"Case", "Tout"}, {"StatelessCase", "Tout"}, {"While", "T"}, {"StatelessWhile", "T"}, {"PartitionedCall", "Tout"},
+        {"StatefulPartitionedCall", "Tout"}, {"FusedBatchNorm", "is_training"}, {"FusedBatchNormV2", "is_training"}, {"FusedBatchNormV3", "is_training"}};
+    const int known = fire_tensorflow_outputs(m->node[i].op, true);
+    int64_t count = known >= 0 ? known : 1;
     for (size_t l = 0; l < sizeof lists / sizeof *lists; l++) {
         if (!fire_span_is(m->node[i].op, lists[l].op)) continue;
         fire_wire in = m->node[i].body;
         fire_wire_field f;
         fire_onnx_attr a = {0};
         fire_arena arena = {.ctx = m->ctx};
-        bool more, found = false;
+        bool more, found = false, tensors = true;
         while (!found && !fire_wire_next(&in, &f, &more, NULL) && more)
             found = f.number == 5 && !fire_tensorflow_attr(&in, &f, &arena, &a, NULL) && fire_span_is(a.name, lists[l].attr);
+        for (int64_t k = 0; found && k < a.n_ints; k++) tensors &= a.ints[k] != 0; /* handles and lists are no results */
+        if (fire_span_is((fire_span){(const uint8_t *)lists[l].attr, strlen(lists[l].attr)}, "is_training")) count = !found || a.number ? 3 : 1; /* what was given is no result: moments of this batch are */
+        else if (found && a.type == FIRE_IS_INTS) count = tensors && a.n_ints <= 64 ? a.n_ints : 1;
+        else if (found && a.number > 0 && a.number <= 64) count = a.number;
         fire_arena_free(&arena);
-        return found && a.number > 0 && a.number <= 64 ? a.number : 1;
+        break;
     }
-    return 1;
+    return count;
 }
 
 /* The outputs that are named, or the tensors of nodes that nobody reads. */

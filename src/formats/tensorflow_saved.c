@@ -221,19 +221,39 @@ void fire_tf_variable(fire_import *b, fire_lift *n) { /* of TensorFlow 1: its ou
     if (i >= 0) n->out[0] = value_of(b, i);
 }
 
-/* Whether something assigns to variables before node `at` of the scope. */
-static bool after_assignment(const fire_scope *s) {
-    const fire_tf_node *t = &s->m->tf->node[s->at];
-    for (int32_t c = 0; c < t->n_control; c++) {
-        const fire_span op = s->m->node[t->control[c]].op;
-        if (op.size >= 6 && !memcmp(op.bytes, "Assign", 6)) return true;
-    }
-    return false;
+/* What an operator sees of a variable: its value, or what it was changed to (tensorflow_state.c). */
+static bool variable_now(fire_import *b, const fire_lift *n, fire_value *v) {
+    const fire_tf_edge from = b->scope->m->tf->node[b->scope->at].from[0];
+    const fire_span op = from.node < 0 ? (fire_span){0} : b->scope->m->node[from.node].op;
+    *v = fire_lift_in(n, 0);
+    if (*v > 0 && ((op.size >= 6 && !memcmp(op.bytes, "Assign", 6)) || (op.size >= 15 && !memcmp(op.bytes, "ResourceScatter", 15)))) return !b->g->first.status;
+    if (!fire_tensorflow_variable(b, fire_lift_in(n, 0), v) && !b->g->first.status) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "its input is no variable");
+    return !b->g->first.status;
 }
 
-void fire_tf_read_variable(fire_import *b, fire_lift *n) {
-    if (after_assignment(b->scope)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "it reads a variable that the model changes while it runs"); return; }
-    if (!fire_tensorflow_variable(b, fire_lift_in(n, 0), &n->out[0]) && !b->g->first.status) fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "its input is no variable");
+void fire_tf_read_variable(fire_import *b, fire_lift *n) { (void)variable_now(b, n, &n->out[0]); }
+
+/* Assign, AssignAdd, AssignVariableOp ...: what the variable is then. */
+void fire_tf_assign(fire_import *b, fire_lift *n) {
+    const char *op = n->op + strlen("Assign");
+    const bool handle = strstr(op, "VariableOp") != NULL;
+    fire_value old = 0;
+    if (b->loops) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "it changes a variable in a loop"); return; }
+    if (n->n_in < 2 || n->in[1] <= 0) { fire_import_fail(b, FIRE_E_CORRUPT, "has no value to assign"); return; }
+    n->out[0] = n->in[1];
+    if (*op != 'A' && *op != 'S') return;
+    if (handle) { if (!variable_now(b, n, &old)) return; }
+    else if (!fire_tf_has(b, n, 2)) return;
+    else old = n->in[0];
+    const fire_shape s = fire_tf_shape(b, old), t = fire_tf_shape(b, n->in[1]);
+    if (!fire_same_shape(&s, &t)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "the variable and what is added differ in shape"); return; }
+    n->out[0] = fire_import_two(b, *op == 'A' ? "Add" : "Sub", old, n->in[1]);
+}
+
+void fire_tf_resource_scatter(fire_import *b, fire_lift *n) {
+    if (b->loops) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "it changes a variable in a loop"); return; }
+    if (n->n_in < 3) { fire_import_fail(b, FIRE_E_CORRUPT, "has %lld inputs, expected 3", (long long)n->n_in); return; }
+    if (variable_now(b, n, &n->in[0])) fire_tf_scatter_into(b, n);
 }
 
 void fire_tf_variable_shape(fire_import *b, fire_lift *n) {
@@ -248,7 +268,7 @@ void fire_tf_resource_gather(fire_import *b, fire_lift *n) {
     fire_value v = 0;
     const int batch = (int)fire_lift_int(n, "batch_dims", 0);
     const bool nd = !strcmp(n->op, "ResourceGatherNd");
-    if (!fire_tensorflow_variable(b, fire_lift_in(n, 0), &v)) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "its input is no variable"); return; }
+    if (!variable_now(b, n, &v)) return;
     if (batch) { fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "batch_dims is %d, expected 0", batch); return; }
     n->out[0] = fire_import_two(b, nd ? "GatherND" : "Gather", v, nd ? fire_import_cast(b, fire_lift_in(n, 1), FIRE_I64) : fire_lift_in(n, 1));
 }
