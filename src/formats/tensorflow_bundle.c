@@ -18,29 +18,62 @@ static bool varint(const uint8_t **p, const uint8_t *end, uint64_t *v) {
     return !(byte & 0x80);
 }
 
-typedef struct block { const uint8_t *at, *end; } block; /* its entries */
+typedef struct block { const uint8_t *at, *end, *base; uint8_t *own; } block; /* its entries; base: places are counted from there: the file, or own: what was compressed in it */
+
+/* Snappy (format_description.txt): a length, then bytes as they are and copies of what came before. */
+static bool unpack(const uint8_t *p, const uint8_t *end, uint8_t *to, size_t size) {
+    size_t n = 0;
+    while (p < end) {
+        const uint8_t tag = *p++;
+        const int kind = tag & 3, more = kind ? (kind == 3 ? 4 : kind) : tag >> 2 >= 60 ? (tag >> 2) - 59 : 0; /* bytes of a number behind the tag */
+        size_t length = (size_t)(tag >> 2) + 1, number = 0;
+        if (end - p < more) return false;
+        for (int i = 0; i < more; i++) number |= (size_t)*p++ << 8 * i;
+        if (kind == 1) length = (size_t)(tag >> 2 & 7) + 4, number |= (size_t)(tag >> 5) << 8;
+        if (!kind && more) length = number + 1;
+        if (length > size - n) return false;
+        if (!kind) {
+            if (length > (size_t)(end - p)) return false;
+            memcpy(to + n, p, length);
+            p += length, n += length;
+            continue;
+        }
+        if (!number || number > n) return false;
+        for (; length; length--, n++) to[n] = to[n - number];
+    }
+    return n == size;
+}
 
 /* The block at offset and size; its trailer stands behind it. */
-static fire_status open_block(fire_span f, uint64_t offset, uint64_t size, block *b, fire_error *err) {
+static fire_status open_block(fire_span f, uint64_t offset, uint64_t size, fire_context *ctx, block *b, fire_error *err) {
+    *b = (block){.base = f.bytes};
     if (f.size < TRAILER || offset > f.size - TRAILER || size > f.size - TRAILER - offset || size < 4)
         return fire_fail(err, FIRE_E_TRUNCATED, "the index has a block of %llu bytes at byte %llu, but ends at byte %zu", (unsigned long long)size, (unsigned long long)offset, f.size);
     const uint8_t *p = f.bytes + offset;
-    if (p[size] != 0) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the block of the index at byte %llu is compressed (%d), which TensorFlow does not do by itself", (unsigned long long)offset, p[size]);
+    if (p[size] > 1) return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "the block of the index at byte %llu is compressed in the unknown way %d", (unsigned long long)offset, p[size]);
     const uint32_t found = fire_crc32c(0, p, (size_t)size + 1), said = fire_crc32c_unmask(u32(p + size + 1));
 #ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
     if (found != said) return fire_fail(err, FIRE_E_CORRUPT, "the block of the index at byte %llu has checksum %08x, expected %08x", (unsigned long long)offset, found, said);
 #endif
     (void)found, (void)said;
+    if (p[size] == 1) {
+        const uint8_t *from = p, *end = p + size;
+        uint64_t whole;
+        if (!varint(&from, end, &whole) || whole < 4 || whole / 22 > size || whole > ((uint64_t)16 << 20) + 4 * f.size) return fire_fail(err, FIRE_E_CORRUPT, "the compressed block of the index at byte %llu has no length", (unsigned long long)offset);
+        if (!(b->own = fire_alloc(ctx, (size_t)whole, 1, err))) return FIRE_NOMEM;
+        if (!unpack(from, end, b->own, (size_t)whole)) return fire_fail(err, FIRE_E_CORRUPT, "the compressed block of the index at byte %llu is broken", (unsigned long long)offset);
+        b->base = p = b->own, size = whole;
+    }
     const uint64_t restarts = u32(p + size - 4);
     if (restarts > (size - 4) / 4) return fire_fail(err, FIRE_E_CORRUPT, "the block of the index at byte %llu has %llu restarts", (unsigned long long)offset, (unsigned long long)restarts);
-    *b = (block){p, p + size - 4 - 4 * restarts};
+    b->at = p, b->end = p + size - 4 - 4 * restarts;
     return FIRE_OK;
 }
 
 /* The next entry: name[*n], which holds the one before, and its value. */
-static fire_status next_entry(fire_span f, block *b, uint8_t name[MAX_NAME], size_t *n, fire_span *value, fire_error *err) {
+static fire_status next_entry(block *b, uint8_t name[MAX_NAME], size_t *n, fire_span *value, fire_error *err) {
     uint64_t shared, own, size;
-    const long long at = (long long)(b->at - f.bytes);
+    const long long at = (long long)(b->at - b->base);
     if (!varint(&b->at, b->end, &shared) || !varint(&b->at, b->end, &own) || !varint(&b->at, b->end, &size) || shared > *n || own > MAX_NAME - shared
         || own > (uint64_t)(b->end - b->at) || size > (uint64_t)(b->end - b->at) - own)
         return fire_fail(err, FIRE_E_CORRUPT, "the index has a broken entry at byte %lld", at);
@@ -51,15 +84,15 @@ static fire_status next_entry(fire_span f, block *b, uint8_t name[MAX_NAME], siz
     return FIRE_OK;
 }
 
-static fire_status read_entry(fire_span f, fire_span value, fire_tf_entry *e, fire_error *err) {
-    fire_wire w = {f.bytes, value.bytes, value.bytes + value.size, 0};
+static fire_status read_entry(const uint8_t *base, fire_span value, fire_tf_entry *e, fire_error *err) {
+    fire_wire w = {base, value.bytes, value.bytes + value.size, 0};
     fire_wire_field d;
     bool more;
     fire_status s;
     while (!(s = fire_wire_next(&w, &d, &more, err)) && more) {
         if (d.number == 2) { if ((s = fire_tensorflow_shape(&w, &d, &e->rank, e->dim, err))) return s; continue; }
         if (d.number == 7) { e->sliced = true; continue; }
-        if (d.number <= 6 && d.kind != (d.number == 6 ? 5 : 0)) return fire_fail(err, FIRE_E_CORRUPT, "field %u before byte %lld has wire type %u", d.number, (long long)(w.at - f.bytes), d.kind);
+        if (d.number <= 6 && d.kind != (d.number == 6 ? 5 : 0)) return fire_fail(err, FIRE_E_CORRUPT, "field %u before byte %lld has wire type %u", d.number, (long long)(w.at - base), d.kind);
         if (d.number == 1) e->type = d.value;
         else if (d.number == 3) e->shard = d.value;
         else if (d.number == 4) e->offset = d.value;
@@ -69,8 +102,8 @@ static fire_status read_entry(fire_span f, fire_span value, fire_tf_entry *e, fi
     return s;
 }
 
-static fire_status read_header(fire_span f, fire_span value, fire_tf_bundle *to, fire_error *err) {
-    fire_wire w = {f.bytes, value.bytes, value.bytes + value.size, 0};
+static fire_status read_header(const uint8_t *base, fire_span value, fire_tf_bundle *to, fire_error *err) {
+    fire_wire w = {base, value.bytes, value.bytes + value.size, 0};
     fire_wire_field d;
     bool more;
     fire_status s;
@@ -82,13 +115,13 @@ static fire_status read_header(fire_span f, fire_span value, fire_tf_bundle *to,
 }
 
 /* All entries of a data block. keys: how many bytes of names may still be made. */
-static fire_status read_block(fire_span f, block b, fire_tf_bundle *to, int64_t *capacity, int64_t *keys, fire_error *err) {
+static fire_status read_block(block b, fire_tf_bundle *to, int64_t *capacity, int64_t *keys, fire_error *err) {
     uint8_t name[MAX_NAME];
     size_t n = 0;
     fire_span value;
     fire_status s = FIRE_OK;
-    while (!s && b.at < b.end && !(s = next_entry(f, &b, name, &n, &value, err))) {
-        if (!n) { s = read_header(f, value, to, err); continue; }
+    while (!s && b.at < b.end && !(s = next_entry(&b, name, &n, &value, err))) {
+        if (!n) { s = read_header(b.base, value, to, err); continue; }
         if ((*keys -= (int64_t)n) < 0) return fire_fail(err, FIRE_E_CORRUPT, "the names in the index are longer than it can hold");
         if ((s = fire_grow(to->ctx, &to->entry, capacity, to->n_entries + 1, sizeof *to->entry, err))) return s;
         uint8_t *own = fire_arena_alloc(&to->arena, n, 1, err);
@@ -96,9 +129,9 @@ static fire_status read_block(fire_span f, block b, fire_tf_bundle *to, int64_t 
         memcpy(own, name, n);
         fire_tf_entry *e = &to->entry[to->n_entries];
         *e = (fire_tf_entry){.name = {own, n}};
-        if (to->n_entries && fire_span_compare(e[-1].name, e->name) >= 0) return fire_fail(err, FIRE_E_CORRUPT, "the names in the index are not in order at byte %lld", (long long)(value.bytes - f.bytes));
+        if (to->n_entries && fire_span_compare(e[-1].name, e->name) >= 0) return fire_fail(err, FIRE_E_CORRUPT, "the names in the index are not in order at byte %lld", (long long)(value.bytes - b.base));
         to->n_entries++;
-        s = read_entry(f, value, e, err);
+        s = read_entry(b.base, value, e, err);
     }
     return s;
 }
@@ -116,15 +149,18 @@ fire_status fire_bundle_read(fire_context *ctx, fire_span f, fire_tf_bundle *to,
     uint64_t left = f.size;
     fire_span handle;
     int64_t capacity = 0, keys = 16 * (int64_t)f.size + (1 << 20);
-    fire_status s = open_block(f, offset, size, &outer, err);
-    while (!s && outer.at < outer.end && !(s = next_entry(f, &outer, name, &n, &handle, err))) {
+    fire_status s = open_block(f, offset, size, ctx, &outer, err);
+    while (!s && outer.at < outer.end && !(s = next_entry(&outer, name, &n, &handle, err))) {
         p = handle.bytes, end = p + handle.size;
-        if (!varint(&p, end, &offset) || !varint(&p, end, &size)) return fire_fail(err, FIRE_E_CORRUPT, "the index has a broken entry before byte %lld", (long long)(end - f.bytes));
-        if (size > left) return fire_fail(err, FIRE_E_CORRUPT, "the blocks of the index are larger than it");
+        if (!varint(&p, end, &offset) || !varint(&p, end, &size)) s = fire_fail(err, FIRE_E_CORRUPT, "the index has a broken entry before byte %lld", (long long)(end - outer.base));
+        if (size > left) s = fire_fail(err, FIRE_E_CORRUPT, "the blocks of the index are larger than it");
+        if (s) break;
         left -= size;
-        s = open_block(f, offset, size, &inner, err);
-        if (!s) s = read_block(f, inner, to, &capacity, &keys, err);
+        s = open_block(f, offset, size, ctx, &inner, err);
+        if (!s) s = read_block(inner, to, &capacity, &keys, err);
+        fire_free(ctx, inner.own);
     }
+    fire_free(ctx, outer.own);
     return s;
 }
 

@@ -243,6 +243,15 @@ static fire_status read_nodes(fire_onnx *m, const fire_wire *body, uint32_t fiel
 
 /* ---- inputs and outputs of a graph ---- */
 
+/* The attribute that says of what type the first output is: of nodes inside a graph that are fed. */
+static const char *type_of_output(fire_span op) {
+    static const char *const same[] = {"Identity", "StopGradient", "Reshape", "ExpandDims", "Squeeze", "Transpose", "Add", "AddV2", "Sub", "Mul", "Div", "RealDiv", "Pad", "Pack", "Concat", "ConcatV2",
+        "BiasAdd", "MatMul", "Conv2D", "Relu", "Relu6", "Split", "StridedSlice", "Gather", "GatherV2", "ClipByValue", "Maximum", "Minimum"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (fire_span_is(op, same[i])) return fire_span_is(op, "Gather") || fire_span_is(op, "GatherV2") ? "Tparams" : "T";
+    return fire_span_is(op, "Cast") ? "DstT" : "dtype";
+}
+
 /* Type and shape of a Placeholder. */
 static fire_status read_placeholder(fire_onnx *m, const fire_onnx_node *n, fire_onnx_value *v, fire_error *err) {
     fire_wire in = n->body;
@@ -251,10 +260,12 @@ static fire_status read_placeholder(fire_onnx *m, const fire_onnx_node *n, fire_
     fire_arena arena = {.ctx = m->ctx};
     fire_status s = FIRE_OK;
     *v = (fire_onnx_value){.name = n->name, .is_tensor = true};
+    if (fire_span_is(n->op, "ResizeBilinear") || fire_span_is(n->op, "ResizeArea") || fire_span_is(n->op, "ResizeBicubic")) v->type = FIRE_F32;
+    if (fire_span_is(n->op, "DecodeJpeg") || fire_span_is(n->op, "DecodeBmp") || fire_span_is(n->op, "DecodeGif")) v->type = FIRE_U8;
     while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
         fire_onnx_attr a;
         if (f.number != 5 || (s = fire_tensorflow_attr(&in, &f, &arena, &a, err))) continue;
-        if (fire_span_is(a.name, "dtype") && a.type == FIRE_IS_INT) v->type = (uint64_t)a.number;
+        if (fire_span_is(a.name, type_of_output(n->op)) && a.type == FIRE_IS_INT) v->type = (uint64_t)a.number;
         if (fire_span_is(a.name, "shape") && a.type == FIRE_IS_INTS && a.number >= 0 && a.number <= FIRE_MAX_RANK) {
             v->has_shape = true;
             v->rank = (int32_t)a.n_ints;
@@ -384,8 +395,10 @@ static fire_status list_outputs(fire_onnx *m, const fire_tf_want *want, fire_err
     fire_status s = find_one_way(m, err);
     for (int64_t i = 0; i < m->n_nodes; i++) sure += !m->tf->node[i].moot && !read[i] && !m->tf->node[i].fed && results(m, i) && !fire_span_is(m->node[i].op, "Const");
     for (int64_t i = 0; i < m->n_nodes; i++) read[i] |= sure && m->tf->node[i].moot; /* the ends of ways that may not be taken are no results */
+    bool others = false;
+    for (int64_t i = 0; i < m->n_nodes; i++) others |= !read[i] && !m->tf->node[i].fed && results(m, i) && !fire_span_is(m->node[i].op, "Const") && !fire_span_is(m->node[i].op, "Assign");
     for (int64_t i = 0; i < m->n_nodes; i++) {
-        read[i] |= m->tf->node[i].fed || !results(m, i);
+        read[i] |= m->tf->node[i].fed || !results(m, i) || (others && fire_span_is(m->node[i].op, "Assign")); /* of the part that initializes */
         if (read[i]) continue;
         constants += fire_span_is(m->node[i].op, "Const");
         n += results(m, i);

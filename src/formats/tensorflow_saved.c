@@ -279,7 +279,7 @@ void fire_tf_table(fire_import *b, fire_lift *n) {
 
 /* ---- signatures ---- */
 
-typedef struct port { fire_span label, tensor; } port;
+typedef struct port { fire_span label, tensor; fire_type type; int32_t rank; int64_t dim[FIRE_MAX_RANK]; } port; /* rank -1: not said */
 static int by_label(const void *a, const void *b) { return fire_span_compare(((const port *)a)->label, ((const port *)b)->label); }
 
 /* An entry of a map: its key and the field of its value. */
@@ -307,11 +307,13 @@ static fire_status read_ports(fire_onnx *m, const fire_wire *signature, uint32_t
         *n = 0;
         while (!s && !(s = fire_wire_next(&in, &f, &more, err)) && more) {
             if (f.number != field) continue;
-            port p = {0};
+            port p = {.rank = -1};
             if ((s = map_entry(&in, &f, &p.label, &entry, &value, err))) break;
             if (value.number) s = fire_wire_enter(&entry, &value, &info, err);
             while (!s && value.number && !(s = fire_wire_next(&info, &d, &more_info, err)) && more_info)
                 if (d.number == 1) s = text_of(&info, &d, &p.tensor, err);
+                else if (d.number == 2 && d.kind == 0) p.type = fire_tensorflow_type(d.value);
+                else if (d.number == 3) s = fire_tensorflow_shape(&info, &d, &p.rank, p.dim, err);
             if (!s && !p.tensor.size) s = fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "a part of the signature before byte %lld is no dense tensor", (long long)(in.at - in.begin));
             if (pass) (*list)[*n] = p;
             ++*n;
@@ -402,7 +404,15 @@ fire_status fire_tensorflow_saved_read(fire_context *ctx, const void *bytes, siz
         if (!s) own = (fire_tf_want){(int32_t)n_in, (int32_t)n_out, in_names, out_names, NULL};
     }
     if (!s) s = fire_tensorflow_read(ctx, bytes, size, &graph, &own, m, err);
-    for (int64_t i = 0; i < n_in && !s; i++) m->input[i].label = in[i].label;
+    for (int64_t i = 0; i < n_in && !s; i++) {
+        fire_onnx_value *v = &m->input[i];
+        v->label = in[i].label;
+        if (v->type) continue;
+        v->type = in[i].type; /* no placeholder: the signature says what it is */
+        v->has_shape = in[i].rank >= 0 && in[i].rank <= FIRE_MAX_RANK;
+        v->rank = v->has_shape ? in[i].rank : 0;
+        for (int d = 0; d < v->rank; d++) v->dim[d] = in[i].dim[d];
+    }
     for (int64_t i = 0; i < n_out && !s; i++) m->output[i].label = out[i].label;
     fire_arena_free(&ports.arena);
     if (s) return s;
