@@ -437,3 +437,75 @@ def test_configurations_are_those_that_keras_takes(tmp_path):
     assert entries["EinsumDense"]["config"]["output_shape"] == [None, 3] and entries["Multiply"]["module"] == "keras.src.ops.numpy"
     value = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("f")
     np.testing.assert_array_equal(model.predict(value, verbose=0), fire.load(tmp_path / "m.keras").predict(value, verbose=0))
+
+
+def test_layers_counted_twice(tmp_path):
+    """Files of Keras 2.12 and 2.13 number a layer that has weights twice: conv2d, conv2d_2."""
+    L = fire.layers
+    model = fire.Sequential([fire.Input((4,)), L.Dense(3), L.ReLU(), L.Dense(3), L.ReLU(), L.Dense(3)])
+    model.save(tmp_path / "new.keras")
+    content = io.BytesIO()
+    with zipfile.ZipFile(tmp_path / "new.keras") as archive, zipfile.ZipFile(tmp_path / "old.keras", "w") as old:
+        with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as source, h5py.File(content, "w") as target:
+            for k, name in enumerate(("dense", "dense_1", "dense_2")):
+                source.copy(f"layers/{name}", target, f"_layer_checkpoint_dependencies/dense_{2 * k}" if k else "_layer_checkpoint_dependencies/dense")
+        old.writestr("config.json", archive.read("config.json"))
+        old.writestr("metadata.json", json.dumps({"keras_version": "2.13.1"}))
+        old.writestr("model.weights.h5", content.getvalue())
+    assert all((a == b).all() for a, b in zip(fire.load(tmp_path / "old.keras").get_weights(), model.get_weights(), strict=True))
+
+
+def test_what_a_nested_configuration_tells_is_not_in_the_file(tmp_path):
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "Sequential", "config": {"name": "inner", "layers": [
+            {"class_name": "Normalization", "config": {"name": "n", "batch_input_shape": [None, 2], "axis": [-1], "mean": [1.0, 2.0], "variance": [4.0, 0.25]}},
+            {"class_name": "Dense", "config": {"name": "d", "units": 3, "use_bias": False}}]}}]}}
+    metric = {"class_name": "MeanMetricWrapper", "config": {"name": "accuracy", "dtype": "float32", "fn": "binary_accuracy"}}
+    training = {"optimizer_config": {"class_name": "SGD", "config": {"learning_rate": 0.1}}, "loss": "mse", "metrics": [[metric]]}
+    model = fire.load(write_h5(tmp_path / "m.h5", config, {"inner": [rand(2, 3)]}, "2.11.0", training=training))
+    x = rand(5, 2)
+    np.testing.assert_allclose(model.predict(x, verbose=0), (x - [1, 2]) / [2, 0.5] @ rand(2, 3), rtol=1e-5, atol=1e-5)
+    assert list(model.evaluate(x, rand(5, 3), verbose=0, return_dict=True)) == ["loss", "accuracy"]  # the name that the file gives it
+
+
+def test_hard_sigmoid_of_keras_2_for_keras_3(tmp_path):
+    """Written as a chain of two layers, which Keras 3 computes, and read as what it is."""
+    L, old = fire.layers, "hard_sigmoid_keras2"
+    x = fire.Input((4, 3))
+    y = L.Bidirectional(L.GRU(2, recurrent_activation=old, return_sequences=True))(L.LSTM(3, recurrent_activation=old, return_sequences=True)(x))
+    model = fire.Model(x, L.Activation(old)(L.TimeDistributed(L.Dense(2, old))(y)))
+    model.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras") as archive:
+        entries = {entry["class_name"]: entry["config"] for entry in json.loads(archive.read("config.json"))["config"]["layers"]}
+    chain = [(entry["class_name"], entry["config"]) for entry in entries["LSTM"]["recurrent_activation"]["config"]["layers"]]
+    value = np.linspace(-4, 4, 17)
+    (first, scale), (second, cut) = chain
+    assert (first, second) == ("Rescaling", "ReLU")
+    np.testing.assert_allclose(np.clip(value * scale["scale"] + scale["offset"], 0, cut["max_value"]), hard(value))
+    back = fire.load(tmp_path / "m.keras")
+    np.testing.assert_array_equal(back.predict(3 * rand(5, 4, 3), verbose=0), model.predict(3 * rand(5, 4, 3), verbose=0))
+    assert back.get_layer("activation")._attrs["activation"] == old
+
+
+def test_layers_of_keras_applications(tmp_path):
+    """x + scale * y of InceptionResNet, gamma * x of ConvNeXt, and its branches that training leaves out at random."""
+    def entry(kind, name, sources, **config):
+        return {"class_name": kind, "name": name, "config": {"name": name, "trainable": True, "dtype": "float32", **config}, "inbound_nodes": [[[source, 0, 0, {}] for source in sources]] if sources else []}
+    config = {"class_name": "Functional", "config": {"name": "m", "layers": [
+        entry("InputLayer", "x", [], batch_input_shape=[None, 2, 3, 4]), entry("InputLayer", "y", [], batch_input_shape=[None, 2, 3, 4]),
+        entry("LayerScale", "gamma", ["x"], init_values=1e-6, projection_dim=4), entry("StochasticDepth", "depth", ["gamma"], drop_path_rate=0.1),
+        entry("Custom>CustomScaleLayer", "scaled", ["depth", "y"], scale=0.17)], "input_layers": [["x", 0, 0], ["y", 0, 0]], "output_layers": [["scaled", 0, 0]]}}
+    path = write_h5(tmp_path / "m.h5", config, {"gamma": [rand(4)]}, "2.15.0")
+    with pytest.warns(UserWarning, match="depth: StochasticDepth passes its input on"):
+        model = fire.load(path)
+    x, y = rand(2, 2, 3, 4), rand(4, 2, 3, 4)[:2]
+    want = x * rand(4) + 0.17 * y
+    np.testing.assert_allclose(model.predict([x, y], verbose=0), want, rtol=1e-5, atol=1e-5)
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_allclose(fire.load(tmp_path / "m.keras").predict([x, y], verbose=0), want, rtol=1e-5, atol=1e-5)
+
+
+def test_center_crop_of_the_input():
+    config = {"class_name": "Sequential", "config": [{"class_name": "CenterCrop", "config": {"name": "c", "height": 4, "width": 2, "batch_input_shape": [None, 6, 5, 3]}}]}
+    x = rand(2, 6, 5, 3)
+    np.testing.assert_array_equal(fire.model_from_json(json.dumps(config)).predict(x, verbose=0), x[:, 1:5, 1:3])

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ NESTED = {"Sequential", "Functional", "Model"}
 NOT_TIMED = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "InputLayer"}  # their inputs have a time that needs no care
 RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "TimeDistributed", "Bidirectional"}
 BEHIND = {"LeakyReLU", "ReLU", "ELU", "Softmax", "ThresholdedReLU"}  # layers that may stand as an activation
+# Layers that Keras' own applications have beyond keras.layers, by what tells them from a class of the same name: InceptionResNet's and ConvNeXt's.
+APPLICATIONS = {"CustomScaleLayer": {"scale"}, "LayerScale": {"init_values", "projection_dim"}, "StochasticDepth": {"drop_path_rate"}}
 MERGES = {"sum": "Add", "mul": "Multiply", "ave": "Average", "max": "Maximum", "concat": "Concatenate", "dot": "Dot", "cos": "Dot"}
 
 
@@ -52,6 +55,11 @@ def _shape(config: dict[str, Any]) -> list[int | None] | None:
     if config.get("input_dim") and "input_length" in config:
         return [config["input_length"], config["input_dim"]]
     return [config["input_dim"]] if config.get("input_dim") else None
+
+
+def _row(tensor: Any) -> list[Any]:
+    """The shape of a tensor's rows; an Input's has no batch in it."""
+    return list(tensor.shape if isinstance(tensor, layers.Input) else tensor.shape[1:])
 
 
 class Reader:
@@ -126,6 +134,8 @@ class Reader:
         """One layer, or nested model, of a configuration."""
         entry = as_object(entry, "a layer")
         kind, config = str(entry.get("class_name")).rpartition(">")[2], entry.get("config")
+        if kind in APPLICATIONS and isinstance(config, dict) and APPLICATIONS[kind] == set(config) - {"name", "trainable", "dtype"} and not self.timed:
+            return self.application(kind, config, str(entry.get("name") or config.get("name") or kind), around)
         if str(entry.get("class_name")).rpartition(">")[1] or entry.get("registered_name") not in (None, "", kind, f"keras>{kind}") and kind not in NESTED:
             raise errors.make(1005, f"layer {entry.get('name') or kind}: {entry.get('registered_name') or entry.get('class_name')!r} is a class of the file's author; its code is not in the file, and would not be run")
         if kind in NESTED:
@@ -191,13 +201,32 @@ class Reader:
         made.name, made.nested, made.timed = name, True, True
         return made, apply
 
+    def application(self, kind: str, config: dict[str, Any], name: str, around: str) -> tuple[Part, Any]:
+        """x + scale * y, gamma * x for each channel, or a branch that training leaves out at random, of layers that Keras has."""
+        made = Part(kind, config, name)
+        made.alone, unique = False, self.unique(name, around)
+        if kind == "StochasticDepth":
+            warnings.warn(f"{name}: StochasticDepth passes its input on; while training no branch is left out", stacklevel=2)
+
+        def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
+            if kind == "CustomScaleLayer":
+                scaled = self.layer("Rescaling", {"scale": config["scale"]}, self.unique(f"{name}_scale", around))(tensors[1])
+                return [self.layer("Add", {}, unique)(tensors[0], scaled)]
+            if kind == "StochasticDepth":
+                return [self.layer("Identity", {}, unique)(*tensors)]
+            row = _row(tensors[0])
+            axes = "abcdefgh"[:1 + len(row)]
+            made.layer = made.layer or self.layer("EinsumDense", {"equation": f"{axes},{axes[-1]}->{axes}", "output_shape": row, "trainable": config.get("trainable", True)}, unique)
+            return [made.layer(*tensors)]
+        return made, apply
+
     def center_crop(self, made: Part, config: dict[str, Any], around: str) -> Any:
         """CenterCrop as a Cropping2D, once the size of the pictures is known."""
         name = self.unique(made.name, around)
 
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
             first = config.get("data_format") == "channels_first"
-            sides = tensors[0].shape[2:4] if first else tensors[0].shape[1:3]
+            sides = _row(tensors[0])[1:3] if first else _row(tensors[0])[:2]
             cut = [int(side) - int(config[key]) for side, key in zip(sides, ("height", "width"))]
             if min(cut) < 0:
                 raise errors.make(1005, f"layer {made.name}: CenterCrop of pictures that are smaller than {config['height']} by {config['width']} is not supported")

@@ -33,9 +33,9 @@ def _make(module: Any, base: type, value: Any, what: str) -> Any:
             if given.get("reduction") in ("auto", "sum_over_batch_size", None):
                 given.pop("reduction", None)
             return cls(**given)
-    if isinstance(config.get("fn"), (str, dict)):  # Keras 2: a function in a wrapper
+    if isinstance(config.get("fn"), (str, dict)):  # Keras 2: a function in a wrapper, with the name that it goes by
         name = config["fn"] if isinstance(config["fn"], str) else parts(config["fn"])[0]
-        return name
+        return _make(module, base, {"class_name": name, "config": {"name": config["name"]}}, what) if base is metrics.Metric and config.get("name") not in (None, name) else name
     raise errors.make(1005, f"{what} '{kind}' is not one that firesteel has")
 
 

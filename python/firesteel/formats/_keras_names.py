@@ -92,11 +92,21 @@ def instance(module: Any, base: type, value: Any, who: str) -> Any:
     raise errors.make(1005, f"{who}: {base.__name__.lower()} '{name}' is not one that firesteel has")
 
 
+def _is_hard_sigmoid(config: dict[str, Any]) -> bool:
+    """Whether a model that stands as an activation is min(max(0.2 x + 0.5, 0), 1), which Keras 3 has no name for."""
+    chain = [parts(entry) for entry in config.get("layers") or []]
+    chain = [(kind, own) for kind, own in chain if kind != "InputLayer"]
+    return [kind for kind, _ in chain] == ["Rescaling", "ReLU"] and chain[0][1].get("scale") == 0.2 and chain[0][1].get("offset") == 0.5 and chain[1][1].get("max_value") == 1 and \
+        not chain[1][1].get("negative_slope") and not chain[1][1].get("threshold")
+
+
 def activation(value: Any, old: bool, who: str) -> str:
     """An activation's name. `old`: Keras before 3, whose hard_sigmoid has another slope."""
     name, config = parts(value) if isinstance(value, dict) else (value, {})
     if name is None:
         return "linear"
+    if name == "Sequential" and _is_hard_sigmoid(config):
+        return "hard_sigmoid_keras2"
     if not isinstance(name, str):
         raise errors.make(5004, f"{who}: the activation is {type(name).__name__}; expected a name")
     name = {"LeakyReLU": "leaky_relu", "ReLU": "relu", "Softmax": "softmax", "swish": "silu", "hard_swish": "hard_silu", "relu6": "relu6", "gelu_new": "gelu_tanh", "softmax_v2": "softmax",

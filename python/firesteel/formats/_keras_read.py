@@ -82,8 +82,11 @@ def _put(model: Any, leaf: Part, arrays: weights.Arrays, version: int, backend: 
 
 
 def _spread(model: Any, part: Part, arrays: weights.Arrays, version: int, backend: str, who: str) -> None:
-    """A nested model's arrays: first what its layers train, then the others."""
-    leaves = [leaf for leaf in part.leaves()]
+    """A nested model's arrays: first what its layers train, then the others. What the configuration tells is not among them."""
+    told = [leaf for leaf in part.leaves() if part.nested and _told_weights(leaf)]
+    for leaf in told:
+        _put(model, leaf, _told_weights(leaf), version, backend, who)
+    leaves = [leaf for leaf in part.leaves() if not any(leaf is other for other in told)]
     if not part.nested:
         for leaf in leaves:
             _put(model, leaf, arrays, version, backend, who)
@@ -110,11 +113,15 @@ def _spread(model: Any, part: Part, arrays: weights.Arrays, version: int, backen
 def _descend(model: Any, tree: Part, group: Folder, version: int, backend: str, who: str) -> list[str]:
     """Keras 3's groups: named after classes, counted. Gives the names of layers without weights."""
     missing: list[str] = []
-    inside = group.folder("layers") or group.folder("_layer_checkpoint_dependencies") or Folder()
+    inside = group.folder("layers")
+    twice = inside is None  # Keras 2.12 and 2.13 list a layer that has weights twice, and count it twice
+    inside = inside or group.folder("_layer_checkpoint_dependencies") or Folder()
     counted: dict[str, int] = {}
     for part in tree.parts:
         stem = weights.snake("TimeDistributed" if part.timed else part.stem if not part.nested or part.kind == "RNN" else "Sequential" if part.kind == "Sequential" else "Functional")
         number = counted[stem] = counted.get(stem, -1) + 1
+        if twice and any(_counts(model, leaf) != (0, 0) for leaf in part.leaves()):
+            counted[stem] += 1
         found = inside.folders.get(f"{stem}_{number}" if number else stem) or inside.folders.get(part.name)
         if part.timed and found is not None:
             found = found.folder("layer")

@@ -45,6 +45,13 @@ def _plain(value: Any, module: str) -> Any:
     return value
 
 
+def hard_sigmoid(dtype: str) -> dict[str, Any]:
+    """That of Keras 2, min(max(0.2 x + 0.5, 0), 1), of layers that Keras 3 has: there an activation may be an object."""
+    chain = [("Rescaling", {"scale": 0.2, "offset": 0.5}), ("ReLU", {"max_value": 1.0})]
+    body = [{"module": "keras.layers", "class_name": kind, "config": {"name": snake(kind), "dtype": dtype, **own}, "registered_name": None} for kind, own in chain]
+    return {"module": "keras", "class_name": "Sequential", "config": {"name": "hard_sigmoid", "dtype": dtype, "layers": body}, "registered_name": None}
+
+
 def layer_config(layer: layers.Layer, name: str, dtype: str, trainable: bool) -> dict[str, Any]:
     """A layer as Keras 3 writes it, without its calls."""
     kind = layer.kind
@@ -65,8 +72,9 @@ def layer_config(layer: layers.Layer, name: str, dtype: str, trainable: bool) ->
             continue
         if key == "output_shape" and kind == "EinsumDense":
             value = [None if n == -1 else n for n in (value if isinstance(value, (tuple, list)) else [value])]
-        if key == "activation" and value == "hard_sigmoid_keras2" or key == "recurrent_activation" and value == "hard_sigmoid_keras2":
-            raise errors.make(1005, f"save: Keras 3 has no activation hard_sigmoid of Keras 2 (layer {layer.name})")
+        if key in ("activation", "recurrent_activation") and value == "hard_sigmoid_keras2":
+            config[key] = hard_sigmoid(dtype)
+            continue
         if key in ("layer", "backward_layer"):
             inner = value if isinstance(value, layers.Layer) else _of_text(str(value))
             config[key] = entry(inner, inner._name or snake(inner.kind), dtype, True)
