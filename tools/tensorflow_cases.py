@@ -41,15 +41,15 @@ def s32(v):
 
 
 class Case:
-    def __init__(self, op, args, tol=1e-5, name=None, pick=None, check=None):
-        self.op, self.args, self.tol, self.name, self.pick, self.check = op, args, tol, name, pick, check
+    def __init__(self, op, args, tol=1e-5, name=None, pick=None, check=None, make=None):
+        self.op, self.args, self.tol, self.name, self.pick, self.check, self.make = op, args, tol, name, pick, check, make
 
 
 CASES = []
 
 
-def case(op, *, tol=1e-5, pick=None, check=None, **args):
-    CASES.append(Case(op, args, tol, None, pick, check))
+def case(op, *, tol=1e-5, pick=None, check=None, make=None, **args):
+    CASES.append(Case(op, args, tol, None, pick, check, make))
 
 
 def build(c):
@@ -69,10 +69,11 @@ def build(c):
                 args[k] = [tensor(f"in_{k}_{i}", x) for i, x in enumerate(v)]
             else:
                 args[k] = v
-        y = getattr(raw, c.op)(**args)
+        y = c.make(g, **args) if c.make else getattr(raw, c.op)(**args)
         ys = list(y) if isinstance(y, (list, tuple)) else [y]
         if c.pick is not None:
             ys = [ys[i] for i in c.pick]
+        ys = [tf.bitcast(t, {1: tf.uint8, 2: tf.int16}[t.dtype.size] if t.dtype.size < 4 else tf.int32) if t.dtype.is_quantized else t for t in ys]
         names = [tf.identity(t, name=f"out{i}").op.name for i, t in enumerate(ys)]
         with tf.compat.v1.Session(graph=g) as s:
             want = s.run([n + ":0" for n in names], {k + ":0": v for k, v in feeds.items()})
@@ -296,6 +297,76 @@ for pad in ("SAME", "VALID"):
 case("CTCLoss", inputs=F(6, 2, 5), labels_indices=K(np.array([[0, 0], [0, 1], [1, 0]], np.int64)), labels_values=K(np.array([1, 2, 3], np.int32)), sequence_length=K(np.array([6, 4], np.int32)), tol=1e-4)
 case("SparseTensorDenseMatMul", a_indices=K(np.array([[0, 1], [2, 0]], np.int64)), a_values=F(2), a_shape=K(np.array([3, 4], np.int64)), b=F(4, 2)); case("QuantizeAndDequantizeV2", input=F(3, 4), input_min=K(np.float32(-1)), input_max=K(np.float32(1.5)), range_given=True); case("QuantizeAndDequantizeV3", input=F(3, 4), input_min=K(np.float32(0)), input_max=K(np.float32(0)), num_bits=s32(6), range_given=False); case("QuantizeAndDequantizeV4", input=F(9), input_min=K(np.float32(0)), input_max=K(np.float32(2)), signed_input=False, range_given=True, round_mode="HALF_UP")
 case("RaggedRange", starts=i32(0, 3, 2), limits=i32(4, 3, 9), deltas=i32(1, 1, 3))
+
+# ---- sparse tensors, boxes, sound ----
+sp = dict(at=K(np.array([[0, 1, 0], [0, 2, 2], [2, 0, 1], [2, 2, 2]], np.int64)), shape=K(np.array([4, 3, 3], np.int64)))
+case("SparseTensorDenseAdd", a_indices=sp["at"], a_values=F(4), a_shape=sp["shape"], b=F(4, 3, 3)); case("SparseTensorDenseAdd", a_indices=K(np.array([[1, 1], [0, 1], [1, 1]], np.int32)), a_values=N(3), a_shape=i32(2, 2), b=N(2, 2))
+case("SparseReorder", input_indices=K(np.array([[2, 1], [0, 3], [0, 1], [1, 0]], np.int64)), input_values=F(4), input_shape=K(np.array([3, 4], np.int64)))
+case("SparseReshape", input_indices=sp["at"], input_shape=sp["shape"], new_shape=K(np.array([6, -1], np.int64))); case("SparseReshape", input_indices=np.array([[0, 5], [3, 1]], np.int64), input_shape=np.array([4, 6], np.int64), new_shape=np.array([2, 3, 4], np.int64))
+case("SparseSlice", indices=sp["at"], values=F(4), shape=sp["shape"], start=K(np.array([0, 1, 1], np.int64)), size=K(np.array([9, 2, 2], np.int64)))
+case("SparseFillEmptyRows", indices=sp["at"], values=F(4), dense_shape=sp["shape"], default_value=np.float32(-7)); case("SparseFillEmptyRows", indices=K(np.array([[3, 0], [0, 2]], np.int64)), values=N(2), dense_shape=K(np.array([5, 4], np.int64)), default_value=np.int32(9))
+for d in (0, -1): case("SparseConcat", indices=[sp["at"], K(np.array([[1, 0, 2], [3, 1, 1]], np.int64))], values=[F(4), F(2)], shapes=[sp["shape"], sp["shape"]], concat_dim=d)
+for a in ([0], [1, -1], []): case("SparseReduceSum", input_indices=sp["at"], input_values=F(4), input_shape=sp["shape"], reduction_axes=K(np.array(a, np.int32)))
+case("SparseReduceSum", input_indices=sp["at"], input_values=N(4), input_shape=sp["shape"], reduction_axes=i32(2), keep_dims=True)
+for op in "SparseDenseCwiseMul SparseDenseCwiseDiv SparseDenseCwiseAdd".split(): case(op, sp_indices=sp["at"], sp_values=F(4), sp_shape=sp["shape"], dense=F(4, 3, 3, low=0.5)); case(op, sp_indices=sp["at"], sp_values=F(4), sp_shape=sp["shape"], dense=F(3, 1, low=0.5))
+many = np.sort(rng.uniform(-0.1, 1.1, (2, 12, 1, 2, 2)).astype(np.float32), axis=3).reshape(2, 12, 1, 4)
+for q, pad, clip in [(1, False, True), (3, True, False), (1, True, True)]:
+    case("CombinedNonMaxSuppression", boxes=np.repeat(many, q, 2) + rng.uniform(0, 0.05, (2, 12, q, 1)).astype(np.float32), scores=F(2, 12, 3, low=0, high=1), max_output_size_per_class=s32(4), max_total_size=s32(9 if q == 1 else 20), iou_threshold=K(np.float32(0.3)),
+         score_threshold=K(np.float32(0.25)), pad_per_class=pad, clip_boxes=clip)
+drawn = np.array([[[0.1, 0.2, 0.7, 0.9], [-0.3, 0.5, 0.5, 1.4]], [[0.5, 0.5, 0.4, 0.6], [0, 0, 1, 1]]], np.float32)
+for c in (1, 3, 4): case("DrawBoundingBoxes", images=F(2, 9, 8, c), boxes=drawn)
+case("DrawBoundingBoxesV2", images=F(2, 9, 8, 3), boxes=drawn, colors=F(1, 3)); case("DrawBoundingBoxesV2", images=F(2, 9, 8, 3), boxes=drawn, colors=F(3, 4))
+for m in (False, True): case("CTCGreedyDecoder", inputs=F(7, 3, 4), sequence_length=K(np.array([7, 3, 0], np.int32)), merge_repeated=m)
+case("CTCGreedyDecoder", inputs=F(9, 2, 3), sequence_length=K(np.array([9, 8], np.int32)), merge_repeated=True, blank_index=0)
+turn = np.array([[0.9, -0.3, 1.2, 0.3, 0.8, -0.7, 0.01, -0.005], [1.3, 0.2, -2.5, -0.1, 1.1, 3.3, 0, 0]], np.float32)
+for how in ("BILINEAR", "NEAREST"):
+    for mode in ("CONSTANT", "REFLECT", "WRAP", "NEAREST"): case("ImageProjectiveTransformV3", images=F(2, 7, 6, 3), transforms=turn, output_shape=i32(9, 11), fill_value=np.float32(0.5), interpolation=how, fill_mode=mode, tol=1e-4)
+case("ImageProjectiveTransformV2", images=F(2, 5, 6, 1), transforms=turn[1:], output_shape=i32(5, 6), interpolation="BILINEAR", tol=1e-4); case("ImageProjectiveTransformV2", images=N(1, 5, 6, 1, low=0, high=255, dtype=np.uint8), transforms=turn[1:], output_shape=i32(5, 6), interpolation="NEAREST")
+for sq in (False, True): case("AudioSpectrogram", input=F(100, 2, low=-1, high=1), window_size=24, stride=10, magnitude_squared=sq, tol=1e-4)
+case("Mfcc", spectrogram=F(2, 5, 129, low=0.01, high=9), sample_rate=s32(16000), tol=1e-4); case("Mfcc", spectrogram=F(1, 2, 257, low=0.01, high=9), sample_rate=s32(44100), upper_frequency_limit=7600, lower_frequency_limit=300, filterbank_channel_count=20, dct_coefficient_count=20, tol=1e-4)
+
+# ---- what rewritten graphs hold ----
+def fused(op, ops, **attrs):
+    """An operator that only the rewriter of graphs makes."""
+    def make(g, x, w, args):
+        kinds = {"T": x.dtype, "num_args": len(args), "TArgs": [a.dtype for a in args], "fused_ops": ops, "epsilon": 0.01, "leakyrelu_alpha": 0.3, **attrs}
+        node = tf.compat.v1.NodeDef(name="fused", op=op, input=[t.name for t in (x, w, *args)])
+        for k, v in kinds.items():
+            if isinstance(v, bool): node.attr[k].b = v
+            elif isinstance(v, int): node.attr[k].i = v
+            elif isinstance(v, float): node.attr[k].f = v
+            elif isinstance(v, str): node.attr[k].s = v.encode()
+            elif isinstance(v, tf.DType): node.attr[k].type = v.as_datatype_enum
+            elif k == "fused_ops": node.attr[k].list.s.extend(o.encode() for o in v)
+            elif k == "TArgs": node.attr[k].list.type.extend(t.as_datatype_enum for t in v)
+            else: node.attr[k].list.i.extend(v)
+        graph = tf.compat.v1.GraphDef(node=[node])
+        ins = {t.name: t for t in (x, w, *args)}
+        node.input[:] = [f"i{i}" for i in range(len(node.input))]
+        for i, t in enumerate((x, w, *args)): graph.node.append(tf.compat.v1.NodeDef(name=f"i{i}", op="Placeholder", attr={"dtype": tf.compat.v1.AttrValue(type=t.dtype.as_datatype_enum)}))
+        graph.node[0].CopyFrom(node)
+        return tf.import_graph_def(graph, {f"i{i}": t for i, t in enumerate((x, w, *args))}, ["fused:0"], name="")[0]
+    return make
+
+
+for ops in (["BiasAdd"], ["BiasAdd", "Relu"], ["BiasAdd", "Relu6"], ["BiasAdd", "Elu"], ["BiasAdd", "LeakyRelu"]):
+    case("_FusedConv2D", x=F(2, 6, 7, 3), w=F(3, 2, 3, 4), args=[F(4)], make=fused("_FusedConv2D", ops, strides=[1, 2, 1, 1], padding="SAME"), tol=1e-4)
+    case("_FusedMatMul", x=F(3, 5), w=F(5, 4), args=[F(4)], make=fused("_FusedMatMul", ops, transpose_a=False, transpose_b=False), tol=1e-4)
+case("_FusedConv2D", x=F(2, 6, 7, 3), w=F(3, 2, 3, 4), args=[F(4), F(4), F(4), F(4, low=0.2)], make=fused("_FusedConv2D", ["FusedBatchNorm", "Relu"], strides=[1, 1, 1, 1], padding="VALID"), tol=1e-4)
+case("_FusedMatMul", x=F(5, 3), w=F(4, 5), args=[F(4)], make=fused("_FusedMatMul", ["BiasAdd", "Tanh"], transpose_a=True, transpose_b=True), tol=1e-4)
+for mode in ("REFLECT", "SYMMETRIC"):
+    case("FusedPadConv2D", input=F(1, 5, 6, 2), paddings=i32([0, 0], [1, 2], [2, 1], [0, 0]), filter=F(3, 2, 2, 3), mode=mode, strides=[1, 2, 1, 1], padding="VALID", tol=1e-4)
+    case("FusedResizeAndPadConv2D", input=F(1, 5, 6, 2), size=i32(8, 9), paddings=i32([0, 0], [1, 2], [2, 1], [0, 0]), filter=F(3, 2, 2, 3), mode=mode, strides=[1, 1, 1, 1], padding="VALID", resize_align_corners=mode == "REFLECT", tol=1e-4)
+case("TensorStridedSliceUpdate", input=F(4, 5), begin=i32(1, -1), end=i32(4, 0), strides=i32(2, -2), value=F(2, 2)); case("TensorStridedSliceUpdate", input=N(4, 5), begin=i32(2), end=i32(3), strides=i32(1), value=N(5), shrink_axis_mask=1)
+case("UnravelIndex", indices=np.array([0, 7, 23, 11], np.int64), dims=K(np.array([2, 3, 4], np.int64))); case("UnravelIndex", indices=N(3, low=0, high=6), dims=i32(2, 3))
+case("ApproxTopK", input=F(3, 9), k=4)
+for op in "InplaceUpdate InplaceAdd InplaceSub".split(): case(op, x=F(5, 3), i=i32(3, 0), v=F(2, 3), make=lambda g, x, i, v, op=op: getattr(raw, op)(x=x * 1, i=i, v=v))  # else TensorFlow writes into what it is fed
+for mode in ("MIN_COMBINED", "MIN_FIRST", "SCALED"):
+    for kind, bits in ((tf.quint8, np.uint8), (tf.qint8, np.int8)):
+        case("QuantizeV2", input=F(3, 7), min_range=np.float32(-1.5), max_range=np.float32(1.9), T=kind, mode=mode)
+        case("Dequantize", x=np.arange(0 if bits is np.uint8 else -128, 256 if bits is np.uint8 else 128, 3).astype(bits), min_range=np.float32(-1.3), max_range=np.float32(2.6),
+             make=lambda g, x, min_range, max_range, kind=kind, mode=mode: raw.Dequantize(input=tf.bitcast(x, kind), min_range=min_range, max_range=max_range, mode=mode))
+case("QuantizeV2", input=F(3, 4), min_range=F(4, low=-2, high=-1), max_range=F(4, low=1, high=2), T=tf.qint8, mode="SCALED", axis=1, round_mode="HALF_TO_EVEN", narrow_range=True)
 
 
 def cases():

@@ -4,7 +4,8 @@
 
 fire_type fire_tensorflow_type(uint64_t type) {
     static const uint8_t ours[] = {[1] = FIRE_F32, [2] = FIRE_F64, [3] = FIRE_I32, [4] = FIRE_U8, [5] = FIRE_I16, [6] = FIRE_I8, [9] = FIRE_I64,
-        [10] = FIRE_BOOL, [14] = FIRE_BF16, [17] = FIRE_U16, [19] = FIRE_F16, [22] = FIRE_U32, [23] = FIRE_U64};
+        [10] = FIRE_BOOL, [11] = FIRE_I8, [12] = FIRE_U8, [13] = FIRE_I32, [15] = FIRE_I16, [16] = FIRE_U16, /* quantized ones are their integers */
+        [14] = FIRE_BF16, [17] = FIRE_U16, [19] = FIRE_F16, [22] = FIRE_U32, [23] = FIRE_U64};
     if (type > 100) type -= 100;
     return type < sizeof ours ? (fire_type)ours[type] : 0;
 }

@@ -29,6 +29,8 @@ bool fire_tf_ends(fire_span name, const char *end);
 static inline fire_shape fire_tf_shape(fire_import *b, fire_value v) { return b->g->first.status || !v ? (fire_shape){0} : fire_shape_of(b->g, v); }
 static inline fire_type fire_tf_type(fire_import *b, fire_value v) { return b->g->first.status || !v ? FIRE_F32 : fire_type_of(b->g, v); }
 static inline bool fire_tf_float(fire_type t) { return t == FIRE_F32 || t == FIRE_F64 || t == FIRE_F16 || t == FIRE_BF16; }
+/* fire_tf_overlap - of boxes i and j of [k, 4]: the area of both over the area of either. */
+double fire_tf_overlap(const fire_tensor *box, int64_t i, int64_t j);
 fire_value fire_tf_expand(fire_import *b, fire_value x, fire_shape to);
 fire_value fire_tf_fill(fire_import *b, fire_type type, fire_shape shape, double v);
 fire_value fire_tf_times(fire_import *b, fire_value x, double v);

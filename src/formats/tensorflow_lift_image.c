@@ -245,7 +245,7 @@ void fire_tf_color(fire_import *b, fire_lift *n) { /* RGBToHSV, HSVToRGB, Adjust
 
 /* ---- boxes ---- */
 
-static double overlap(const fire_tensor *box, int64_t i, int64_t j) { /* area of both over area of either */
+double fire_tf_overlap(const fire_tensor *box, int64_t i, int64_t j) {
     double p[2][4];
     for (int k = 0; k < 2; k++) {
         double v[4];
@@ -293,7 +293,7 @@ void fire_tf_nms(fire_import *b, fire_lift *n) {
         left[best] = -INFINITY;
         for (int64_t i = 0; i < k; i++) {
             if (left[i] == -INFINITY) continue;
-            double o = given ? fire_get(&box, i * k + best) : overlap(&box, best, i);
+            double o = given ? fire_get(&box, i * k + best) : fire_tf_overlap(&box, best, i);
             if (sigma > 0) {
                 left[i] = o <= limit ? left[i] * exp(-0.5 / sigma * o * o) : -INFINITY;
                 if (!(left[i] > least)) left[i] = -INFINITY;

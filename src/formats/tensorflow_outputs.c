@@ -130,6 +130,7 @@ static const struct { const char *op; bool only; const char *outputs; } table[] 
     {"WriteImageSummary", false, ""},
     {"WriteScalarSummary", false, ""},
     {"WriteSummary", false, ""},
+    {"_FusedBatchNormEx", true, "y batch_mean batch_variance reserve_space_1 reserve_space_2 reserve_space_3"},
 };
 
 static const char *outputs_of(fire_span op, bool *only) {
