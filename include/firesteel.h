@@ -552,8 +552,9 @@ FIRE_API fire_status fire_load(fire_context *ctx, const char *path, fire_network
 
 /* fire_load_part - of a TensorFlow graph or SavedModel, a part: names of the tensors that are fed and of those that come back ("node" or "node:1";
 ** none: the placeholders, and what nobody reads), or a signature of the SavedModel (NULL: serving_default). Of an ONNX file of other software, tensors
-** that come back in place of its outputs. part NULL: all. */
-typedef struct fire_part { const char *signature; int32_t n_inputs, n_outputs; const char *const *inputs, *const *outputs; } fire_part;
+** that come back in place of its outputs. Of a net of Caffe, `weights` is the path of the caffemodel whose blobs its layers take by their names; NULL:
+** they are in the net itself. part NULL: all. */
+typedef struct fire_part { const char *signature; int32_t n_inputs, n_outputs; const char *const *inputs, *const *outputs; const char *weights; } fire_part;
 FIRE_API fire_status fire_load_part(fire_context *ctx, const char *path, const fire_part *part, fire_network **out, fire_error *err);
 FIRE_API fire_status fire_load_bytes(fire_context *ctx, const void *bytes, size_t size, fire_network **out, fire_error *err);
 FIRE_API fire_status fire_load_bytes_in(fire_context *ctx, const void *bytes, size_t size, const char *dir, fire_network **out, fire_error *err);

@@ -9,6 +9,7 @@
 */
 #include "model.h"
 #include "file.h"
+#include "formats/caffe.h"
 #include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "json.h"
@@ -441,8 +442,11 @@ static fire_status load_file(fire_context *ctx, fire_onnx_file *file, fire_netwo
     const fire_contents *b = fire_onnx_file_bytes(file);
     bool is_saved;
     const fire_tf_want *want = fire_onnx_file_choice(file, &is_saved);
-    if (is_saved || fire_tensorflow_is(b->data, b->size)) return load_plain(ctx, file, out, err);
+    const bool caffe = !is_saved && fire_caffe_is(b->data, b->size);
+    if (!caffe && fire_onnx_file_weights(file)->size) return fire_fail(err, FIRE_E_UNSUPPORTED, "weights are given for nets of Caffe, and this is another file");
+    if (!caffe && (is_saved || fire_tensorflow_is(b->data, b->size))) return load_plain(ctx, file, out, err);
     if (want && (want->n_inputs || want->signature)) return fire_fail(err, FIRE_E_UNSUPPORTED, "inputs and a signature are chosen of TensorFlow graphs, and this is another file");
+    if (caffe) return load_plain(ctx, file, out, err);
     fire_onnx m;
     fire_status s = fire_onnx_read_file(file, &m, err);
     if (!s) s = load_indexed(ctx, &m, file, out, err);
@@ -520,7 +524,8 @@ fire_status fire_load_part(fire_context *ctx, const char *path, const fire_part 
     s = fire_error_prefix(err, path, fire_onnx_file_open(ctx, folder ? inside : path, &model, err));
     fire_free(ctx, inside);
     if (s) return s;
-    if (part || is_saved) s = fire_onnx_file_choose(model, &want, is_saved, err);
+    if (part && part->weights) s = fire_error_prefix(err, part->weights, fire_onnx_file_add(model, part->weights, err));
+    if (!s && (want.n_inputs || want.n_outputs || want.signature || is_saved)) s = fire_onnx_file_choose(model, &want, is_saved, err);
     if (!s) s = fire_error_prefix(err, path, load_file(ctx, model, out, err));
     fire_onnx_file_free(model); /* the network has its own share, if it needs one */
     return s;

@@ -425,7 +425,7 @@ static const char **texts_of(PyObject *tuple, int32_t *n) {
     return list;
 }
 
-/* Network.load(context, path, inputs=(), outputs=(), signature=None) and Network.load_bytes(context, bytes). */
+/* Network.load(context, path, inputs=(), outputs=(), signature=None, weights=None) and Network.load_bytes(context, bytes). */
 static PyObject *network_load(PyObject *type, PyObject *args) {
     module_state *m = PyType_GetModuleState((PyTypeObject *)type);
     Context *context;
@@ -434,7 +434,7 @@ static PyObject *network_load(PyObject *type, PyObject *args) {
     fire_part part = {0};
     fire_error err;
     fire_status status;
-    if (!PyArg_ParseTuple(args, "O!O&|O!O!z:load", m->context, &context, PyUnicode_FSConverter, &path, &PyTuple_Type, &inputs, &PyTuple_Type, &outputs, &part.signature)) return NULL;
+    if (!PyArg_ParseTuple(args, "O!O&|O!O!zz:load", m->context, &context, PyUnicode_FSConverter, &path, &PyTuple_Type, &inputs, &PyTuple_Type, &outputs, &part.signature, &part.weights)) return NULL;
     const char **in = inputs ? texts_of(inputs, &part.n_inputs) : NULL, **out = outputs && (in || !inputs) ? texts_of(outputs, &part.n_outputs) : NULL;
     if ((inputs && !in) || (outputs && !out)) {
         PyMem_Free((void *)in);
@@ -442,7 +442,7 @@ static PyObject *network_load(PyObject *type, PyObject *args) {
         return NULL;
     }
     part.inputs = in, part.outputs = out;
-    const bool whole = !part.n_inputs && !part.n_outputs && !part.signature;
+    const bool whole = !part.n_inputs && !part.n_outputs && !part.signature && !part.weights;
     Py_BEGIN_ALLOW_THREADS
     status = fire_load_part(context->ctx, PyBytes_AsString(path), whole ? NULL : &part, &net, &err);
     Py_END_ALLOW_THREADS

@@ -280,16 +280,17 @@ def _has_layers_alone(path: str | PathLike[str]) -> bool:
 
 
 def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = None, inputs: Sequence[str] = (), outputs: Sequence[str] = (),
-         signature: str | None = None) -> Model:
+         signature: str | None = None, weights: str | PathLike[str] | None = None) -> Model:
     """A model from an ONNX file, from Keras' .keras and .h5 files (they need h5py), or from a checkpoint folder with its optimizer state and
     position; what a file is, its content tells. An ONNX file of other software has a layer for each node, if it can be layers; one that other
     software has changed is such a file, and warns. Of Keras' files: compile=False leaves loss, metrics and optimizer alone; input_shape is that of a row, or a list for
     several inputs, where the file leaves sizes open and the first data shall not decide. `outputs` names what the model gives instead of its own
     outputs: tensors of an ONNX or TensorFlow graph, layers of other files. Of TensorFlow's frozen graphs and SavedModels (docs/tensorflow.md) `inputs` names
-    where it begins, too; else a SavedModel has those of `signature` (serving_default)."""
+    where it begins, too; else a SavedModel has those of `signature` (serving_default).
+    A net of Caffe (docs/caffe.md) is a caffemodel, or a prototxt with the caffemodel as `weights`."""
     from .formats import kind_of
     found = kind_of(fspath(path))
-    if outputs and not inputs and signature is None and (found in ("keras", "json") or _has_layers_alone(path)):
+    if outputs and not inputs and signature is None and weights is None and (found in ("keras", "json") or _has_layers_alone(path)):
         whole = load(path, compile, input_shape)
         parts = [whole.get_layer(name).output for name in outputs]
         return Model(whole.inputs, parts[0] if len(parts) == 1 else parts)
@@ -302,7 +303,7 @@ def load(path: str | PathLike[str], compile: bool = True, input_shape: Any = Non
     if found == "safetensors":
         raise errors.make(5002, f"{fspath(path)}: a safetensors file holds weights alone; build the model and call model.load_weights")
     try:
-        net = _core.Network.load(context(), fspath(path), tuple(inputs), tuple(outputs), signature)
+        net = _core.Network.load(context(), fspath(path), tuple(inputs), tuple(outputs), signature, None if weights is None else fspath(weights))
         if warning := net.note("warning"):
             warnings.warn(f"{fspath(path)}: {warning}", stacklevel=2)
         return Model._wrap(net)

@@ -70,6 +70,7 @@ typedef struct fire_onnx {
     fire_onnx_name *name; int64_t n_names; /* sorted */
     fire_onnx_functions_list *functions; bool inner; /* inner: they are those of the model around */
     struct fire_tf *tf; struct fire_tf_edge *output_from; /* of a TensorFlow graph (tensorflow.h); else NULL */
+    struct fire_caffe *caffe; /* of a net of Caffe (caffe.h); else NULL */
 } fire_onnx;
 
 /* fire_onnx_read - index a model; where its external data lies is left open. Call fire_onnx_clear whether it succeeds or fails. */

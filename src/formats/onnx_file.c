@@ -18,7 +18,7 @@ typedef struct copy { const void *from; size_t bytes; void *to; } copy;
 struct fire_onnx_file {
     fire_context *ctx;
     int32_t refs, busy; /* changed atomically; busy: somebody is at what stands below */
-    fire_contents bytes;
+    fire_contents bytes, weights;
     char *dir;          /* NULL: there are no other files */
     fire_tf_want *want; bool saved;
     outside *outside;
@@ -32,7 +32,7 @@ static void lock(fire_onnx_file *f) { while (__atomic_exchange_n(&f->busy, 1, __
 static void unlock(fire_onnx_file *f) { __atomic_store_n(&f->busy, 0, __ATOMIC_RELEASE); }
 
 fire_status fire_model_text(fire_context *ctx, fire_contents *bytes, bool *saved, fire_error *err) {
-    static const fire_proto_message *const known[] = {&fire_proto_graph_def, &fire_proto_saved_model, &fire_proto_onnx_model};
+    static const fire_proto_message *const known[] = {&fire_proto_graph_def, &fire_proto_saved_model, &fire_proto_onnx_model, &fire_proto_caffe_net};
     const fire_proto_message *is = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known && !is; i++)
         if (fire_proto_text_is(bytes->data, bytes->size, known[i])) is = known[i];
@@ -97,6 +97,7 @@ void fire_onnx_file_free(fire_onnx_file *f) {
     fire_free(f->ctx, f->dir);
     fire_free(f->ctx, f->want);
     fire_contents_free(f->ctx, &f->bytes);
+    fire_contents_free(f->ctx, &f->weights);
     fire_free(f->ctx, f);
 }
 
@@ -104,10 +105,22 @@ fire_context *fire_onnx_file_context(const fire_onnx_file *f) { return f->ctx; }
 const fire_contents *fire_onnx_file_bytes(const fire_onnx_file *f) { return &f->bytes; }
 bool fire_onnx_file_has_outside(const fire_onnx_file *f) { return f->n_outside > 0; }
 int64_t fire_onnx_file_size(const fire_onnx_file *f) {
-    int64_t all = (int64_t)f->bytes.size;
+    int64_t all = (int64_t)(f->bytes.size + f->weights.size);
     for (int64_t i = 0; i < f->n_outside; i++)
         if (!fire_add(all, (int64_t)f->outside[i].bytes.size, &all)) return INT64_MAX / 128;
     return all < INT64_MAX / 128 ? all : INT64_MAX / 128; /* callers multiply it */
+}
+
+const fire_contents *fire_onnx_file_weights(const fire_onnx_file *f) { return &f->weights; }
+fire_status fire_onnx_file_add(fire_onnx_file *f, const char *path, fire_error *err) {
+    fire_contents bytes;
+    bool saved;
+    fire_status s = fire_file_map(f->ctx, path, &bytes, err);
+    if (!s && (s = fire_model_text(f->ctx, &bytes, &saved, err))) fire_contents_free(f->ctx, &bytes);
+    if (s) return s;
+    fire_contents_free(f->ctx, &f->weights);
+    f->weights = bytes;
+    return FIRE_OK;
 }
 
 /* One block: the struct, the lists, the texts. */
@@ -196,7 +209,7 @@ static bool within(const void *data, size_t bytes, const void *of, size_t size) 
 }
 
 bool fire_onnx_file_holds(fire_onnx_file *f, const void *data, size_t bytes) {
-    if (within(data, bytes, f->bytes.data, f->bytes.size)) return true;
+    if (within(data, bytes, f->bytes.data, f->bytes.size) || within(data, bytes, f->weights.data, f->weights.size)) return true;
     bool found = false;
     lock(f);
     for (int64_t i = 0; i < f->n_outside && !found; i++) found = within(data, bytes, f->outside[i].bytes.data, f->outside[i].bytes.size);

@@ -31,6 +31,10 @@ fire_status fire_onnx_file_outside(fire_onnx_file *f, fire_span location, fire_s
 fire_status fire_onnx_file_choose(fire_onnx_file *f, const struct fire_tf_want *want, bool saved, fire_error *err);
 const struct fire_tf_want *fire_onnx_file_choice(const fire_onnx_file *f, bool *saved);
 
+/* fire_onnx_file_add - map a second file, of weights; fire_onnx_file_weights - its bytes, size 0: there is none. */
+fire_status fire_onnx_file_add(fire_onnx_file *f, const char *path, fire_error *err);
+const fire_contents *fire_onnx_file_weights(const fire_onnx_file *f);
+
 /* fire_onnx_file_holds - whether these bytes live as long as the file: they are its own, of a file beside it, or an aligned copy. */
 bool fire_onnx_file_holds(fire_onnx_file *f, const void *data, size_t bytes);
 

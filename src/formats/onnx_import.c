@@ -1,4 +1,5 @@
 /* onnx_import.c - lift the nodes of an ONNX graph into a fire_graph; see onnx_import.h. */
+#include "formats/caffe.h"
 #include "formats/tensorflow.h"
 #include "plan.h"
 #include "small.h"
@@ -22,6 +23,7 @@ static const char *who(const fire_import *b, char to[WHO_TEXT]) {
         snprintf(to, WHO_TEXT, "node %lld '%s' of function '%s' (%s, opset %llu)", (long long)s->at, show(n->name, name, sizeof name),
                  show(f->function->name, function, sizeof function), show(n->op, op, sizeof op), (unsigned long long)s->m->opset);
     } else if (s->m->tf) snprintf(to, WHO_TEXT, "node '%s' (%s of TensorFlow)", show(n->name, name, sizeof name), show(n->op, op, sizeof op));
+    else if (s->m->caffe) snprintf(to, WHO_TEXT, "layer '%s' (%s of Caffe)", show(n->name, name, sizeof name), show(n->op, op, sizeof op));
     else snprintf(to, WHO_TEXT, "node %lld '%s' (%s, opset %llu)", (long long)s->at, show(n->name, name, sizeof name), show(n->op, op, sizeof op), (unsigned long long)s->m->opset);
     return to;
 }
@@ -356,7 +358,11 @@ fire_value fire_import_find(fire_import *b, fire_span name) {
             fire_scope *inner = b->scope;
             b->scope = s;
             d->value = fire_import_tensor(b, &s->m->initializer[d->index], what);
-            if (b->layers && !s->outer && !s->caller) d->value = fire_import_weight(b, show(name, text, sizeof text), d->value);
+            if (b->layers && !s->outer && !s->caller) {
+                show(name, text, sizeof text);
+                const char *own = s->m->caffe ? strrchr(text, '/') : NULL; /* "kernel" of "conv1/kernel": its layer says the rest */
+                d->value = fire_import_weight(b, own ? own + 1 : text, d->value);
+            }
             b->scope = inner;
         }
         if (d->value && d->value <= FIRE_TF_ALIVE) return fire_graph_fail(b->g, FIRE_E_MODEL_UNSUPPORTED, "'%s' stands on a branch that this run does not take", show(name, text, sizeof text));
@@ -477,7 +483,7 @@ static bool may_take(fire_import *b, const fire_lift *n, fire_type *called) {
 
 /* Everything but casts computes halves as float32 and rounds what comes out, where it is seen. */
 static void lift_one(fire_import *b, fire_lift *n) {
-    const fire_lift_entry *e = b->scope->m->tf ? fire_tensorflow_lifts : fire_lifts;
+    const fire_lift_entry *e = b->scope->m->tf ? fire_tensorflow_lifts : b->scope->m->caffe ? fire_caffe_lifts : fire_lifts;
     while (e->op && !is_lift_of(e, n->node, n->own, n->op)) e++;
     if (!e->op && b->scope->m->tf) { fire_tf_call(b, n); return; }
     fire_type half = 0, called = 0;
@@ -526,6 +532,12 @@ static fire_status check_node(fire_import *b, const fire_onnx_node *n, char op[6
         snprintf(op, 64, "%.*s", n->op.size < 64 ? (int)n->op.size : 63, (const char *)n->op.bytes);
         if (n->op.size < 64 && fire_tensorflow_knows(b->scope->m, n->op)) return FIRE_OK;
         return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s: this operator is not supported", who(b, node));
+    }
+    if (b->scope->m->caffe) {
+        snprintf(op, 64, "%.*s", n->op.size < 64 ? (int)n->op.size : 63, (const char *)n->op.bytes);
+        for (const fire_lift_entry *e = fire_caffe_lifts; e->op; e++)
+            if (fire_span_is(n->op, e->op)) return FIRE_OK;
+        return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s: this kind of layer is not supported", who(b, node));
     }
     bool standard = !n->domain.size || fire_span_is(n->domain, "ai.onnx");
     if (is_known(n, op)) return FIRE_OK;
@@ -599,7 +611,7 @@ static fire_status prepare(fire_import *b, const fire_onnx_node *n, fire_lift *l
         if (pass && !(l->attr = fire_arena_alloc(&b->arena, (size_t)l->n_attrs, sizeof *l->attr, err))) return FIRE_NOMEM;
         l->n_attrs = 0;
         while (!s && !(s = fire_wire_next(&w, &f, &more, err)) && more) {
-            if (f.number != 5) continue;
+            if (f.number != 5 || b->scope->m->caffe) continue;
             if (pass) s = (b->scope->m->tf ? fire_tensorflow_attr : fire_onnx_attr_read)(&w, &f, &b->arena, &l->attr[l->n_attrs], err);
             l->n_attrs++;
         }

@@ -3,6 +3,7 @@
 ** The file stays in memory. A run needs a graph and a plan for the shapes that are fed; the last few are kept, unless numbers that were fed
 ** went into the graph (onnx_import.h).
 */
+#include "formats/caffe.h"
 #include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "plan.h"
@@ -59,7 +60,7 @@ static fire_status beside(void *user, const char *name, fire_span *out, fire_err
 /* Inner tensors in place of the outputs. */
 static fire_status choose_outputs(fire_onnx *m, const fire_tf_want *want, fire_error *err) {
     char text[80];
-    if (want->n_inputs || want->signature) return fire_fail(err, FIRE_E_UNSUPPORTED, "inputs and a signature are chosen of TensorFlow graphs, and this is an ONNX file");
+    if (want->n_inputs || want->signature) return fire_fail(err, FIRE_E_UNSUPPORTED, "inputs and a signature are chosen of TensorFlow graphs, and this is another file");
     fire_onnx_value *list = fire_arena_alloc(&m->arena, (size_t)want->n_outputs, sizeof *list, err);
     if (!list) return FIRE_NOMEM;
     for (int32_t k = 0; k < want->n_outputs; k++) {
@@ -80,6 +81,12 @@ static fire_status read_model(fire_context *ctx, fire_onnx_file *file, fire_onnx
     bool saved;
     const fire_tf_want *want = fire_onnx_file_choice(file, &saved);
     fire_status s;
+    if (!saved && fire_caffe_is(b->data, b->size)) {
+        const fire_contents *w = fire_onnx_file_weights(file);
+        s = fire_caffe_read(ctx, b->data, b->size, w->data, w->size, m, err);
+        m->file = file;
+        return s || !want || !want->n_outputs ? s : choose_outputs(m, want, err);
+    }
     if (!saved && !fire_tensorflow_is(b->data, b->size)) return (s = fire_onnx_read_file(file, m, err)) || !want || !want->n_outputs ? s : choose_outputs(m, want, err);
     s = saved ? fire_tensorflow_saved_read(ctx, b->data, b->size, &files, want, m, err) : fire_tensorflow_read(ctx, b->data, b->size, NULL, want, m, err);
     m->file = file;
@@ -113,12 +120,13 @@ void fire_onnx_model_free(fire_onnx_model *o) {
 fire_onnx_file *fire_onnx_model_file(const fire_onnx_model *o) { return o->file; }
 fire_onnx *fire_onnx_model_index(fire_onnx_model *o) { return &o->m; }
 
-static fire_status check_shape(const fire_onnx_value *v, const fire_tensor *t, fire_error *err) {
+static fire_status check_shape(const fire_onnx *m, const fire_onnx_value *v, const fire_tensor *t, fire_error *err) {
     char a[80], b[FIRE_SHAPE_TEXT], c[FIRE_SHAPE_TEXT];
     fire_status s = fire_shape_check("the tensor", fire_import_storage(t->type), &t->shape, err);
     if (s) return s;
     bool fits = fire_count(&t->shape) >= 0 && (!v->has_shape || v->rank == t->shape.rank);
-    for (int d = 0; d < t->shape.rank && fits && v->has_shape; d++) fits = v->dim[d] < 0 || v->dim[d] == t->shape.dim[d];
+    for (int d = 0; d < t->shape.rank && fits && v->has_shape && !m->caffe; d++) /* nets of Caffe take any size */
+        fits = v->dim[d] < 0 || v->dim[d] == t->shape.dim[d];
     if (fits) return FIRE_OK;
     fire_shape want = {.rank = v->rank <= FIRE_MAX_RANK ? v->rank : FIRE_MAX_RANK};
     memcpy(want.dim, v->dim, sizeof want.dim);
@@ -145,9 +153,9 @@ static fire_status sort_feeds(const fire_onnx *m, int32_t n, const fire_named *i
             const fire_tensor *item = t->data;
             for (int64_t e = 0; e < t->shape.dim[0] && !s; e++) {
                 if (item[e].type != want) return fire_fail(err, FIRE_E_SHAPE, "element %lld of the input '%s' is %s, expected %s", (long long)e, show(fire_onnx_label(v), a, sizeof a), fire_type_text(item[e].type), fire_type_text(want));
-                s = check_shape(v, &item[e], err);
+                s = check_shape(m, v, &item[e], err);
             }
-        } else if (!absent) s = check_shape(v, t, err);
+        } else if (!absent) s = check_shape(m, v, t, err);
         if (s) return s;
         feed[i] = *t;
     }
@@ -511,7 +519,7 @@ static fire_status zeros_for(const fire_onnx_model *o, int64_t i, int64_t batch,
         if (fire_span_is(label, shapes[k].name)) t->shape = shapes[k].tensor.shape;
     if (t->shape.rank < 0 || fire_count(&t->shape) < 0)
         return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s; give the sizes that are open", a, t->shape.rank < 0 ? "unknown" : fire_shape_text(&t->shape, b));
-    fire_status s = check_shape(v, t, err);
+    fire_status s = check_shape(&o->m, v, t, err);
     if (s) return s;
     t->data = fire_alloc(o->ctx, (size_t)fire_count(&t->shape), fire_type_size(fire_import_storage(type)), err);
     return t->data ? FIRE_OK : FIRE_NOMEM;

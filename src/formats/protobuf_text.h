@@ -27,5 +27,5 @@ bool fire_proto_text_is(const void *text, size_t size, const fire_proto_message 
 fire_status fire_proto_text_read(const void *text, size_t size, const fire_proto_message *m, fire_buffer *out, fire_error *err);
 
 /* The messages that model files are. */
-extern const fire_proto_message fire_proto_graph_def, fire_proto_saved_model, fire_proto_onnx_model;
+extern const fire_proto_message fire_proto_graph_def, fire_proto_saved_model, fire_proto_onnx_model, fire_proto_caffe_net;
 #endif
