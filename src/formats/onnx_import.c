@@ -457,7 +457,7 @@ static bool is_lift_of(const fire_lift_entry *e, const fire_onnx_node *n, bool o
 /* Lifts that take sequences and absent values; those that look themselves at what the file calls a type; and those that move numbers without
 ** looking at them, so that bits and places of texts may lie there. All inputs of one that are called so, and all its outputs, are called alike. */
 #define TAKE_LISTS "If|Loop|Identity|SequenceConstruct|SequenceAt|SequenceInsert|SequenceErase|SequenceLength|ConcatFromSequence|SequenceMap|Optional|OptionalHasElement|OptionalGetElement"
-#define TAKE_TYPES TAKE_LISTS "|Scan|Cast|CastLike|QuantizeLinear|DequantizeLinear|SplitToSequence|Equal|StringConcat|StringSplit|StringNormalizer"
+#define TAKE_TYPES TAKE_LISTS "|LabelEncoder|CategoryMapper|OneHotEncoder|Scan|Cast|CastLike|QuantizeLinear|DequantizeLinear|SplitToSequence|Equal|StringConcat|StringSplit|StringNormalizer"
 #define MOVERS "Identity|Reshape|Transpose|Concat|Gather|GatherElements|GatherND|Slice|Split|Squeeze|Unsqueeze|Flatten|Expand|Tile|Where|Shape|Size|Compress|Pad|DepthToSpace|SpaceToDepth|" \
                "ReverseSequence|Scatter|ScatterElements|ScatterND|CenterCropPad"
 

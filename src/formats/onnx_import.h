@@ -157,7 +157,8 @@ void fire_import_fail(fire_import *b, int32_t code, const char *fmt, ...) __attr
 
 /* For layers; without them these do nothing. part: what is lifted from now on belongs to a node (number: for one without a name). weight: an initializer, a constant, as a param where it can be trained. fix: v, if it is a weight, is not
 ** trained. mark: v's, NULL where there is none; to write to, NULL without memory. twin: numbers for the other batch, NULL: they are the same. free_batch: the shape of a Reshape of x with a free batch. expand: x in a shape that has a twin.
-** is_zero: whether v holds zeros alone. recurrent: RNN, LSTM or GRU as operators that have gradients. */
+** is_zero: whether v holds zeros alone. recurrent: RNN, LSTM or GRU as
+** operators that have gradients and fast kernels, in runs as well; false: a run needs what they do not have. */
 fire_value fire_import_weight(fire_import *b, const char *name, fire_value v);
 void fire_import_fix(fire_import *b, fire_value v);
 void fire_import_part(fire_import *b, fire_span name, fire_span op, int64_t number);
@@ -166,7 +167,7 @@ void *fire_import_twin(const fire_import *b, fire_value v);
 fire_value fire_import_free_batch(fire_import *b, fire_value x, fire_value shape);
 fire_value fire_import_expand(fire_import *b, fire_value x, fire_value shape);
 bool fire_import_is_zero(const fire_import *b, fire_value v);
-void fire_import_recurrent(fire_import *b, fire_lift *n);
+bool fire_import_recurrent(fire_import *b, fire_lift *n);
 
 /* Attributes of a node; the default if it has none of that name. */
 const fire_onnx_attr *fire_lift_attr(const fire_lift *n, const char *name);

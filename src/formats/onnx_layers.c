@@ -218,17 +218,19 @@ static bool is_plain(const fire_lift *n, int64_t directions) {
 }
 
 /* The inputs of all steps are projected at once, and the recurrence is an operator of its own, as in the layers LSTM, GRU and SimpleRNN. */
-void fire_import_recurrent(fire_import *b, fire_lift *n) {
+bool fire_import_recurrent(fire_import *b, fire_lift *n) {
     const int gates = n->op[0] == 'L' ? 4 : n->op[0] == 'G' ? 3 : 1;
     const bool reset_after = gates == 3 && fire_lift_int(n, "linear_before_reset", 0), backwards = fire_lift_text(n, "direction", "reverse");
-    if (n->n_in < 3 || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 3", (long long)n->n_in); return; }
+    if (n->n_in < 3 || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 3", (long long)n->n_in); return true; }
     const fire_shape x = fire_shape_of(b->g, n->in[0]), w = fire_shape_of(b->g, n->in[1]), r = fire_shape_of(b->g, n->in[2]);
     const int64_t directions = fire_lift_text(n, "direction", "bidirectional") ? 2 : 1, u = r.dim[2];
-    if (x.rank != 3 || x.dim[0] < 1 || x.dim[2] < 1 || w.rank != 3 || r.rank != 3 || w.dim[0] != directions || r.dim[0] != directions || u < 1 || u > INT32_MAX || w.dim[1] != gates * u ||
+    const bool known = !fire_lift_attr(n, "direction") || directions == 2 || backwards || fire_lift_text(n, "direction", "forward");
+    if (x.rank != 3 || x.dim[0] < 1 || !x.dim[1] || x.dim[2] < 1 || !known || fire_lift_int(n, "hidden_size", u) != u || w.rank != 3 || r.rank != 3 || w.dim[0] != directions || r.dim[0] != directions || u < 1 || u > INT32_MAX || w.dim[1] != gates * u ||
         r.dim[1] != gates * u || w.dim[2] != x.dim[2] || !is_plain(n, directions)) {
+        if (!b->layers) return false;
         b->late = true;
         fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "lengths, peepholes, clip and other activations have no gradient here");
-        return;
+        return true;
     }
     fire_value flat = fire_import_reshape(b, n->in[0], (fire_shape){2, {-1, x.dim[2]}}), y[2], last[2][2];
     for (int64_t d = 0; d < directions; d++) {
@@ -255,13 +257,14 @@ void fire_import_recurrent(fire_import *b, fire_lift *n) {
         const char *const ops[] = {"SimpleRNNSequence", "GRUSequence", "LSTMSequence"};
         char text[64];
         snprintf(text, sizeof text, "reverse=%d%s", backwards || d == 1, gates == 3 ? reset_after ? " reset_after=1" : " reset_after=0" : "");
-        if (fire_import_all(b, ops[gates / 2], 7, in, text, out)) return;
+        if (fire_import_all(b, ops[gates / 2], 7, in, text, out)) return true;
         y[d] = fire_import_unsqueeze(b, out[gates > 1], 1);
         last[0][d] = fire_import_unsqueeze(b, out[gates > 1 ? 3 : 1], 0);
         last[1][d] = gates == 4 ? fire_import_unsqueeze(b, out[4], 0) : 0;
     }
     n->out[0] = directions == 1 ? y[0] : fire_import_apply(b, "Concat", 2, y, "axis=1");
     for (int k = 0; k < (gates == 4 ? 2 : 1); k++) n->out[1 + k] = directions == 1 ? last[k][0] : fire_import_apply(b, "Concat", 2, last[k], "axis=0");
+    return true;
 }
 
 /* ---- inputs ---- */

@@ -326,6 +326,9 @@ static fire_value quantize(fire_import *b, fire_value x, fire_value scale, fire_
     return small ? fire_import_narrow(b, y, to, saturate, 0) : fire_import_cast(b, y, to);
 }
 
+fire_value fire_import_dequantize(fire_import *b, fire_value x, fire_value scale, fire_value zero, int64_t axis) { return dequantize(b, x, scale, zero, axis, 0); }
+fire_value fire_import_quantize(fire_import *b, fire_value x, fire_value scale, fire_value zero, fire_type to) { return quantize(b, x, scale, zero, to, 1, 0, true); }
+
 void fire_lift_quantize(fire_import *b, fire_lift *n) {
     n->out[0] = quantize(b, n->in[0], fire_lift_in(n, 1), fire_lift_in(n, 2), fire_lift_int(n, "output_dtype", 0) ? (fire_type)fire_lift_int(n, "output_dtype", 0) : FIRE_U8, fire_lift_int(n, "axis", 1), fire_lift_int(n, "block_size", 0), fire_lift_int(n, "saturate", 1));
 }
@@ -352,23 +355,51 @@ void fire_lift_dynamic_quantize(fire_import *b, fire_lift *n) {
 
 /* a with its zero point taken off, as doubles, in which sums of products of bytes are exact. A list of zero points is per row (rows: of a
 ** matrix of two dimensions or more) or per column. */
-static fire_value centred(fire_import *b, fire_value a, fire_value zero, bool rows) {
-    fire_value y = fire_import_cast(b, a, FIRE_F64);
+static fire_value centred(fire_import *b, fire_value a, fire_value zero, bool rows, fire_type type) {
+    fire_value y = fire_import_cast(b, a, type);
     if (!zero || b->g->first.status) return y;
     fire_shape s = fire_shape_of(b->g, zero);
     if (rows && s.rank == 1 && s.dim[0] > 1) zero = fire_import_reshape(b, zero, (fire_shape){2, {s.dim[0], 1}});
-    return fire_import_two(b, "Sub", y, fire_import_cast(b, zero, FIRE_F64));
+    return fire_import_two(b, "Sub", y, fire_import_cast(b, zero, type));
 }
 
+/* float32 holds all sums of products of bytes exactly where, for each output, the sizes of the weights add up to less than 2^24 / 255; else float64 is needed. */
+static fire_type exact_type(fire_import *b, fire_value x, fire_value w, fire_value zero, int64_t outer) { /* outer: how many of w's outputs lie behind each other at its end; 0: w's first dimension is the outputs */
+    const fire_type type = fire_type_of(b->g, w);
+    if (b->g->first.status || b->layers || (type != FIRE_U8 && type != FIRE_I8) || (fire_type_of(b->g, x) != FIRE_U8 && fire_type_of(b->g, x) != FIRE_I8)) return FIRE_F64;
+    const fire_tensor *t = &b->g->value[w].tensor, *z = zero ? &b->g->value[zero].tensor : NULL;
+    if (b->g->value[w].source != FIRE_FROM_CONST || !t->data || (z && (b->g->value[zero].source != FIRE_FROM_CONST || !z->data || (z->type != FIRE_U8 && z->type != FIRE_I8)))) return FIRE_F64;
+    const int64_t n = fire_count(&t->shape), zeros = z ? fire_count(&z->shape) : 0, outputs = outer ? outer : t->shape.dim[0], each = outputs > 0 ? n / outputs : 0, shift = zeros ? (int64_t)fire_get(z, 0) : 0;
+    for (int64_t i = 1; i < zeros; i++)
+        if (fire_get(z, i) != (double)shift) return FIRE_F64;
+    for (int64_t o = 0; o < outputs; o++) {
+        int64_t sum = 0;
+        for (int64_t i = 0; i < each; i++) {
+            const int64_t at = outer ? i * outputs + o : o * each + i, v = (type == FIRE_U8 ? ((const uint8_t *)t->data)[at] : ((const int8_t *)t->data)[at]) - shift;
+            sum += v < 0 ? -v : v;
+        }
+        if (sum * 255 >= 1 << 24) return FIRE_F64;
+    }
+    return FIRE_F32;
+}
+
+/* How many columns a matrix has; 0: it is none. */
+static int64_t columns(fire_import *b, fire_value w) { return w && !b->g->first.status && fire_shape_of(b->g, w).rank == 2 ? fire_shape_of(b->g, w).dim[1] : 0; }
+
 void fire_lift_matmul_integer(fire_import *b, fire_lift *n) {
-    fire_value y = fire_import_two(b, "MatMul", centred(b, n->in[0], fire_lift_in(n, 2), true), centred(b, fire_lift_in(n, 1), fire_lift_in(n, 3), false));
+    const int64_t wide = columns(b, fire_lift_in(n, 1));
+    const fire_type type = wide > 0 ? exact_type(b, n->in[0], n->in[1], fire_lift_in(n, 3), wide) : FIRE_F64;
+    fire_value y = fire_import_two(b, "MatMul", centred(b, n->in[0], fire_lift_in(n, 2), true, type), centred(b, fire_lift_in(n, 1), fire_lift_in(n, 3), false, type));
     n->out[0] = fire_import_cast(b, y, FIRE_I32);
 }
 
 /* a, scale, zero, b, scale, zero, scale, zero */
 void fire_lift_qlinear_matmul(fire_import *b, fire_lift *n) {
     if (n->n_in < 8 || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 8", (long long)n->n_in); return; }
-    fire_value y = fire_import_two(b, "MatMul", centred(b, n->in[0], n->in[2], true), centred(b, n->in[3], n->in[5], false));
+    const int64_t wide = columns(b, n->in[3]);
+    const fire_type type = wide > 0 ? exact_type(b, n->in[0], n->in[3], n->in[5], wide) : FIRE_F64;
+    fire_value y = fire_import_two(b, "MatMul", centred(b, n->in[0], n->in[2], true, type), centred(b, n->in[3], n->in[5], false, type));
+    y = fire_import_cast(b, y, FIRE_F64);
     fire_value scale[3];
     for (int i = 0; i < 3; i++) scale[i] = fire_import_cast(b, n->in[i == 0 ? 1 : i == 1 ? 4 : 6], FIRE_F64);
     fire_shape rows = b->g->first.status ? (fire_shape){0} : fire_shape_of(b->g, scale[0]);
@@ -384,19 +415,27 @@ static fire_value convolve(fire_import *b, fire_lift *n, fire_value x, fire_valu
     fire_lift_same(b, &inner, "Conv", NULL);
     return out[0];
 }
-static fire_value centred_weights(fire_import *b, fire_value w, fire_value zero) { /* zero: one, or one for each of the first dimension */
-    if (!zero || b->g->first.status) return fire_import_cast(b, w, FIRE_F64);
-    return fire_import_two(b, "Sub", fire_import_cast(b, w, FIRE_F64), fire_import_cast(b, spread(b, zero, w, 0, 0), FIRE_F64));
+static fire_value centred_weights(fire_import *b, fire_value w, fire_value zero, fire_type type) { /* zero: one, or one for each of the first dimension */
+    if (!zero || b->g->first.status) return fire_import_cast(b, w, type);
+    return fire_import_two(b, "Sub", fire_import_cast(b, w, type), fire_import_cast(b, spread(b, zero, w, 0, 0), type));
 }
 void fire_lift_conv_integer(fire_import *b, fire_lift *n) {
-    fire_value y = convolve(b, n, centred(b, n->in[0], fire_lift_in(n, 2), false), centred_weights(b, fire_lift_in(n, 1), fire_lift_in(n, 3)), 0);
+    const fire_type type = fire_lift_in(n, 1) ? exact_type(b, n->in[0], n->in[1], fire_lift_in(n, 3), 0) : FIRE_F64;
+    fire_value y = convolve(b, n, centred(b, n->in[0], fire_lift_in(n, 2), false, type), centred_weights(b, fire_lift_in(n, 1), fire_lift_in(n, 3), type), 0);
     n->out[0] = fire_import_cast(b, y, FIRE_I32);
 }
 /* x, scale, zero, w, scale, zero, scale, zero, bias */
 void fire_lift_qlinear_conv(fire_import *b, fire_lift *n) {
     if (n->n_in < 8 || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 8 or 9", (long long)n->n_in); return; }
     fire_value bias = fire_lift_in(n, 8);
-    fire_value y = convolve(b, n, centred(b, n->in[0], n->in[2], false), centred_weights(b, n->in[3], n->in[5]), bias ? fire_import_cast(b, bias, FIRE_F64) : 0);
+    const fire_type type = exact_type(b, n->in[0], n->in[3], n->in[5], 0);
+    fire_value y = convolve(b, n, centred(b, n->in[0], n->in[2], false, type), centred_weights(b, n->in[3], n->in[5], type), 0);
+    y = fire_import_cast(b, y, FIRE_F64);
+    if (bias && !b->g->first.status) { /* in whole numbers, for each channel */
+        fire_shape c = {.rank = fire_shape_of(b->g, y).rank - 1};
+        for (int d = 0; d < c.rank; d++) c.dim[d] = d ? 1 : -1;
+        y = fire_import_two(b, "Add", y, fire_import_reshape(b, fire_import_cast(b, bias, FIRE_F64), c));
+    }
     fire_value per = fire_import_cast(b, n->in[4], FIRE_F64);
     y = fire_import_two(b, "Mul", fire_import_two(b, "Mul", y, fire_import_cast(b, spread(b, n->in[1], y, 1, 0), FIRE_F64)), spread(b, per, y, 1, 0));
     n->out[0] = quantize(b, y, fire_import_cast(b, n->in[6], FIRE_F64), n->in[7], FIRE_U8, 1, 0, true);

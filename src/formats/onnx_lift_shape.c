@@ -378,8 +378,7 @@ void fire_lift_recurrent(fire_import *b, fire_lift *n) {
         for (int i = 5; i <= 6; i++)
             if (fire_lift_in(n, i)) n->in[i] = fire_import_permute(b, n->in[i], swap);
     }
-    if (b->layers) fire_import_recurrent(b, n);
-    else fire_lift_same(b, n, n->op, "layout");
+    if (!fire_import_recurrent(b, n)) fire_lift_same(b, n, n->op, "layout");
     if (!batch_first || b->g->first.status) return;
     if (n->out[0]) n->out[0] = fire_import_permute(b, n->out[0], back);
     for (int k = 1; k <= 2; k++)

@@ -16,7 +16,7 @@ typedef struct {
 static const fire_attr attrs_of_resize[] = {
     {"antialias", FIRE_ATTR_INT, AT(antialias), 0, 0, 1, .help = "1: what shrinks by mode linear or cubic sees all of its neighbours"},
     {"axes", FIRE_ATTR_INTS, AT(axes), 0, -FIRE_MAX_RANK, FIRE_MAX_RANK - 1, .help = "axes that scales or sizes speak of; empty: all"},
-    {"coordinate_transformation_mode", FIRE_ATTR_TEXT, AT(transform), .text = "half_pixel", .choices = "half_pixel|half_pixel_symmetric|pytorch_half_pixel|align_corners|asymmetric|tf_crop_and_resize", .help = "how places of the output map to the input"},
+    {"coordinate_transformation_mode", FIRE_ATTR_TEXT, AT(transform), .text = "half_pixel", .choices = "half_pixel|half_pixel_symmetric|pytorch_half_pixel|align_corners|asymmetric|tf_crop_and_resize|tf_half_pixel_for_nn", .help = "how places of the output map to the input"},
     {"cubic_coeff_a", FIRE_ATTR_FLOAT, AT(cubic), -0.75, 0, 0, .help = "shape of the cubic"},
     {"exclude_outside", FIRE_ATTR_INT, AT(exclude_outside), 0, 0, 1, .help = "1: neighbours outside have no weight; 0: the edge stands for them"},
     {"extrapolation_value", FIRE_ATTR_FLOAT, AT(extrapolation), 0, 0, 0, .help = "what stands outside of the data, for tf_crop_and_resize"},
@@ -34,7 +34,7 @@ typedef struct {
     bool moved[FIRE_MAX_RANK];
 } sizes;
 
-static bool is_crop(const resize_attrs *t) { return t->transform[0] == 't'; }
+static bool is_crop(const resize_attrs *t) { return !strcmp(t->transform, "tf_crop_and_resize"); }
 
 /* roi, scales, sizes: NULL or type 0 when left out. */
 static fire_status read_sizes(const resize_attrs *t, const fire_shape *x, const fire_tensor *roi, const fire_tensor *scales, const fire_tensor *size, sizes *s, fire_error *err) {
@@ -90,6 +90,7 @@ static double place_of(const resize_attrs *t, const sizes *s, int d, double i) {
     if (!strcmp(t->transform, "asymmetric")) return i / scale;
     if (!strcmp(t->transform, "pytorch_half_pixel") && !(out > 1)) return 0;
     if (!strcmp(t->transform, "half_pixel_symmetric")) return in / 2 * (1 - out / (in * scale)) + (i + 0.5) / scale - 0.5;
+    if (!strcmp(t->transform, "tf_half_pixel_for_nn")) return (i + 0.5) / scale; /* opset 11 alone */
     if (is_crop(t)) return s->from[d] * (in - 1) + (out > 1 ? i * (s->to[d] - s->from[d]) * (in - 1) / (out - 1) : (s->to[d] - s->from[d]) * (in - 1) / 2);
     return (i + 0.5) / scale - 0.5;
 }
@@ -105,14 +106,20 @@ static double weight_of(const resize_attrs *t, const sizes *s, int d, const reac
     return (u <= 1 ? ((a + 2) * u - (a + 3)) * u * u + 1 : u < 2 ? (((u - 5) * u + 8) * u - 4) * a : 0) / r->sum;
 }
 
+static double nearest_to(const resize_attrs *t, double x) {
+    return t->nearest[0] == 'f' ? floor(x) : t->nearest[0] == 'c' ? ceil(x) : !strcmp(t->nearest, "round_prefer_ceil") ? floor(x + 0.5) : ceil(x - 0.5);
+}
+static int64_t nearest(const resize_attrs *t, const sizes *s, int d, int64_t i) {
+    if (!s->moved[d]) return i;
+    const double r = nearest_to(t, place_of(t, s, d, (double)i)), last = (double)(s->in[d] - 1);
+    return r > 0 ? (int64_t)(r > last ? last : r) : 0;
+}
+
 static reach_of neighbours(const resize_attrs *t, const sizes *s, int d, int64_t i) {
     if (!s->moved[d]) return (reach_of){.first = (double)i, .n = 1};
     double last = (double)(s->in[d] - 1), x = place_of(t, s, d, (double)i);
     if (is_crop(t) && !(x >= 0 && x <= last)) return (reach_of){0};
-    if (t->mode[0] == 'n') {
-        double r = t->nearest[0] == 'f' ? floor(x) : t->nearest[0] == 'c' ? ceil(x) : !strcmp(t->nearest, "round_prefer_ceil") ? floor(x + 0.5) : ceil(x - 0.5);
-        return (reach_of){.first = r, .n = 1};
-    }
+    if (t->mode[0] == 'n') return (reach_of){.first = nearest_to(t, x), .n = 1};
     reach_of r = {.x = x, .narrow = t->antialias && s->scale[d] < 1 ? s->scale[d] : 1, .sum = 1};
     if (t->mode[0] == 'l' && r.narrow == 1) r.x = x < 0 ? 0 : x > last ? last : x;
     double half = (t->mode[0] == 'l' ? 1 : 2) / r.narrow;
@@ -155,9 +162,34 @@ static double reach(const spread *p, int d, const int64_t *at, int64_t in, doubl
     }
     return sum;
 }
+/* The nearest element of each: where rows of the last dimension come from is found once for each dimension, and they are moved as they lie. */
+static bool pick(const fire_call *call, const fire_tensor *from, const sizes *s) {
+    const resize_attrs *t = call->attrs;
+    const int last = s->rank - 1;
+    if (t->mode[0] != 'n' || is_crop(t) || !s->rank) return false;
+    int64_t *column = call->scratch, at[FIRE_MAX_RANK] = {0}, rows = 1, step[FIRE_MAX_RANK];
+    const int64_t size = (int64_t)fire_type_size(from->type);
+    for (int64_t i = 0; i < s->out[last]; i++) column[i] = nearest(t, s, last, i);
+    for (int64_t d = last, n = 1; d >= 0; n *= s->in[d--]) step[d] = n, rows *= d == last ? 1 : s->out[d];
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t place = 0;
+        for (int d = 0; d < last; d++) place += nearest(t, s, d, at[d]) * step[d];
+        const char *x = (const char *)from->data + place * size;
+        char *y = (char *)call->out[0].data + r * s->out[last] * size;
+        if (!s->moved[last]) memcpy(y, x, (size_t)(s->out[last] * size));
+        else if (size == 4)
+            for (int64_t i = 0; i < s->out[last]; i++) ((uint32_t *)(void *)y)[i] = ((const uint32_t *)(const void *)x)[column[i]];
+        else
+            for (int64_t i = 0; i < s->out[last]; i++) memcpy(y + i * size, x + column[i] * size, (size_t)size);
+        for (int d = last - 1; d >= 0 && ++at[d] == s->out[d]; d--) at[d] = 0;
+    }
+    return true;
+}
+
 static void run(const fire_call *call, const fire_tensor *from, const fire_shape *x, const fire_tensor *roi, const fire_tensor *scales, const fire_tensor *size, bool back) {
     sizes s;
     if (read_sizes(call->attrs, x, roi, scales, size, &s, NULL)) return;
+    if (!back && pick(call, from, &s)) return;
     spread p = {.t = call->attrs, .s = &s, .from = from, .sum = call->scratch, .back = back};
     int64_t step = 1, at[FIRE_MAX_RANK] = {0}, count = 1;
     for (int d = s.rank - 1; d >= 0; d--) p.in_stride[d] = step, step *= s.in[d], count *= s.out[d];
@@ -168,6 +200,10 @@ static void run(const fire_call *call, const fire_tensor *from, const fire_shape
     }
 }
 
+static size_t resize_scratch(const fire_call *call) { /* places of the last dimension */
+    const fire_shape *y = &call->out[0].shape;
+    return y->rank ? (size_t)(y->dim[y->rank - 1] > 0 ? y->dim[y->rank - 1] : 0) * sizeof(int64_t) : 0;
+}
 static void resize_run(const fire_call *call) {
     run(call, &call->in[0], &call->in[0].shape, call->n_in > 1 ? &call->in[1] : NULL, call->n_in > 2 ? &call->in[2] : NULL, call->n_in > 3 ? &call->in[3] : NULL, false);
 }
@@ -179,11 +215,12 @@ static void resize_grad(fire_graph *g, const fire_node *n, const fire_value *dy,
 
 const fire_op fire_op_resize = {
     .name = "Resize", .values = 0xe, .help = "a tensor of another size along some axes",
-    .min_in = 1, .max_in = 4, .n_out = 1, .attrs = attrs_of_resize, .attr_size = sizeof(resize_attrs), .infer = resize_infer, .run = resize_run, .grad = resize_grad,
+    .min_in = 1, .max_in = 4, .n_out = 1, .attrs = attrs_of_resize, .attr_size = sizeof(resize_attrs), .infer = resize_infer, .scratch = resize_scratch, .run = resize_run, .grad = resize_grad,
     .examples = {"[2,3,4,2] - f32[2]{2,2} axes=[1,2] coordinate_transformation_mode=asymmetric nearest_mode=floor", "[2,3,4,2] - f32[2]{2,3} axes=[1,2] mode=linear", "[2,2,4,3] - - i64[2]{7,5} axes=[2,3] mode=linear coordinate_transformation_mode=align_corners",
                  "[2,5,3] - f32[3]{1,0.6,1}", "[2,3,6,5] - f32[2]{0.5,1.7} axes=[2,3] mode=cubic", "[1,2,6,5] - f32[4]{1,1,0.5,2} mode=cubic exclude_outside=1 cubic_coeff_a=-0.5", "[2,4] - - i64[1]{1} axes=[1] coordinate_transformation_mode=pytorch_half_pixel",
                  "[2,5] - f32[1]{1.5} axes=[1] mode=linear coordinate_transformation_mode=half_pixel_symmetric", "[2,5] - - i64[1]{8} axes=[1] nearest_mode=round_prefer_ceil", "[2,5,7] - - i64[2]{3,9} axes=[1,2] mode=linear antialias=1 keep_aspect_ratio_policy=not_larger",
-                 "[2,5,7] f32[4]{0.2,-0.3,0.7,1.2} f32[2]{0.8,1.5} axes=[1,2] mode=linear coordinate_transformation_mode=tf_crop_and_resize extrapolation_value=2"},
+                 "[2,5,7] f32[4]{0.2,-0.3,0.7,1.2} f32[2]{0.8,1.5} axes=[1,2] mode=linear coordinate_transformation_mode=tf_crop_and_resize extrapolation_value=2",
+                 "[2,4,3] - f32[3]{1,2,2.5} coordinate_transformation_mode=tf_half_pixel_for_nn nearest_mode=floor"},
 };
 
 /* ---- ResizeGrad: inputs are dy, x (its shape), scales, sizes and roi ---- */

@@ -108,8 +108,8 @@ static void find_layout(convolution *s, const_dnnl_memory_desc_t best, const fir
 }
 
 /* Whether data with channels first is turned for the convolution and back: without it oneDNN writes every window out and multiplies matrices, which
-** costs more than turning wherever windows are larger than 1 and there are channels for a vector. */
-static bool turns(const fire_conv *c, int kind) { return kind == FORWARD && !c->w.last && c->group == 1 && c->in >= 16 && c->out >= 16 && fire_window_count(c->w.k) > 1; }
+** costs more than turning wherever windows are larger than 1 and there are channels for a vector; so it does where each channel has a window of its own. */
+static bool turns(const fire_conv *c, int kind) { return kind == FORWARD && !c->w.last && fire_window_count(c->w.k) > 1 && (c->group == 1 ? c->in >= 16 && c->out >= 16 : c->in == 1 && c->group >= 16); }
 
 static dnnl_status_t make_turns(convolution *s, const fire_conv *c, const_dnnl_memory_desc_t x, const_dnnl_memory_desc_t y, bool add) {
     const_dnnl_memory_desc_t last[2] = {x, y};
