@@ -36,6 +36,7 @@ struct fire_build {
     const char *prefix;   /* before the names of weights: that of an inner layer; or NULL */
     fire_value *weight_value; /* [net->n_weights], or NULL */
     fire_value *update;       /* [net->n_weights], or NULL */
+    fire_value *activity;     /* [n]: penalties on outputs so far, 0: none; or NULL: nobody wants them */
 };
 
 /* Whether the gradient of a weight [rows, width], which the layer reads by Gather alone, is one of the rows that a batch reads (sparse.h). */
@@ -52,6 +53,10 @@ fire_value fire_weight(fire_build *b, const char *name, fire_shape shape, fire_h
 /* fire_update - after each training step the layer's k-th weight, one that is not trained, becomes `value`: the mean over slices and workers,
 ** weighted by their rows. Only has an effect when training. */
 void fire_update(fire_build *b, int32_t k, fire_value value);
+
+/* fire_penalize - a penalty on what the layer gives, one number for each row [n] (0: nothing). Its mean over the batch, whatever the weights of rows, is added to
+** the loss. Only has an effect where a loss is computed. */
+void fire_penalize(fire_build *b, fire_value each);
 
 /* fire_build_inner - build the layer that `text` describes ("LSTM units=3"), an attribute of the layer being built, with its weights named
 ** prefix/... Masks and further outputs are in b, as for any layer. `inner` is what comes of fire_inner_check. */

@@ -108,6 +108,7 @@ struct fire_network {
 ** weights as params. training adds the inputs row_id and draw where a layer wants them (0 otherwise). */
 typedef struct fire_forward {
     bool training, apart, stateful; /* stateful: layers that keep states begin with them */
+    bool activity;        /* penalties on outputs are wanted */
     fire_value *weight;   /* [n_weights] gets each weight's value; or NULL */
     fire_value *update;   /* [n_weights] gets what training makes of it (fire_update), 0: nothing; or NULL */
 } fire_forward;
@@ -121,6 +122,7 @@ typedef struct fire_network_graph {
     fire_value x;         /* 0: apart, see in */
     fire_value y, logits; /* y: of shape net->output; logits 0: none */
     fire_value row_id, draw;
+    fire_value activity;  /* [n] penalties on outputs; 0: none */
     fire_value in[FIRE_MAX_PARTS], out[FIRE_MAX_PARTS];
     fire_value mask[FIRE_MAX_PARTS]; /* of each output; 0: none */
 } fire_network_graph;

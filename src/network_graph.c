@@ -70,6 +70,10 @@ void fire_update(fire_build *b, int32_t k, fire_value value) {
     if (b->training && b->update && value) b->update[n->first_weight + k] = value;
 }
 
+void fire_penalize(fire_build *b, fire_value each) {
+    if (b->activity && each) *b->activity = *b->activity ? fire_apply(b->g, "Add", 2, FIRE_IN(*b->activity, each), NULL) : each;
+}
+
 int64_t fire_draw_stream(fire_build *b) { return b->use + ((int64_t)b->next_draw++ << 32); }
 
 enum { INNER_ATTRS = 1 << 15 }; /* bytes: about 30 texts */
@@ -318,6 +322,7 @@ static fire_status forward(const fire_network *net, fire_graph *g, const fire_fo
     if (how->weight) memset(how->weight, 0, (size_t)net->n_weights * sizeof *how->weight);
     if (how->update) memset(how->update, 0, (size_t)net->n_weights * sizeof *how->update);
     if (how->stateful) b.states = &made.states;
+    if (how->activity) b.activity = &made.activity;
     make_inputs(net, g, how->apart, &made, t.value);
     if (how->training) {
         b.row_id = fire_graph_input(g, "row_id", FIRE_I64, (fire_shape){1, {-1}});

@@ -122,13 +122,16 @@ static fire_status build_loss(fire_step *s, int32_t k, fire_error *err) {
     return fire_graph_check(g, err);
 }
 
+/* How many rows x has. */
+static fire_value rows_of(fire_step *s, fire_value x) { return fire_apply(&s->g, "CountLike", 2, FIRE_IN(x, fire_graph_scalar(&s->g, s->net->type, 0)), NULL); }
+static fire_value of_batch(fire_step *s, fire_value count) { return fire_apply(&s->g, "BatchSum", 1, &count, "synchronized=1"); }
+
 /* What brings the losses of an output of which not all values count to their mean, when all is divided by the number of rows in the end: rows over values that
 ** count, both of the whole batch. */
 static fire_value rows_by_count(fire_step *s, fire_value row, fire_value count) {
     fire_graph *g = &s->g;
-    fire_value rows = fire_apply(g, "CountLike", 2, FIRE_IN(row, fire_graph_scalar(g, s->net->type, 0)), NULL);
-    rows = fire_apply(g, "BatchSum", 1, &rows, "synchronized=1");
-    count = fire_apply(g, "BatchSum", 1, &count, "synchronized=1");
+    fire_value rows = of_batch(s, rows_of(s, row));
+    count = of_batch(s, count);
     count = fire_apply(g, "Add", 2, FIRE_IN(count, fire_graph_scalar(g, s->net->type, 1e-7)), NULL); /* as Keras: there may be none */
     return fire_apply(g, "Div", 2, FIRE_IN(rows, count), NULL);
 }
@@ -148,6 +151,25 @@ static fire_value join_losses(fire_step *s, bool differentiated) {
         total = total ? fire_apply(g, "Add", 2, FIRE_IN(total, row), NULL) : row;
     }
     return total;
+}
+
+/* Penalties on outputs of layers, beside the losses, so that weights of rows do not touch them. Keras divides them by the rows of a batch, and what a step
+** gives is divided by the number of loss values. */
+static fire_status build_penalty(fire_step *s, bool differentiated, fire_error *err) {
+    fire_graph *g = &s->g;
+    const fire_step_output *o = s->output;
+    if (o->loss->sum || o->loss->by_weight)
+        return fire_fail(err, FIRE_E_UNSUPPORTED, "a penalty on the outputs of a layer goes with losses that are averaged over their values, reduction=sum_over_batch_size");
+    s->penalty = s->made.activity;
+    double values = s->loss == o->each ? (double)o->values : 1;
+    if (s->n_outputs == 1 && o->count) { /* values that count, over rows; both of the slice alone where nothing stops for others */
+        fire_value rows = rows_of(s, s->penalty), count = o->count;
+        if (differentiated) rows = of_batch(s, rows), count = of_batch(s, count);
+        s->penalty = fire_apply(g, "Mul", 2, FIRE_IN(s->penalty, fire_apply(g, "Div", 2, FIRE_IN(count, rows), NULL)), NULL);
+        values /= (double)o->values;
+    }
+    if (values != 1) s->penalty = fire_apply(g, "Mul", 2, FIRE_IN(s->penalty, fire_graph_scalar(g, s->net->type, values)), NULL);
+    return fire_graph_check(g, err);
 }
 
 /* Places for the values of updates, behind the gradients. As with these, a value has one place, and only what a node makes can be put there. */
@@ -171,7 +193,7 @@ static fire_status place_updates(fire_step *s, fire_error *err) {
 static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_error *err) {
     fire_network *net = s->net;
     fire_graph *g = &s->g;
-    fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .stateful = o->stateful, .weight = s->weight, .update = o->update ? s->update : NULL}, &s->made, err);
+    fire_status st = fire_network_forward(net, g, &(fire_forward){.training = o->training, .stateful = o->stateful, .activity = true, .weight = s->weight, .update = o->update ? s->update : NULL}, &s->made, err);
     if (st) return st;
     s->y = fire_graph_input(g, "y_true", s->target_type, with_batch(&s->target));
     for (int32_t k = 0; k < s->n_outputs; k++) {
@@ -179,6 +201,7 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
     }
     s->loss = s->n_outputs == 1 && s->output[0].loss->weight == 1 ? s->output[0].each : join_losses(s, o->gradient || o->input_gradient);
     if ((st = fire_graph_check(g, err))) return st;
+    if (s->made.activity && (st = build_penalty(s, o->gradient || o->input_gradient, err))) return st;
     fire_shape loss = fire_shape_of(g, s->loss), each = without_batch(&loss);
     s->values = fire_count(&each);
     if ((st = fire_states_ready(net, &s->made.states, err))) return st;
@@ -198,7 +221,7 @@ static fire_status build_graph(fire_step *s, const fire_step_options *o, fire_er
     for (int64_t i = 0; o->gradient && i < net->n_weights; i++)
         if (learns(net, i) && !is_table(s, i)) x[n++] = s->weight[i];
     if (o->input_gradient) x[n++] = s->made.x;
-    st = n ? fire_gradient(g, 1, &s->loss, &s->w, n, x, dx) : FIRE_OK;
+    st = n ? fire_gradient(g, s->penalty ? 2 : 1, (fire_value[]){s->loss, s->penalty}, (fire_value[]){s->w, 0}, n, x, dx) : FIRE_OK;
     if (st) fire_graph_check(g, err);
     if (!st) st = fire_graph_check(g, err);
     n = s->n_table_uses;
@@ -314,6 +337,7 @@ static fire_status make(fire_step *s, const fire_step_options *o, fire_error *er
         s->n_sums += net->metric[i].kind->sums(net->metric[i].attrs, &s->output[net->metric[i].output].pred_row);
     }
     if ((st = build_graph(s, o, err)) || (st = find_points(s, err))) return st;
+    if (s->made.activity) s->activity_at = s->n_sums, s->n_sums += 2;
     int64_t ys, ws, grads;
     if (!fire_mul(s->capacity, s->y_width, &ys) || !fire_mul(s->capacity, s->values, &ws) || !fire_add(s->numbers, 3, &grads))
         return fire_fail(err, FIRE_E_NOMEM, "out of memory: a batch of %lld rows is too large", (long long)s->capacity);

@@ -49,6 +49,8 @@ typedef struct fire_step {
     fire_network_graph made;
     bool training;
     fire_value y, w, loss, dx;  /* loss: what is differentiated, [n, ...] */
+    fire_value penalty;         /* and with it, [n]: penalties on outputs of layers, times what a slice's losses are divided by for each row; 0: none */
+    int64_t activity_at;        /* where the sums of these penalties begin: as they are, and of how many rows */
     fire_step_output output[FIRE_MAX_PARTS];
     int32_t n_outputs;
     fire_value *weight, *grad;  /* [net->n_weights]; grad 0: none */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-size_t fire_step_wants_most(const fire_step *s) { return 2 * (size_t)s->net->n_weights + 2 * (size_t)s->n_table_uses + 5 * FIRE_MAX_PARTS + FIRE_MAX_STATES + 3; }
+size_t fire_step_wants_most(const fire_step *s) { return 2 * (size_t)s->net->n_weights + 2 * (size_t)s->n_table_uses + 5 * FIRE_MAX_PARTS + FIRE_MAX_STATES + 5; }
 
 /* v, unless it is there already: two layers may look up the same numbers. */
 static int add_want(fire_value *outputs, int n, fire_value v) {
@@ -40,6 +40,8 @@ int fire_step_wants(const fire_step *s, fire_value *outputs) {
         n = add_want(outputs, n, s->table_use[k].index);
     }
     if (s->dx) outputs[n++] = s->dx;
+    if (s->made.activity) n = add_want(outputs, n, s->made.activity);
+    if (s->penalty) n = add_want(outputs, n, s->penalty);
     for (int32_t i = 0; i < s->made.states.n; i++) outputs[n++] = s->made.states.last[i];
     return n;
 }
@@ -137,6 +139,14 @@ static void take_sums(fire_step *s, fire_slice *c, int64_t n) {
         else if (s->n_outputs == 1) c->loss = sum * o->loss->weight / (double)o->values, c->values = values / (double)o->values;
     }
     if (s->n_outputs > 1) c->loss = weighted_sum(s, c, fire_plan_data(p, s->loss), n, 1), c->values = (double)n;
+    if (s->made.activity) {
+        fire_tensor each = {.type = net->type, .data = fire_plan_data(p, s->made.activity)}, scaled = {.type = net->type, .data = fire_plan_data(p, s->penalty)};
+        for (int64_t i = 0; i < n; i++) {
+            c->sums[s->activity_at] += fire_get(&each, i);
+            c->loss += fire_get(&scaled, i);
+        }
+        c->sums[s->activity_at + 1] += (double)n;
+    }
     for (int64_t i = 0; i < net->n_metrics; i++) { /* Keras' `metrics` do not look at row weights, but at masks */
         const fire_step_output *o = &s->output[net->metric[i].output];
         fire_tensor y, pred = fire_plan_tensor(p, o->pred);
@@ -274,6 +284,7 @@ int32_t fire_step_results(const fire_step *s, const double *sums, double *result
         results[0] += loss->weight * mean;
         if (s->n_outputs > 1) results[n++] = mean;
     }
+    if (s->made.activity && sums[s->activity_at + 1]) results[0] += sums[s->activity_at] / sums[s->activity_at + 1];
     for (int64_t i = 0; i < s->net->n_metrics; i++) {
         const fire_compiled_metric *m = &s->net->metric[i];
         const fire_shape *pred = &s->output[m->output].pred_row;

@@ -509,3 +509,18 @@ def test_center_crop_of_the_input():
     config = {"class_name": "Sequential", "config": [{"class_name": "CenterCrop", "config": {"name": "c", "height": 4, "width": 2, "batch_input_shape": [None, 6, 5, 3]}}]}
     x = rand(2, 6, 5, 3)
     np.testing.assert_array_equal(fire.model_from_json(json.dumps(config)).predict(x, verbose=0), x[:, 1:5, 1:3])
+
+
+@pytest.mark.parametrize("value, l1, l2", [("l2", 0, 0.01), ({"class_name": "L1L2", "config": {"l1": 0.25, "l2": 0.5}}, 0.25, 0.5), ({"name": "ActivityRegularizer", "l1": 0.5, "l2": 0.0}, 0.5, 0)])
+def test_penalties_on_outputs(value, l1, l2, tmp_path):
+    config = {"class_name": "Sequential", "config": [
+        {"class_name": "Dense", "config": {"name": "a", "units": 3, "batch_input_shape": [None, 2], "activation": "tanh", "activity_regularizer": value}},
+        {"class_name": "ActivityRegularization", "config": {"name": "b", "l1": 0.0, "l2": 0.125}}]}
+    training = {"optimizer_config": {"class_name": "SGD", "config": {"lr": 0.1}}, "loss": "mse"}
+    model = fire.load(write_h5(tmp_path / "m.h5", config, {"a": [rand(2, 3), rand(3)], "b": []}, "2.2.4", training=training))
+    x, y = rand(5, 2), rand(5, 3)
+    h = np.tanh(x @ rand(2, 3) + rand(3))
+    want = ((h - y) ** 2).mean() + (l1 * abs(h) + (l2 + 0.125) * h * h).sum() / 5
+    np.testing.assert_allclose(model.evaluate(x, y, verbose=0), want, rtol=1e-5)
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_allclose(fire.load(tmp_path / "m.keras").evaluate(x, y, verbose=0), want, rtol=1e-5)

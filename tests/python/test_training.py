@@ -569,3 +569,53 @@ def test_one_callback_needs_no_list():
     model.compile("sgd", "mse")
     model.fit(np.ones((4, 2)), np.ones(4), epochs=2, verbose=0, callbacks=fire.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch)))
     assert seen == [0, 1]
+
+
+@pytest.mark.parametrize("case", ["plain", "weighted", "masked", "two"])
+def test_penalties_on_outputs(case):
+    """The sum over each row, meant over rows, whatever their weights: in the loss, and in its gradient, which differences show."""
+    rng = np.random.default_rng(3)
+    x, w = rng.normal(size=(6, 4, 3)), rng.uniform(size=6) if case == "weighted" else None
+    if case == "masked":
+        x[:3, 2:] = 0
+    ys = [rng.normal(size=(6, 4, 2)), rng.normal(size=(6, 4, 1))][:2 if case == "two" else 1]
+    def make(l1, l2):
+        i = fire.Input((4, 3))
+        h = layers.ActivityRegularization(l1, l2)(layers.Dense(3, "tanh")(layers.Masking()(i) if case == "masked" else i))
+        outs = [layers.Dense(2)(h), layers.Dense(1)(h)][:len(ys)]
+        model = fire.Model(i, outs if len(outs) > 1 else outs[0], dtype="float64")
+        model.compile(fire.optimizers.SGD(0.1), "mse", **({"loss_weights": [1.0, 0.5]} if len(outs) > 1 else {}))
+        return model
+    model, plain = make(0.1, 0.2), make(0.0, 0.0)
+    plain.set_weights(model.get_weights())
+    y = ys if len(ys) > 1 else ys[0]
+    def given(m):
+        return m.gradients(x, y, sample_weight=w)
+    kernel, bias = model.get_weights()[:2]
+    h = np.tanh(np.where((x == 0).all(-1, keepdims=True), 0, x) @ kernel + bias)
+    penalty = (0.1 * np.abs(h) + 0.2 * h * h).sum() / 6
+    loss, *grads = given(model)
+    assert loss == pytest.approx(given(plain)[0] + penalty, rel=1e-10)
+    value = lambda result: result[0] if isinstance(result, list) else result
+    assert value(model.evaluate(x, y, sample_weight=w, verbose=0)) == pytest.approx(value(plain.evaluate(x, y, sample_weight=w, verbose=0)) + penalty, rel=1e-10)
+    before = model.get_weights()
+    for k in range(4):
+        at = rng.normal(size=before[k].shape)
+        ends = []
+        for step in (1e-6, -1e-6):
+            model.set_weights([a + step * at if i == k else a for i, a in enumerate(before)])
+            ends.append(given(model)[0])
+        assert (ends[0] - ends[1]) / 2e-6 == pytest.approx((grads[k] * at).sum(), rel=1e-5, abs=1e-8)
+    model.set_weights(before)
+    history = model.fit(x, y, sample_weight=w, batch_size=6, verbose=0).history
+    assert history["loss"][0] == pytest.approx(loss, rel=1e-10)
+    np.testing.assert_allclose(model.get_weights()[0], before[0] - 0.1 * grads[0], rtol=1e-9, atol=1e-12)
+
+
+def test_penalties_on_outputs_refused():
+    model = fire.Sequential([fire.Input((2,)), layers.ActivityRegularization(0.1), layers.Dense(1)])
+    model.compile("sgd", fire.losses.MeanSquaredError(reduction="sum"))
+    with pytest.raises(errors.UnsupportedError, match="penalty on the outputs of a layer goes with losses that are averaged"):
+        model.fit(np.ones((2, 2)), np.ones((2, 1)), verbose=0)
+    with pytest.raises(errors.UnsupportedError, match="in a TimeDistributed"):
+        fire.Sequential([fire.Input((3, 2)), layers.TimeDistributed(layers.ActivityRegularization(0.1))]).build()

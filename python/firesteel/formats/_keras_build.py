@@ -176,7 +176,12 @@ class Reader:
             config = {**config, "activation": "linear"}
             behind = self.layer(of, {**own, "name": None}, self.unique(f"{made.name}_activation", around))
             made.alone = False
+        penalty = names.activity(config.get("activity_regularizer"), made.name)
+        config = {key: value for key, value in config.items() if key != "activity_regularizer"}
         made.layer = self.layer(kind, config, self.unique(made.name, around))
+        if penalty is not None:
+            penalty._name = self.unique(f"{made.name}_activity", around)
+            made.alone = False
 
         def apply(tensors: list[Any], call: dict[str, Any]) -> list[Any]:
             assert made.layer is not None
@@ -190,7 +195,8 @@ class Reader:
             out = made.layer(*kept)
             if behind is not None:
                 out = behind(out)
-            return out if isinstance(out, list) else [out]
+            outs = out if isinstance(out, list) else [out]
+            return outs if penalty is None else [penalty(one) for one in outs]
         return made, apply
 
     def timed_model(self, entry: dict[str, Any], name: str) -> tuple[Part, Any]:

@@ -18,7 +18,7 @@ CLASSES = {
     "GlobalAvgPool1D": "GlobalAveragePooling1D", "GlobalAvgPool2D": "GlobalAveragePooling2D", "GlobalAvgPool3D": "GlobalAveragePooling3D",
     "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU", "LSTMV1": "LSTM", "LSTMV2": "LSTM", "GRUV1": "GRU", "GRUV2": "GRU", "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization", "SyncBatchNormalization": "BatchNormalization", "TimeDistributedDense": "Dense", "ThresholdedReLU": "ReLU",
-    "ActivityRegularization": "Identity", "GroupedQueryAttention": "GroupQueryAttention", 
+    "GroupedQueryAttention": "GroupQueryAttention", 
 }
 # Keras 1's arguments, where one name serves every layer.
 ARGUMENTS = {
@@ -73,7 +73,7 @@ def squash(name: str) -> str:
 
 
 OLD_NAMES = {"uniform": "randomuniform", "normal": "randomnormal", "zero": "zeros", "one": "ones", "weightregularizer": "l1l2", "maxnorm": "maxnorm", "nonneg": "nonneg",
-             "glorotuniformv2": "glorotuniform", "l1l2regularizer": "l1l2", "l1regularizer": "l1", "l2regularizer": "l2"}
+             "glorotuniformv2": "glorotuniform", "l1l2regularizer": "l1l2", "l1regularizer": "l1", "l2regularizer": "l2", "activityregularizer": "l1l2"}
 
 
 def instance(module: Any, base: type, value: Any, who: str) -> Any:
@@ -98,6 +98,16 @@ def _is_hard_sigmoid(config: dict[str, Any]) -> bool:
     chain = [(kind, own) for kind, own in chain if kind != "InputLayer"]
     return [kind for kind, _ in chain] == ["Rescaling", "ReLU"] and chain[0][1].get("scale") == 0.2 and chain[0][1].get("offset") == 0.5 and chain[1][1].get("max_value") == 1 and \
         not chain[1][1].get("negative_slope") and not chain[1][1].get("threshold")
+
+
+def activity(value: Any, who: str) -> layers.Layer | None:
+    """The layer behind a layer that adds the penalty on its outputs to the loss; None where there is none."""
+    found = instance(regularizers, regularizers.Regularizer, value, who)
+    own = {} if found is None else found._attrs
+    if not set(own) <= {"l1", "l2"}:
+        warnings.warn(f"{who}: the penalty on outputs ({parts(value)[0]}) is left out; it changes training alone", stacklevel=2)
+        return None
+    return layers.ActivityRegularization(**own) if any(own.values()) else None
 
 
 def activation(value: Any, old: bool, who: str) -> str:
@@ -153,8 +163,8 @@ def _words(kind: str, config: dict[str, Any]) -> dict[str, Any]:
             made["negative_slope"] = value
         elif name == "theta" and kind == "ReLU":
             made["threshold"] = value
-        elif name in ("l1", "l2", "activity_regularizer") and (name[0] == "a" or kind == "Identity"):
-            if value not in (None, 0, 0.0):
+        elif name == "activity_regularizer":  # of a layer that another one holds
+            if value is not None:
                 warnings.warn(f"{config.get('name', kind)}: the penalty on outputs ({name}) is left out; it changes training alone", stacklevel=2)
         elif name == "dropout" and kind == "Embedding":
             continue

@@ -21,6 +21,13 @@ class Identity(Layer):
         super().__init__(name)
 
 
+class ActivityRegularization(Layer):
+    """Gives its input back; while training, l1 times the sum of absolute values and l2 times that of squares, meant over rows, are added to the loss."""
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, name: str | None = None) -> None:
+        super().__init__(name, l1=l1, l2=l2)
+
+
 class Permute(Layer):
     """Dimensions of a row in another order."""
 
