@@ -221,6 +221,33 @@ static void fold(fire_import *b) {
 
 static fire_value known_already(const fire_import *b, fire_value v) { return v < b->known_capacity ? b->known[v] : 0; }
 
+/* The graph holds, or was decided by, numbers of feed k. Whether it may be kept for runs that feed the same. */
+static bool add_key(fire_import *b, int32_t k) {
+    const fire_tensor *t = &b->feed[k];
+    const int64_t size = (int64_t)fire_type_size(b->g->value[b->fed[k]].tensor.type), count = fire_count(&t->shape);
+    if (k >= 64 || count < 0 || !size || count > FIRE_IMPORT_KEY / size) b->no_key = true;
+    else b->key |= (uint64_t)1 << k;
+    return !b->no_key;
+}
+
+/* The feeds that these values are made of. */
+static void find_keys(fire_import *b, int n, const fire_value *want) {
+    fire_graph *g = b->g;
+    if (b->no_key || g->first.status) return;
+    bool *need = fire_alloc(b->ctx, (size_t)g->n_values + 1, sizeof *need, &g->first);
+    if (!need) return;
+    for (int i = 0; i < n; i++) need[want[i]] = true;
+    for (int64_t at = g->n_nodes - 1; at >= 0; at--) {
+        const fire_node *node = &g->node[at];
+        bool any = false;
+        for (int i = 0; i < node->n_out && !any; i++) any = need[node->out[i]];
+        for (int i = 0; i < node->n_in && any; i++) need[node->in[i]] = true;
+    }
+    for (int32_t k = 0; k < b->n_feeds; k++)
+        if (need[b->fed[k]]) (void)add_key(b, k);
+    fire_free(b->ctx, need);
+}
+
 /* Numbers that only this run has become constants: what was fed as it lies, what nodes make by a plan for all of them. */
 bool fire_import_known(fire_import *b, int n, fire_value *v) {
     fire_graph *g = b->g;
@@ -237,7 +264,9 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
         if (g->value[v[i]].source == FIRE_FROM_INPUT) {
             int32_t k = 0;
             while (k < b->n_feeds && b->fed[k] != v[i]) k++;
-            fire_value c = k < b->n_feeds ? fire_graph_borrow(g, g->value[v[i]].tensor.type, b->feed[k].shape, b->feed[k].data) : 0;
+            const bool kept = k < b->n_feeds && add_key(b, k); /* a graph that is kept outlives what was fed */
+            const fire_type type = g->value[v[i]].tensor.type;
+            fire_value c = k == b->n_feeds ? 0 : kept ? fire_graph_const(g, type, b->feed[k].shape, b->feed[k].data) : fire_graph_borrow(g, type, b->feed[k].shape, b->feed[k].data);
             if (!c || fire_grow(b->ctx, &b->known, &b->known_capacity, g->n_values, sizeof *b->known, &g->first)) return false;
             b->known[v[i]] = fire_import_as(b, c, fire_import_type(b, v[i]));
             v[i] = c;
@@ -250,6 +279,7 @@ bool fire_import_known(fire_import *b, int n, fire_value *v) {
     fire_plan *plan;
     if (fire_plan_new(g, 1, n_want, want, &plan, &g->first)) return false;
     if (fire_plan_allowed(plan, &b->run_left, &g->first)) { fire_plan_free(plan); return false; }
+    find_keys(b, n_want, want);
     for (int32_t k = 0; k < b->n_feeds; k++) fire_plan_bind(plan, b->fed[k], b->feed[k].data);
     fire_plan_run(plan);
     for (int i = 0; i < n_want && !g->first.status; i++) {

@@ -58,6 +58,7 @@ typedef struct fire_scope {
 #define FIRE_IMPORT_SYMBOLIC ((int64_t)20 << 20) /* the same where a file is opened, besides twice its size: with what the allocator loses it stays below 64 MiB */
 #define FIRE_IMPORT_NODE 640 /* bytes that a node with its values takes */
 #define FIRE_IMPORT_WORK ((int64_t)1 << 31) /* operations on constants, by reference kernels; what is more, a plan computes */
+#define FIRE_IMPORT_KEY 64 /* bytes of a fed tensor that are kept to be compared: switches, sizes, rates */
 #define FIRE_IMPORT_ONE_FOLD ((int64_t)1 << 28)
 
 /* What an import for layers keeps besides the graph (onnx_layers.c). Floats that the file holds become params; a lift that wants their numbers gets
@@ -88,7 +89,8 @@ typedef struct fire_import {
     bool symbolic;                     /* no run: the batch is -1, and what only a run knows fails */
     int32_t n_feeds; const fire_tensor *feed; const fire_value *fed; /* what was fed, and the graph's inputs for it */
     bool late;                         /* it failed for want of what only a run knows */
-    bool used_numbers;                 /* the graph holds numbers that were fed: it fits this run alone */
+    bool used_numbers;                 /* the graph holds numbers that were fed, or was decided by them: it fits this run alone, or those ... */
+    uint64_t key; bool no_key;         /* ... that feed the same numbers into the inputs key names by bits; no_key: they are more than FIRE_IMPORT_KEY bytes each */
     fire_value *known; int64_t known_capacity; /* by value: the constant that it is in this run */
     fire_value *wide; int64_t wide_capacity;   /* by value: the float32 that a half was rounded from */
     struct fire_tf_lists *lists;       /* of tensors, in graphs of TensorFlow; or NULL */

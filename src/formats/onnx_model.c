@@ -1,7 +1,7 @@
 /* onnx_model.c - an ONNX file of other software, run on tensors by name.
 **
-** The file stays in memory. A run needs a graph and a plan for the shapes that are fed; the last few are kept, unless numbers that were fed
-** went into the graph (onnx_import.h).
+** The file stays in memory. A run needs a graph and a plan for the shapes that are fed; the last few are kept, with the few numbers that were fed
+** and went into the graph (a sample rate that an If asks for); where those are many the graph serves one run (onnx_import.h).
 */
 #include "formats/caffe.h"
 #include "formats/onnx_file.h"
@@ -24,6 +24,7 @@ typedef struct ready {
     fire_graph graph;
     fire_plan *plan;
     fire_tensor *feed;   /* [n_inputs] what it was made for, without numbers */
+    uint64_t key; uint8_t (*number)[FIRE_IMPORT_KEY]; /* the inputs, by bits of their places in fed, whose numbers it holds, and those numbers, one after the other */
     fire_value *fed;     /* [n_fed] the graph's inputs: tensors of numbers, those of lists one after the other */
     result *output;      /* [n_outputs] */
     fire_value *planned; fire_type *called; int64_t n_planned; /* what the plan computes, and what the file calls its types */
@@ -44,6 +45,7 @@ static const char *show(fire_span s, char *to, size_t capacity) { return fire_es
 static void ready_clear(fire_context *ctx, ready *r) {
     fire_plan_free(r->plan);
     fire_free(ctx, r->feed);
+    fire_free(ctx, r->number);
     fire_free(ctx, r->fed);
     fire_free(ctx, r->output);
     fire_free(ctx, r->planned);
@@ -236,6 +238,31 @@ static fire_status list_results(fire_import *b, ready *r, int64_t n, const fire_
     return FIRE_OK;
 }
 
+static size_t key_bytes(const fire_tensor *t) { return (size_t)fire_count(&t->shape) * fire_type_size(fire_import_storage(t->type)); }
+
+static fire_status keep_key(fire_context *ctx, uint64_t key, int64_t n, const fire_tensor *flat, ready *r, fire_error *err) {
+    int64_t at = 0;
+    if (!(r->number = fire_alloc(ctx, (size_t)__builtin_popcountll(key), sizeof *r->number, err))) return FIRE_NOMEM;
+    r->key = key;
+    for (int64_t k = 0; k < n && k < 64; k++)
+        if (key >> k & 1) {
+            const size_t bytes = key_bytes(&flat[k]);
+            if (bytes) memcpy(r->number[at], flat[k].data, bytes);
+            at++;
+        }
+    return FIRE_OK;
+}
+static bool same_numbers(const ready *r, int64_t n, const fire_tensor *flat) {
+    int64_t at = 0;
+    for (int64_t k = 0; k < n && k < 64; k++)
+        if (r->key >> k & 1) {
+            const size_t bytes = key_bytes(&flat[k]);
+            if (bytes && memcmp(r->number[at], flat[k].data, bytes)) return false;
+            at++;
+        }
+    return true;
+}
+
 /* Graph and plan for these shapes. *once: it holds numbers of this run. */
 static fire_status make(fire_onnx_model *o, const fire_tensor *feed, const fire_tensor *flat, int64_t n_flat, int64_t fed_bytes, ready *r, bool *once, fire_error *err) {
     fire_onnx *m = &o->m;
@@ -270,7 +297,8 @@ static fire_status make(fire_onnx_model *o, const fire_tensor *feed, const fire_
     }
     fire_status s = fire_graph_check(&r->graph, err);
     if (!s) s = list_results(&b, r, m->n_outputs, output, err);
-    *once = b.used_numbers || b.n_lists || b.n_texts;
+    *once = (b.used_numbers && (b.no_key || !b.key)) || b.n_lists || b.n_texts;
+    if (!s && b.used_numbers && !*once) s = keep_key(o->ctx, b.key, n_flat, flat, r, err);
     r->text = b.text, r->n_texts = b.n_texts, r->text_left = b.bytes_left;
     b.text = NULL;
     fire_import_end(&b);
@@ -375,7 +403,7 @@ static fire_status prepare(fire_onnx_model *o, int32_t n, const fire_named *in, 
     fire_status s = sort_feeds(m, n, in, f->feed, err);
     if (!s) s = flatten(o->ctx, m->n_inputs, f->feed, &f->flat, &f->n_flat, &f->bytes, err);
     for (int i = 0; i < KEPT && !s && !r; i++)
-        if (o->kept[i].plan && same_feeds(m, &o->kept[i], f->feed)) r = &o->kept[i];
+        if (o->kept[i].plan && same_feeds(m, &o->kept[i], f->feed) && same_numbers(&o->kept[i], f->n_flat, f->flat)) r = &o->kept[i];
     if (!s && !r) {
         s = make(o, f->feed, f->flat, f->n_flat, f->bytes, &f->own, &once, err);
         r = &f->own;
@@ -476,11 +504,11 @@ fire_status fire_onnx_model_run_rows(fire_onnx_model *o, int64_t rows, int32_t n
             s = fire_fail(err, FIRE_E_SHAPE, "the input '%s' is no tensor of numbers for %lld rows", fire_escape(text, sizeof text, in[k].name, strlen(in[k].name)), (long long)rows);
         else memcpy(row[k].tensor.shape.dim, t->shape.dim + 1, sizeof t->shape.dim - sizeof *t->shape.dim);
     }
-    /* Plans that hold numbers of a run, and only these, are made anew for every row. */
+    /* Plans that hold numbers of a run, and only these, are made or looked for anew for every row. */
     fed f = {0};
     ready *r = NULL;
     for (int64_t at = 0; at < rows && !s; at++) {
-        if (!r || r == &f.own) {
+        if (!r || r == &f.own || r->key) {
             for (int32_t k = 0; k < n; k++) {
                 const size_t bytes = (size_t)fire_count(&row[k].tensor.shape) * fire_type_size(fire_import_storage(row[k].tensor.type));
                 row[k].tensor.data = in[k].tensor.data ? (char *)in[k].tensor.data + (size_t)at * bytes : NULL;

@@ -200,3 +200,18 @@ def test_functions_that_are_refused() -> None:
     refused(with_functions([call("F0", "x", "y")], chain), "more than 48 functions")
     twice = [function(f"F{i}", ["a"], ["b"], [call(f"F{i + 1}", "a", "t"), call(f"F{i + 1}", "t", "b")]) for i in range(40)] + [function("F40", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])])]
     refused(with_functions([call("F0", "x", "y")], twice), "nodes are computed|more memory than its file allows")
+
+
+def test_a_number_that_decides_may_change_from_run_to_run():
+    """The graph of a switch is kept for the numbers that it was made for."""
+    def branch(name, op):
+        return helper.make_graph([helper.make_node(op, ["x", "x"], [name])], name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)])
+    nodes = [helper.make_node("Constant", [], ["wide"], value_int=16000), helper.make_node("Equal", ["rate", "wide"], ["is_wide"]),
+             helper.make_node("If", ["is_wide"], ["z"], then_branch=branch("sum", "Add"), else_branch=branch("product", "Mul")), helper.make_node("Reshape", ["z", "shape"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None]), helper.make_tensor_value_info("rate", TensorProto.INT64, []), helper.make_tensor_value_info("shape", TensorProto.INT64, [2])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+    model = fire.Model.from_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
+    for turn in range(12):
+        x, rate, shape = np.arange(6, dtype="f") + turn, np.array((16000, 8000, 44100)[turn % 3]), np.array([(2, 3), (3, 2)][turn % 2])
+        found = model.run({"x": x, "rate": rate, "shape": shape})["y"]
+        np.testing.assert_array_equal(found, (x + x if turn % 3 == 0 else x * x).reshape(shape))
