@@ -1,6 +1,7 @@
 /* convert.c - firesteel convert A B: from what is read to what is written, by A's content and B's name. */
 #include "error.h"
 #include "file.h"
+#include "formats/caffe.h"
 #include "formats/onnx_file.h"
 #include "formats/safetensors.h"
 #include "formats/tensorflow.h"
@@ -14,7 +15,7 @@
 typedef struct options { const char *model; } options;
 
 static const cli_option table[] = {
-    {"model", 'm', CLI_TEXT, offsetof(options, model), .arg = "FILE", .help = "the model that weights of a safetensors file go into, by their names"},
+    {"model", 'm', CLI_TEXT, offsetof(options, model), .arg = "FILE", .help = "the model that weights of a safetensors file go into, by their names; the prototxt of a caffemodel"},
     {0},
 };
 
@@ -82,9 +83,9 @@ static fire_status to_safetensors(fire_context *ctx, const char *from, bool fold
     bool ours = folder;
     if (!folder && !(s = fire_onnx_file_open(ctx, from, &file, err))) {
         const fire_contents *c = fire_onnx_file_bytes(file);
-        const bool tf = fire_tensorflow_is(c->data, c->size);
-        s = tf ? fire_tensorflow_read(ctx, c->data, c->size, NULL, NULL, &m, err) : fire_onnx_read_file(file, &m, err);
-        ours = !s && !tf && fire_onnx_text(&m, "firesteel.network");
+        const bool caffe = fire_caffe_is(c->data, c->size), tf = !caffe && fire_tensorflow_is(c->data, c->size);
+        s = caffe ? fire_caffe_read(ctx, c->data, c->size, NULL, 0, &m, err) : tf ? fire_tensorflow_read(ctx, c->data, c->size, NULL, NULL, &m, err) : fire_onnx_read_file(file, &m, err);
+        ours = !s && !tf && !caffe && fire_onnx_text(&m, "firesteel.network");
         if (!s && !ours) s = weights_of_graph(ctx, &m, to, err);
         fire_onnx_clear(&m);
         fire_onnx_file_free(file);
@@ -165,9 +166,10 @@ static fire_status tensor(fire_context *ctx, const char *from, const char *to, f
     return s;
 }
 
-static fire_status model(fire_context *ctx, const char *from, const char *to, fire_error *err) {
+/* With a prototxt, `from` has its weights. */
+static fire_status model(fire_context *ctx, const char *from, const char *prototxt, const char *to, fire_error *err) {
     fire_network *net = NULL;
-    fire_status s = fire_load(ctx, from, &net, err);
+    fire_status s = prototxt ? fire_load_part(ctx, prototxt, &(fire_part){.weights = from}, &net, err) : fire_load(ctx, from, &net, err);
     if (!s) s = fire_save(net, to, err);
     fire_network_free(net);
     return s;
@@ -192,7 +194,7 @@ static fire_status convert(fire_context *ctx, const options *o, const char *from
     else if (ends(to, ".npy") || ends(to, ".pb")) s = tensor(ctx, from, to, err);
     else if (p && cli_records_are(p, size)) s = records(ctx, from, to, err);
     else if (ends(to, ".safetensors")) s = fire_error_prefix(err, from, to_safetensors(ctx, from, folder, to, err));
-    else if (ends(to, ".onnx")) s = model(ctx, from, to, err);
+    else if (ends(to, ".onnx")) s = model(ctx, from, o->model, to, err);
     else s = fire_fail(err, FIRE_E_USAGE, "convert: what shall '%s' be? Names end in .onnx, .safetensors, .npy, .pb, .tfrecord or .tfrecord.gz", shown);
     if (p) fire_contents_free(ctx, &file);
     return s;
@@ -213,7 +215,7 @@ const cli_command cli_convert = {
     .options = table, .size = sizeof(options), .least = 2, .most = 2, .run = run,
     .details = "A is told by its content, B by its name:\n"
                "  a model or checkpoint     to .onnx (with layers where it has them), .safetensors (the weights)\n"
-               "  safetensors               to .onnx, into the model that --model names\n"
+               "  safetensors, caffemodel   to .onnx, into the model (the prototxt) that --model names\n"
                "  NPY or TensorProto        to .npy, .pb\n"
                "  TFRecord, packed or not   to .tfrecord, .tfrecord.gz\n"
                "`python -m firesteel convert` reads and writes Keras' files too.",

@@ -1,6 +1,7 @@
-/* inspect_onnx.c - what inspect says of graphs of other software: ONNX models and TensorFlow's GraphDefs. */
+/* inspect_onnx.c - what inspect says of graphs of other software: ONNX models, TensorFlow's GraphDefs and nets of Caffe. */
 #include "inspect.h"
 #include "error.h"
+#include "formats/caffe.h"
 #include "formats/onnx_file.h"
 #include "formats/tensorflow.h"
 #include "sort.h"
@@ -162,8 +163,8 @@ static fire_status read_about(const void *bytes, size_t size, about *a, fire_err
 static void print_text(const fire_onnx *m, const about *a, const counts *c, const char *path, int64_t params, int64_t bytes, int64_t external, const char *why, bool weights) {
     char text[400], text2[100], n[CLI_COUNT], type[32];
     cli_shown(text, sizeof text, path);
-    printf("%s: %s", text, m->tf ? "a TensorFlow graph" : "an ONNX graph");
-    if (!m->tf) {
+    printf("%s: %s", text, m->tf ? "a TensorFlow graph" : m->caffe ? "a net of Caffe" : "an ONNX graph");
+    if (!m->tf && !m->caffe) {
         if (a->producer.size) printf(" of %s %s", fire_escape(text, sizeof text, (const char *)a->producer.bytes, a->producer.size), fire_escape(text2, sizeof text2, (const char *)a->version.bytes, a->version.size));
         printf(", IR version %llu", (unsigned long long)m->ir);
         for (int i = 0; i < a->n_opsets; i++)
@@ -204,7 +205,7 @@ static void print_text(const fire_onnx *m, const about *a, const counts *c, cons
 
 static void print_json(const fire_onnx *m, const about *a, const counts *c, int64_t params, int64_t bytes, int64_t external, const char *why, bool weights) {
     char type[32];
-    printf("{\"format\": \"%s\", \"onnx\": %s, \"ir_version\": %llu, \"opsets\": {", m->tf ? "tensorflow" : "onnx", m->tf ? "false" : "true", (unsigned long long)m->ir);
+    printf("{\"format\": \"%s\", \"onnx\": %s, \"ir_version\": %llu, \"opsets\": {", m->tf ? "tensorflow" : m->caffe ? "caffe" : "onnx", m->tf || m->caffe ? "false" : "true", (unsigned long long)m->ir);
     for (int i = 0; i < a->n_opsets; i++) {
         fputs(i ? ", " : "", stdout);
         cli_json_span(a->domain[i].bytes, a->domain[i].size);
@@ -271,8 +272,8 @@ fire_status cli_inspect_onnx(const cli_inspect_how *o, const char *path, const v
     about a = {0};
     counts *c = calloc(1, sizeof *c);
     if (!c) return fire_fail(err, FIRE_E_NOMEM, "out of memory");
-    const bool tf = fire_tensorflow_is(bytes, size);
-    fire_status s = tf ? fire_tensorflow_read(o->ctx, bytes, size, NULL, NULL, &m, err) : fire_onnx_read(o->ctx, bytes, size, &m, err);
+    const bool caffe = fire_caffe_is(bytes, size), tf = caffe || fire_tensorflow_is(bytes, size); /* tf: no attributes to look into */
+    fire_status s = caffe ? fire_caffe_read(o->ctx, bytes, size, NULL, 0, &m, err) : tf ? fire_tensorflow_read(o->ctx, bytes, size, NULL, NULL, &m, err) : fire_onnx_read(o->ctx, bytes, size, &m, err);
     if (!s && !tf) s = read_about(bytes, size, &a, err);
     for (int64_t i = 0; i < m.n_nodes && !s; i++) {
         if (!tf) s = count_node(c, &m.node[i].body, false, err);

@@ -5,13 +5,14 @@
 #include "tensors.h"
 #include <string.h>
 
-typedef struct options { cli_list input, output; const char *out, *format; int64_t threads; } options;
+typedef struct options { cli_list input, output; const char *out, *format, *weights; int64_t threads; } options;
 
 static const cli_option table[] = {
     {"input", 'i', CLI_LIST, offsetof(options, input), .arg = "[NAME=]FILE", .help = "a tensor, .npy or .pb; without a name: the next input that has none. Once for each input"},
     {"output", 'o', CLI_LIST, offsetof(options, output), .arg = "[NAME=]FILE", .help = "where an output goes, .npy or .pb; without a name: the next output that has none"},
     {"out", 0, CLI_TEXT, offsetof(options, out), .arg = "DIR", .help = "write all outputs into this folder, by their names"},
     {"format", 0, CLI_TEXT, offsetof(options, format), .arg = "F", .choices = "npy|pb", .help = "of files in the folder; pb are called output_0.pb, output_1.pb ... as ONNX's test cases have them"},
+    {"weights", 0, CLI_TEXT, offsetof(options, weights), .arg = "FILE", .help = "the caffemodel with the weights of a net of Caffe"},
     {"threads", 0, CLI_INT, offsetof(options, threads), 1, 1, 1024, "N", NULL, "threads of one operator"},
     {0},
 };
@@ -194,7 +195,7 @@ static fire_status run(const void *user, int n, char *const *args, fire_error *e
     fire_status s = cli_context(o->threads, &ctx, err);
     if (s) return s;
     fire_arena arena = {.ctx = ctx};
-    s = fire_load(ctx, args[0], &net, err);
+    s = fire_load_part(ctx, args[0], o->weights ? &(fire_part){.weights = o->weights} : NULL, &net, err);
     if (!s) s = list_ports(ctx, net, false, &in, err);
     if (!s) s = list_ports(ctx, net, true, &out, err);
     if (!s) s = match(&o->input, &in, "input", err);

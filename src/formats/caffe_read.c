@@ -11,18 +11,18 @@
 #define MAX_BLOBS 64     /* of a layer */
 #define MAX_INPUTS 256
 
-typedef enum { COMPUTES, DATA, SILENT, LEFT_OUT } role;
+typedef enum { COMPUTES, DATA, LOSS, LEFT_OUT } role; /* loss: of its bottoms the first one is an output; silence: none */
 typedef struct layer {
     fire_span name, type;
     fire_wire body;
     bool old;
     role role;
-    int64_t n_bottoms, n_tops, n_blobs;
+    int64_t n_bottoms, n_labels, n_tops, n_blobs; /* labels: bottoms behind the others that nobody wants to see */
     fire_span *bottom, *top;
     fire_wire blobs; bool old_blobs; /* the layer that has them */
 } layer;
 typedef struct place { fire_span name; fire_wire body; bool old; } place;           /* of a layer with blobs */
-typedef struct entry { fire_span blob, name; int64_t layer, input, uses; } entry;    /* something that is written to; layer -1: input `input` */
+typedef struct entry { fire_span blob, name; int64_t layer, input, uses; bool muted; } entry; /* something that is written to; layer -1: input `input`; muted: it is no output */
 
 static const char *show(fire_span s, char *to, size_t capacity) { return fire_escape(to, capacity, (const char *)s.bytes, s.size); }
 static fire_span span(const char *text) { return (fire_span){(const uint8_t *)text, strlen(text)}; }
@@ -126,13 +126,17 @@ static bool ends(fire_span s, const char *end) { return s.size >= strlen(end) &&
 static role role_of(layer *l) {
     if (fire_span_is(l->type, "SoftmaxWithLoss") || fire_span_is(l->type, "SigmoidCrossEntropyLoss")) {
         l->type = span(l->type.bytes[1] == 'o' ? "Softmax" : "Sigmoid");
-        if (l->n_bottoms > 1) l->n_bottoms = 1;
+        if (l->n_bottoms > 1) l->n_labels = l->n_bottoms - 1, l->n_bottoms = 1;
         if (l->n_tops > 1) l->n_tops = 1;
         return COMPUTES;
     }
     if (fire_span_is(l->type, "Input") || ends(l->type, "Data")) return DATA;
-    if (fire_span_is(l->type, "Silence")) return SILENT;
-    return fire_span_is(l->type, "Accuracy") || fire_span_is(l->type, "HDF5Output") || ends(l->type, "Loss") ? LEFT_OUT : COMPUTES;
+    const bool silence = fire_span_is(l->type, "Silence");
+    if (!silence && !fire_span_is(l->type, "Accuracy") && !fire_span_is(l->type, "HDF5Output") && !ends(l->type, "Loss")) return COMPUTES;
+    const int64_t seen = !silence && l->n_bottoms ? 1 : 0;
+    l->n_labels = l->n_bottoms - seen;
+    l->n_bottoms = seen;
+    return LOSS;
 }
 
 /* Whether a NetStateRule holds in phase TEST, level 0, without stages. */
@@ -468,16 +472,33 @@ static fire_status name_entries(fire_onnx *m, const layer *l, entry *e, int64_t 
     return FIRE_OK;
 }
 
+/* Which layers are wanted: those with a top that a wanted layer reads, or that is an output. What only a loss reads as its labels, or Silence, is none. */
+static fire_status find_wanted(layer *l, int64_t n, entry *e, int64_t n_entries, fire_error *err) {
+    char text[80], name[80];
+    for (int64_t i = n; i-- > 0;) {
+        if (l[i].role != COMPUTES && l[i].role != LOSS) continue;
+        bool wanted = false;
+        for (int64_t k = 0; k < l[i].n_tops && l[i].role == COMPUTES; k++) {
+            const entry *x = current(e, n_entries, l[i].top[k], i + 1);
+            wanted |= x->uses || !x->muted;
+        }
+        const bool mutes = l[i].role == COMPUTES && !wanted;
+        if (mutes) l[i].role = LEFT_OUT;
+        for (int64_t k = 0; k < l[i].n_bottoms + l[i].n_labels; k++) {
+            entry *from = current(e, n_entries, l[i].bottom[k], i);
+            if (!from && wanted && k < l[i].n_bottoms)
+                return fire_fail(err, FIRE_E_CORRUPT, "layer '%s' reads the blob '%s', which nothing before it makes", show(l[i].name, name, sizeof name), show(l[i].bottom[k], text, sizeof text));
+            if (from && (mutes || k >= l[i].n_bottoms)) from->muted = true;
+            else if (from && wanted) from->uses++;
+        }
+    }
+    return FIRE_OK;
+}
+
 /* Nodes, of which the inputs' names lie in one block each. */
 static fire_status make_nodes(fire_onnx *m, const layer *l, int64_t n, entry *e, int64_t n_entries, fire_error *err) {
-    char text[80], name[80];
     fire_onnx_tensor *t = m->initializer;
     for (int64_t i = 0; i < n; i++) {
-        if (l[i].role == SILENT)
-            for (int64_t k = 0; k < l[i].n_bottoms; k++) {
-                entry *from = current(e, n_entries, l[i].bottom[k], i);
-                if (from) from->uses++;
-            }
         if (l[i].role != COMPUTES) continue;
         fire_onnx_node *node = &m->node[m->n_nodes];
         m->caffe->node[m->n_nodes++] = (fire_caffe_node){l[i].n_bottoms, l[i].old};
@@ -485,13 +506,7 @@ static fire_status make_nodes(fire_onnx *m, const layer *l, int64_t n, entry *e,
         node->in = fire_arena_alloc(&m->arena, (size_t)node->n_in, sizeof *node->in, err);
         node->out = node->in ? fire_arena_alloc(&m->arena, (size_t)node->n_out, sizeof *node->out, err) : NULL;
         if (!node->out) return FIRE_NOMEM;
-        for (int64_t k = 0; k < l[i].n_bottoms; k++) {
-            entry *from = current(e, n_entries, l[i].bottom[k], i);
-            if (!from)
-                return fire_fail(err, FIRE_E_CORRUPT, "layer '%s' reads the blob '%s', which nothing before it makes", show(l[i].name, name, sizeof name), show(l[i].bottom[k], text, sizeof text));
-            from->uses++;
-            node->in[k] = from->name;
-        }
+        for (int64_t k = 0; k < l[i].n_bottoms; k++) node->in[k] = current(e, n_entries, l[i].bottom[k], i)->name;
         for (int64_t k = 0; k < l[i].n_tops; k++) node->out[k] = current(e, n_entries, l[i].top[k], i + 1)->name;
         const fire_onnx_tensor *first = t;
         fire_status s = l[i].n_blobs ? read_blobs(m, &l[i], t, err) : FIRE_OK;
@@ -499,6 +514,7 @@ static fire_status make_nodes(fire_onnx *m, const layer *l, int64_t n, entry *e,
         t += l[i].n_blobs;
         for (int64_t k = 0; k < l[i].n_blobs; k++) node->in[l[i].n_bottoms + k] = first[k].name;
     }
+    m->n_initializers = t - m->initializer;
     return FIRE_OK;
 }
 
@@ -533,7 +549,7 @@ static fire_status make_names(fire_onnx *m, const layer *l, int64_t n, entry *e,
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < l[i].n_tops && l[i].role == COMPUTES; k++) {
             const entry *x = current(e, n_entries, l[i].top[k], i + 1);
-            if (!x->uses) m->output[m->n_outputs++] = (fire_onnx_value){.name = x->name, .is_tensor = true, .type = FIRE_F32};
+            if (!x->uses && !x->muted) m->output[m->n_outputs++] = (fire_onnx_value){.name = x->name, .is_tensor = true, .type = FIRE_F32};
         }
     fire_sort(m->name, m->n_names, sizeof *m->name, by_name);
     for (int64_t i = 1; i < m->n_names; i++)
@@ -575,6 +591,7 @@ fire_status fire_caffe_read(fire_context *ctx, const void *bytes, size_t size, c
     for (int64_t i = 0; i < n; i++)
         for (int64_t k = 0; k < l[i].n_tops && l[i].role == COMPUTES; k++) e[n_entries++] = (entry){.blob = l[i].top[k], .layer = i, .input = k};
     if (!s) s = name_entries(m, l, e, &n_entries, err);
+    if (!s) s = find_wanted(l, n, e, n_entries, err);
     if (!s) s = make_nodes(m, l, n, e, n_entries, err);
     return s ? s : make_names(m, l, n, e, n_entries, err);
 }

@@ -51,6 +51,25 @@ def test_tensorflow(tmp_path):
     assert numpy.abs(numpy.load(tmp_path / "out/output_0.npy") - expected["y"]).max() < 1e-5
 
 
+def test_caffe(tmp_path):
+    kept = numpy.load(ROOT / "tests/caffe_files/layers.npz")
+    net, weights = tmp_path / "n.prototxt", tmp_path / "n.caffemodel"
+    net.write_text(str(kept["net/prototxt"]))
+    weights.write_bytes(kept["net/model"].tobytes())
+    numpy.save(tmp_path / "x.npy", kept["data"])
+    text = good("inspect", net)
+    assert "a net of Caffe" in text and re.search(r"data +float32 \[\?, 6, 9, 8\]", text) and re.search(r"Convolution +1", text)
+    shown = json.loads(good("inspect", weights, "--weights", "--json"))
+    assert shown["format"] == "caffe" and {"name": "c/kernel", "type": "float32", "shape": [4, 6, 3, 3]} in shown["weights"]
+    good("run", net, "--weights", weights, "--input", tmp_path / "x.npy", "--out", tmp_path / "out")
+    assert numpy.abs(numpy.load(tmp_path / "out/prob.npy") - kept["net/out/prob"]).max() < 1e-5
+    good("convert", weights, tmp_path / "n.onnx", "--model", net)
+    assert "layer" in good("inspect", tmp_path / "n.onnx")
+    good("convert", weights, tmp_path / "n.safetensors")
+    assert "c/kernel" in good("inspect", tmp_path / "n.safetensors")
+    assert "a TensorFlow graph" in good("inspect", ROOT / "tests/tensorflow_files/v2_nest.pbtxt")
+
+
 def test_foreign_onnx(tmp_path):
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper, numpy_helper

@@ -14,7 +14,7 @@ static void fuzz_check(fire_status s, const fire_error *err) { /* a failure says
 }
 
 /* Twice: the second time a plan that was kept is used, which must give the same bits. */
-static void fuzz_run(fire_context *ctx, fire_network *net) {
+static inline void fuzz_run(fire_context *ctx, fire_network *net) {
     fire_named in[16], *out[2] = {NULL, NULL};
     char name[16][256];
     int32_t n = 0, n_out[2] = {0, 0};

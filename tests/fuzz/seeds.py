@@ -15,6 +15,48 @@ def save(name, nodes, *weights, shape=("n", 4), out=("n", 3), opset=18):
     (FOLDER / f"{name}.onnx").write_bytes(model.SerializeToString())
 
 
+NET = """name: "n" layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 2, 5, 4] } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 2 kernel_size: 3 pad: 1 group: 2 } blobs { shape { dim: [2, 1, 3, 3] } data: [W] } blobs { shape { dim: 2 } data: [0.5, -1] } }
+layer { name: "b" type: "BatchNorm" bottom: "c" top: "c" blobs { shape { dim: 2 } data: [1, 2] } blobs { shape { dim: 2 } data: [1, 2] } blobs { shape { dim: 1 } data: 2 } }
+layer { name: "r" type: "ReLU" bottom: "c" top: "c" relu_param { negative_slope: 0.1 } }
+layer { name: "p" type: "Pooling" bottom: "c" top: "p" pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }
+layer { name: "l" type: "LRN" bottom: "p" top: "l" lrn_param { local_size: 3 norm_region: WITHIN_CHANNEL } }
+layer { name: "s" type: "Slice" bottom: "l" top: "s1" top: "s2" slice_param { slice_point: 1 } }
+layer { name: "e" type: "Eltwise" bottom: "s1" bottom: "s2" top: "e" eltwise_param { coeff: [1, -1] } }
+layer { name: "h" type: "Reshape" bottom: "e" top: "h" reshape_param { shape { dim: [0, -1, 3] } } }
+layer { name: "f" type: "InnerProduct" bottom: "h" top: "f" inner_product_param { num_output: 1 bias_term: false } blobs { shape { dim: [1, 9] } data: [0, 1, 2, 3, 4, 5, 6, 7, 8] } }
+layer { name: "o" type: "SoftmaxWithLoss" bottom: "f" bottom: "label" top: "o" }
+""".replace("[W]", "[" + ", ".join(["0.25"] * 18) + "]")
+OLD = """input: "x" input_dim: 1 input_dim: 1 input_dim: 4 input_dim: 4
+layers { name: "c" type: DECONVOLUTION bottom: "x" top: "c" convolution_param { num_output: 1 kernel_size: 2 stride: 2 } blobs { num: 1 channels: 1 height: 2 width: 2 data: [1, 2, 3, 4] } blobs { num: 1 channels: 1 height: 1 width: 1 data: 0 } }
+layers { name: "p" type: POOLING bottom: "c" top: "p" pooling_param { kernel_size: 2 stride: 2 } include { phase: TEST } }
+layers { name: "m" type: MVN bottom: "p" top: "m" } layers { name: "a" type: ARGMAX bottom: "m" top: "a" argmax_param { top_k: 2 out_max_val: true } }
+"""
+
+
+def piece(number, content):
+    return (bytes([number << 3 | 2]) if number < 16 else bytes([number << 3 & 127 | 130, number >> 4])) + bytes([len(content)]) + content
+
+
+def caffe():
+    """Nets of Caffe as text, one in wire format, one with its weights in a second one; and texts of all kinds for fuzz_text."""
+    (FOLDER / "net.prototxt").write_text(NET)
+    (FOLDER / "old.prototxt").write_text(OLD)
+    values = piece(7, piece(7, piece(1, b"\x01\x02")) + piece(5, np.float32([1, -1]).tobytes()))
+    data = piece(1, b"x") + piece(2, b"Input") + piece(4, b"x") + piece(143, piece(1, piece(1, b"\x03\x02")))
+    dense = piece(1, b"f") + piece(2, b"InnerProduct") + piece(3, b"x") + piece(4, b"y") + piece(117, b"\x10\x00")
+    net = piece(100, data) + piece(100, dense)
+    (FOLDER / "net.caffemodel").write_bytes(piece(100, data) + piece(100, dense + values))
+    (FOLDER / "two.caffemodel").write_bytes(b"\xff" + len(net).to_bytes(2, "little") + net + piece(100, piece(1, b"f") + piece(2, b"Split") + values))
+    graph = "node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } dim { size: 3 } } } } }\n" \
+            "node { name: 'y' op: 'Abs' input: 'x' attr { key: 'T' value { type: 1 } } } versions { producer: 0x20 } # \\x\n"
+    texts = [graph, "saved_model_schema_version: 1 meta_graphs { meta_info_def { tags: 'ser' \"ve\" } graph_def {" + graph + "} signature_def { key: 'a' value { inputs { key: 'x' value { name: '\\170:0' } } } } }",
+             "ir_version: 8 graph <node [{op_type: 'Neg', input: ['x'], output: 'y'; attribute { name: '\\u00e9\\n' floats: [1e-3, -inf, .5f] }}] input { name: 'x' } output { name: 'y' }> [a.b/c] { d: <> }", NET, OLD]
+    for i, text in enumerate(texts):
+        (FOLDER / f"text{i}.pbtxt").write_bytes(bytes([min(i, 3)]) + text.encode())
+    (FOLDER / "graph.pbtxt").write_text(graph)
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     rng = np.random.default_rng(1)
@@ -54,6 +96,7 @@ def main():
         (FOLDER / f"{name}.record").write_bytes(b"\0" + (files / f"{name}.tfrecord").read_bytes())
     example = (files / "sequence.tfrecord").read_bytes()
     (FOLDER / "example.record").write_bytes(b"\1" + example[12:12 + int.from_bytes(example[:8], "little")])
+    caffe()
     header = b'{"__metadata__":{"step":"1"},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b\\u00e9":{"dtype":"I64","shape":[],"data_offsets":[8,16]}}'
     (FOLDER / "two.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
     (FOLDER / "manifest.json").write_bytes(b'{"format": "firesteel.checkpoint", "version": 1, "files": [{"name": "model.onnx", "bytes": -1.5e3, "sha256": null}, true, "\\ud83d\\ude00"]}')
