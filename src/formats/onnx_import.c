@@ -342,6 +342,7 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
         if (b->symbolic) b->late |= g->value[x[i]].source != FIRE_FROM_CONST;
         else if (!fire_import_known(b, 1, &x[i])) return g->first.status;
     }
+    if (fire_import_remembered(b, op, n_in, x, attrs, out)) return g->first.status;
     fire_error err = {0};
     if (fire_apply_all(g, name, n_in, x, attrs, out)) {
         char node[WHO_TEXT];
@@ -357,6 +358,7 @@ fire_status fire_import_all(fire_import *b, const char *name, int n_in, const fi
     }
     const int64_t made = g->n_nodes;
     fold(b);
+    if (g->n_nodes < made) fire_import_remember(b, op, n_in, x, attrs, out);
     for (int i = 0; i < n_in && b->layers && g->n_nodes == made && !g->first.status; i++) {
         if (!fire_import_twin(b, x[i])) continue;
         b->late = true, fire_import_fail(b, FIRE_E_MODEL_UNSUPPORTED, "computes with the number of rows");
@@ -583,6 +585,11 @@ fire_status fire_onnx_check(fire_onnx *m, fire_error *err) {
         fire_status r = FIRE_OK;
         for (scope.at = 0; scope.at < m->n_nodes && !r; scope.at++)
             if (m->tf->node[scope.at].need && !m->tf->node[scope.at].fed) r = check_node(&b, &m->node[scope.at], op, err);
+        for (scope.at = 0; r == FIRE_FILE && !m->tf->saved && scope.at < m->n_nodes; scope.at++) /* of a graph that was not frozen the rest of the training says little */
+            if (m->tf->node[scope.at].need && (fire_span_is(m->node[scope.at].op, "VariableV2") || fire_span_is(m->node[scope.at].op, "VarHandleOp"))) {
+                char node[WHO_TEXT];
+                return fire_fail(err, FIRE_E_MODEL_UNSUPPORTED, "%s: a variable without a value: freeze the graph, or load the folder of its SavedModel", who(&b, node));
+            }
         return r;
     }
     if (m->opset < FIRE_ONNX_MIN_OPSET)
@@ -612,6 +619,7 @@ void fire_import_begin(fire_import *b, int64_t bytes) {
 
 void fire_import_end(fire_import *b) {
     fire_tensorflow_lists_free(b);
+    fire_free(b->ctx, b->memo);
     fire_free(b->ctx, b->known);
     fire_free(b->ctx, b->wide);
     fire_free(b->ctx, b->called);

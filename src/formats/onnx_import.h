@@ -93,6 +93,7 @@ typedef struct fire_import {
     uint64_t key; bool no_key;         /* ... that feed the same numbers into the inputs key names by bits; no_key: they are more than FIRE_IMPORT_KEY bytes each */
     fire_value *known; int64_t known_capacity; /* by value: the constant that it is in this run */
     fire_value *wide; int64_t wide_capacity;   /* by value: the float32 that a half was rounded from */
+    struct fire_import_memo *memo;     /* of constants that were computed in a loop; or NULL */
     struct fire_tf_lists *lists;       /* of tensors, in graphs of TensorFlow; or NULL */
     fire_type *called; int64_t called_capacity; /* by value: what the file calls it, where the graph holds something else */
     fire_import_list *list; int64_t n_lists, list_capacity; /* list i is the value -1 - i: only lifts that are named for it in onnx_import.c see such a value */
@@ -132,6 +133,9 @@ fire_value fire_import_find(fire_import *b, fire_span name);
 /* fire_import_apply - fire_apply that computes what is constant; attributes as for printf. */
 fire_value fire_import_apply(fire_import *b, const char *op, int n_in, const fire_value *in, const char *attrs, ...) __attribute__((format(printf, 5, 6)));
 fire_status fire_import_all(fire_import *b, const char *op, int n_in, const fire_value *in, const char *attrs, fire_value *out);
+/* fire_import_remembered - what an operator gave for the same constants in an earlier trip of a loop; false: unknown. fire_import_remember - keep it. */
+bool fire_import_remembered(fire_import *b, const fire_op *op, int n_in, const fire_value *in, const char *attrs, fire_value *out);
+void fire_import_remember(fire_import *b, const fire_op *op, int n_in, const fire_value *in, const char *attrs, const fire_value *out);
 /* fire_import_known - make each of v[n] a constant; false: it cannot be, and the graph has failed. */
 bool fire_import_known(fire_import *b, int n, fire_value *v);
 /* fire_import_numbers - v's numbers, known; NULL: failed. */

@@ -39,6 +39,11 @@ def test_an_order_that_is_open():
         fire.load(FILES / "state_open.pb", outputs=["sum"]).run(feeds)
 
 
+def test_parts_of_constants_in_a_loop():
+    feeds, expected = kept("state_trips")  # 400 MB, if each trip kept its own
+    compare(fire.load(FILES / "state_trips.pb", outputs=["z"]).run(feeds), expected)
+
+
 def test_outputs_that_nobody_reads():
     feeds, expected = kept("ends_several")
     compare(fire.load(FILES / "ends_several.pb").run(feeds), expected)

@@ -76,7 +76,19 @@ def inner():
     return ["out", "halves", "halves:1"]
 
 
-for name, make in [("state_refs", refs), ("state_handles", handles), ("state_open", open_order), ("ends_several", several), ("ends_inner", inner)]:
+def trips():
+    """A loop that takes a large part of the same constant in each of its trips."""
+    y = v1.placeholder(tf.float32, [4, 3], name="y")
+    w = tf.reshape(tf.range(65536.0), [256, 256])
+
+    def body(i, a):
+        return i + 1, a * 0.5 + tf.slice(w, [i % 2 * 128, 0], [128, 256])[1:5, 2:5]
+
+    tf.identity(tf.while_loop(lambda i, a: i < 3000, body, [tf.constant(0), y])[1], name="z")
+    return ["z"]
+
+
+for name, make in [("state_trips", trips), ("state_refs", refs), ("state_handles", handles), ("state_open", open_order), ("ends_several", several), ("ends_inner", inner)]:
     with tf.Graph().as_default() as g:
         outputs = make()
         with open(f"{name}.pb", "wb") as f:
