@@ -51,6 +51,7 @@ extern const fire_lift_entry fire_caffe_lifts[]; /* ends with NULL */
 #define FIRE_CAFFE_CROP 144, 0
 #define FIRE_CAFFE_SWISH 147, 0
 #define FIRE_CAFFE_CLIP 148, 0
+#define FIRE_CAFFE_SHUFFLE 164, 0 /* of forks, as those that follow */
 #define FIRE_CAFFE_PERMUTE 202, 0
 #define FIRE_CAFFE_NORMALIZE 206, 0
 

@@ -24,5 +24,6 @@ fire_value fire_caffe_beside(fire_import *b, fire_value v, int axis, fire_value 
 fire_lift_function fire_caffe_convolution, fire_caffe_pooling, fire_caffe_inner_product, fire_caffe_lrn, fire_caffe_batch_norm, fire_caffe_scale, fire_caffe_bias, fire_caffe_mvn,
     fire_caffe_normalize, fire_caffe_embed, fire_caffe_one, fire_caffe_relu, fire_caffe_prelu, fire_caffe_elu, fire_caffe_power, fire_caffe_exp, fire_caffe_log, fire_caffe_softmax,
     fire_caffe_threshold, fire_caffe_clip, fire_caffe_swish, fire_caffe_dropout, fire_caffe_eltwise, fire_caffe_concat, fire_caffe_slice, fire_caffe_split, fire_caffe_flatten, fire_caffe_reshape,
-    fire_caffe_permute, fire_caffe_crop, fire_caffe_arg_max, fire_caffe_reduction, fire_caffe_tile;
+    fire_caffe_permute, fire_caffe_crop, fire_caffe_arg_max, fire_caffe_reduction, fire_caffe_tile, fire_caffe_relu6,
+    fire_caffe_axpy, fire_caffe_shuffle;
 #endif

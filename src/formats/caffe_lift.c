@@ -3,13 +3,13 @@
 #include <stdio.h>
 
 const fire_lift_entry fire_caffe_lifts[] = {
-    {"AbsVal", fire_caffe_one, NULL}, {"ArgMax", fire_caffe_arg_max, NULL}, {"BatchNorm", fire_caffe_batch_norm, NULL}, {"Bias", fire_caffe_bias, NULL}, {"BNLL", fire_caffe_one, NULL},
-    {"Clip", fire_caffe_clip, NULL}, {"Concat", fire_caffe_concat, NULL}, {"Convolution", fire_caffe_convolution, NULL}, {"Crop", fire_caffe_crop, NULL},
-    {"Deconvolution", fire_caffe_convolution, NULL}, {"Dropout", fire_caffe_dropout, NULL}, {"ELU", fire_caffe_elu, NULL}, {"Eltwise", fire_caffe_eltwise, NULL},
+    {"AbsVal", fire_caffe_one, NULL}, {"ArgMax", fire_caffe_arg_max, NULL}, {"Axpy", fire_caffe_axpy, NULL}, {"BatchNorm", fire_caffe_batch_norm, NULL}, {"Bias", fire_caffe_bias, NULL}, {"BNLL", fire_caffe_one, NULL},
+    {"Clip", fire_caffe_clip, NULL}, {"Concat", fire_caffe_concat, NULL}, {"Convolution", fire_caffe_convolution, NULL}, {"ConvolutionDepthwise", fire_caffe_convolution, NULL}, {"Crop", fire_caffe_crop, NULL},
+    {"Deconvolution", fire_caffe_convolution, NULL}, {"DepthwiseConvolution", fire_caffe_convolution, NULL}, {"Dropout", fire_caffe_dropout, NULL}, {"ELU", fire_caffe_elu, NULL}, {"Eltwise", fire_caffe_eltwise, NULL},
     {"Embed", fire_caffe_embed, NULL}, {"Exp", fire_caffe_exp, NULL}, {"Flatten", fire_caffe_flatten, NULL}, {"InnerProduct", fire_caffe_inner_product, NULL}, {"LRN", fire_caffe_lrn, NULL},
     {"Log", fire_caffe_log, NULL}, {"MVN", fire_caffe_mvn, NULL}, {"Normalize", fire_caffe_normalize, NULL}, {"Permute", fire_caffe_permute, NULL}, {"Pooling", fire_caffe_pooling, NULL},
-    {"Power", fire_caffe_power, NULL}, {"PReLU", fire_caffe_prelu, NULL}, {"ReLU", fire_caffe_relu, NULL}, {"Reduction", fire_caffe_reduction, NULL}, {"Reshape", fire_caffe_reshape, NULL},
-    {"Scale", fire_caffe_scale, NULL}, {"Sigmoid", fire_caffe_one, NULL}, {"Slice", fire_caffe_slice, NULL}, {"Softmax", fire_caffe_softmax, NULL}, {"Split", fire_caffe_split, NULL},
+    {"Power", fire_caffe_power, NULL}, {"PReLU", fire_caffe_prelu, NULL}, {"ReLU", fire_caffe_relu, NULL}, {"ReLU6", fire_caffe_relu6, NULL}, {"Reduction", fire_caffe_reduction, NULL}, {"Reshape", fire_caffe_reshape, NULL},
+    {"Scale", fire_caffe_scale, NULL}, {"ShuffleChannel", fire_caffe_shuffle, NULL}, {"Sigmoid", fire_caffe_one, NULL}, {"Slice", fire_caffe_slice, NULL}, {"Softmax", fire_caffe_softmax, NULL}, {"Split", fire_caffe_split, NULL},
     {"Swish", fire_caffe_swish, NULL}, {"TanH", fire_caffe_one, NULL}, {"Threshold", fire_caffe_threshold, NULL}, {"Tile", fire_caffe_tile, NULL}, {NULL, NULL, NULL}};
 
 /* ---- help ---- */
@@ -94,13 +94,13 @@ static void put(char *to, size_t size, const char *name, int m, const int64_t *v
 /* The same weights for each bottom. */
 void fire_caffe_convolution(fire_import *b, fire_lift *n) {
     if (!fire_caffe_has(b, n, 1, 1)) return;
-    const bool back = n->op[0] == 'D';
+    const bool back = n->op[0] == 'D' && n->op[2] == 'c', depthwise = strstr(n->op, "wise") != NULL; /* of forks: whatever the groups are called */
     const fire_wire p = fire_caffe_open(b, n, FIRE_CAFFE_CONVOLUTION);
     const fire_value w = fire_caffe_blob(b, n, 0);
     const bool with_bias = fire_caffe_number(p, 2, 1) != 0;
     const fire_shape s = fire_caffe_shape(b, w);
     const int m = s.rank - 2;
-    const double group = fire_caffe_number(p, 5, 1);
+    const double group = depthwise ? (double)fire_caffe_shape(b, n->in[0]).dim[1] : fire_caffe_number(p, 5, 1);
     int64_t stride[3], pad[3], dilation[3];
     char text[256] = "";
     if (fire_caffe_number(p, 16, 1) != 1 || m < 1 || m > 3 || group < 1 || group > 1 << 24) { fire_caffe_fail(b, "%g groups, an axis other than 1, or %d dimensions in weights", group, (int)s.rank); return; }

@@ -67,6 +67,10 @@ void fire_caffe_clip(fire_import *b, fire_lift *n) {
     if (fire_caffe_has(b, n, 1, 0)) n->out[0] = fire_import_apply(b, "Clip", 3, FIRE_IN(n->in[0], fire_import_like(b, n->in[0], fire_caffe_number(p, 1, 0)), fire_import_like(b, n->in[0], fire_caffe_number(p, 2, 0))), " ");
 }
 
+void fire_caffe_relu6(fire_import *b, fire_lift *n) {
+    if (fire_caffe_has(b, n, 1, 0)) n->out[0] = fire_import_apply(b, "Clip", 3, FIRE_IN(n->in[0], fire_import_like(b, n->in[0], 0), fire_import_like(b, n->in[0], 6)), " ");
+}
+
 void fire_caffe_swish(fire_import *b, fire_lift *n) {
     const double beta = fire_caffe_number(fire_caffe_open(b, n, FIRE_CAFFE_SWISH), 1, 1);
     if (fire_caffe_has(b, n, 1, 0)) n->out[0] = fire_import_two(b, "Mul", n->in[0], fire_import_one(b, "Sigmoid", fire_caffe_times(b, n->in[0], beta)));
@@ -140,7 +144,26 @@ void fire_caffe_split(fire_import *b, fire_lift *n) {
     for (int64_t k = 0; k < n->n_out; k++) n->out[k] = n->in[0];
 }
 
+/* a x + y, with a for each channel. */
+void fire_caffe_axpy(fire_import *b, fire_lift *n) {
+    if (!fire_caffe_has(b, n, 3, 0)) return;
+    const fire_shape a = fire_caffe_shape(b, n->in[0]), x = fire_caffe_shape(b, n->in[1]);
+    const fire_value by = a.rank == 2 && x.rank == 4 ? fire_import_reshape(b, n->in[0], (fire_shape){4, {a.dim[0], a.dim[1], 1, 1}}) : n->in[0];
+    n->out[0] = fire_import_two(b, "Add", fire_import_two(b, "Mul", n->in[1], by), n->in[2]);
+}
+
 /* ---- shapes ---- */
+
+/* Channels of each group side by side become channels of the groups in turn. */
+void fire_caffe_shuffle(fire_import *b, fire_lift *n) {
+    const double group = fire_caffe_number(fire_caffe_open(b, n, FIRE_CAFFE_SHUFFLE), 1, 0);
+    if (!fire_caffe_has(b, n, 1, 0)) return;
+    const fire_shape s = fire_caffe_shape(b, n->in[0]);
+    static const int turn[5] = {0, 2, 1, 3, 4};
+    if (s.rank != 4 || s.dim[2] < 0 || s.dim[3] < 0 || group < 1 || group > (double)s.dim[1] || s.dim[1] % (int64_t)group) { fire_caffe_fail(b, "%g groups of the channels", group); return; }
+    const fire_value x = fire_import_reshape(b, n->in[0], (fire_shape){5, {s.dim[0], (int64_t)group, s.dim[1] / (int64_t)group, s.dim[2], s.dim[3]}});
+    n->out[0] = fire_import_reshape(b, fire_import_permute(b, x, turn), s);
+}
 
 void fire_caffe_flatten(fire_import *b, fire_lift *n) {
     const fire_wire p = fire_caffe_open(b, n, FIRE_CAFFE_FLATTEN);

@@ -253,7 +253,8 @@ static fire_status take_weights(fire_onnx *m, const void *bytes, size_t size, la
 /* ---- weights ---- */
 
 static const char *blob_name(fire_span type, int64_t i) {
-    static const struct { const char *type, *name[3]; } names[] = {{"Convolution", {"kernel", "bias"}}, {"Deconvolution", {"kernel", "bias"}}, {"InnerProduct", {"kernel", "bias"}},
+    static const struct { const char *type, *name[3]; } names[] = {{"Convolution", {"kernel", "bias"}}, {"Deconvolution", {"kernel", "bias"}}, {"DepthwiseConvolution", {"kernel", "bias"}},
+        {"ConvolutionDepthwise", {"kernel", "bias"}}, {"InnerProduct", {"kernel", "bias"}},
         {"Embed", {"kernel", "bias"}}, {"PReLU", {"alpha"}}, {"BatchNorm", {"moving_mean", "moving_variance", "factor"}}, {"Scale", {"gamma", "beta"}}, {"Bias", {"bias"}},
         {"Normalize", {"scale"}}};
     for (size_t k = 0; k < sizeof names / sizeof *names && i < 3; k++)
@@ -263,7 +264,7 @@ static const char *blob_name(fire_span type, int64_t i) {
 
 /* Old blobs have four dimensions whatever they mean: the ones in front go. */
 static void strip(fire_onnx_tensor *t, fire_span type, int64_t i) {
-    const bool matrix = !i && (fire_span_is(type, "InnerProduct") || fire_span_is(type, "Embed")), window = !i && ends(type, "onvolution");
+    const bool matrix = !i && (fire_span_is(type, "InnerProduct") || fire_span_is(type, "Embed")), window = !i && (ends(type, "onvolution") || ends(type, "Depthwise"));
     const int keep = window ? t->rank : matrix ? 2 : 1;
     if (t->rank != 4) return;
     int from = 0;

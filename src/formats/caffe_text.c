@@ -63,6 +63,7 @@ MESSAGE(input, "InputParameter", INNER("shape", 1, shape));
 MESSAGE(crop, "CropParameter", FIELD("axis", 1, I32), FIELD("offset", 2, U32));
 MESSAGE(swish, "SwishParameter", FIELD("beta", 1, FLOAT));
 MESSAGE(clip, "ClipParameter", FIELD("min", 1, FLOAT), FIELD("max", 2, FLOAT));
+MESSAGE(shuffle, "ShuffleChannelParameter", FIELD("group", 1, U32));
 MESSAGE(permute, "PermuteParameter", FIELD("order", 1, U32));
 MESSAGE(normalize, "NormalizeParameter", FIELD("across_spatial", 1, BOOL), SKIP("scale_filler"), FIELD("channel_shared", 3, BOOL), FIELD("eps", 4, FLOAT));
 
@@ -74,7 +75,7 @@ MESSAGE_OF(layer, "LayerParameter", true, FIELD("name", 1, BYTES), FIELD("type",
            INNER("threshold_param", 128, threshold), INNER("prelu_param", 131, prelu), INNER("reshape_param", 133, reshape), INNER("log_param", 134, power_of),
            INNER("flatten_param", 135, flatten), INNER("reduction_param", 136, reduction), INNER("embed_param", 137, embed), INNER("tile_param", 138, tile),
            INNER("batch_norm_param", 139, batch_norm), INNER("elu_param", 140, elu), INNER("bias_param", 141, bias), INNER("scale_param", 142, scale), INNER("input_param", 143, input),
-           INNER("crop_param", 144, crop), INNER("swish_param", 147, swish), INNER("clip_param", 148, clip), INNER("permute_param", 202, permute), INNER("norm_param", 206, normalize));
+           INNER("crop_param", 144, crop), INNER("swish_param", 147, swish), INNER("clip_param", 148, clip), INNER("shuffle_channel_param", 164, shuffle), INNER("permute_param", 202, permute), INNER("norm_param", 206, normalize));
 
 MESSAGE_OF(old_layer, "V1LayerParameter", true, FIELD("bottom", 2, BYTES), FIELD("top", 3, BYTES), FIELD("name", 4, BYTES), NAMED("type", 5, old_types), INNER("blobs", 6, blob),
            INNER("concat_param", 9, concat), INNER("convolution_param", 10, convolution), INNER("dropout_param", 12, dropout), INNER("inner_product_param", 17, inner_product),

@@ -138,6 +138,11 @@ single("argmax_top", "ArgMax", "argmax_param { top_k: 2 out_max_val: true }", No
 for operation, numbers in (("SUM", lambda v: v.sum(-1)), ("ASUM", lambda v: np.abs(v).sum(-1)), ("SUMSQ", lambda v: (v * v).sum(-1)), ("MEAN", lambda v: v.mean(-1))):
     single("reduction_" + operation.lower(), "Reduction", f"reduction_param {{ operation: {operation} axis: 1 coeff: 0.5 }}", None, lambda x, f=numbers: 0.5 * f(x.reshape(2, -1)))
 single("tile", "Tile", "tile_param { axis: 1 tiles: 3 }", None, lambda x: np.tile(x, (1, 3, 1, 1)))
+single("relu6", "ReLU6", "", None, lambda x: x.clip(0, 6))
+single("shuffle", "ShuffleChannel", "shuffle_channel_param { group: 3 }", None, lambda x: x.reshape(2, 3, 2, 9, 8).swapaxes(1, 2).reshape(x.shape))
+single("depthwise", "DepthwiseConvolution", conv + " { num_output: 6 kernel_size: 3 bias_term: false }", [w(6, 1, 3, 3)],
+       lambda x, k: np.einsum("nchwij,cij->nchw", np.lib.stride_tricks.sliding_window_view(x, (3, 3), (2, 3)), k[:, 0]))
+case("axpy", net(layer("Axpy", "", ["s", "a", "b"]), s=(2, 6), a=IMAGE, b=IMAGE), None, lambda s, a, b: s[:, :, None, None] * a + b, s=(2, 6), **two)
 case("embed", net(layer("Embed", "embed_param { num_output: 3 input_dim: 5 }", "ids"), ids=(2, 4)), {"it": ("Embed", [w(5, 3), w(3)])}, lambda i, k, c: k[i.astype(int)] + c,
      ids=rng.integers(0, 5, (2, 4)).astype("f"))
 # Whole nets: in place, phases, losses, the older layers with blobs of four dimensions, and inputs of all kinds.

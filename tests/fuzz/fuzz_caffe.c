@@ -1,6 +1,7 @@
 /* fuzz_caffe - libFuzzer over nets of Caffe, in wire format or as text, which are loaded and run; behind the byte 0xff, over a net and a second one with
 ** its weights: the size of the first, then both. */
 #include "formats/caffe.h"
+#include "formats/protobuf_text.h"
 #include "run.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -23,8 +24,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     fire_context *ctx = fuzz_context();
     fire_network *net = NULL;
     fire_error err = {0};
+    const bool both = size && bytes[0] == 0xff;
+    if (!both && !fire_caffe_is(bytes, size) && !fire_proto_text_is(bytes, size, &fire_proto_caffe_net)) { /* other targets are for other models */
+        fire_context_free(ctx);
+        return 0;
+    }
     if (fire_set_limits(ctx, (int64_t)size * 4 + (64 << 20), WORK, &err)) abort();
-    if (size && bytes[0] == 0xff) two(ctx, bytes + 1, size - 1);
+    if (both) two(ctx, bytes + 1, size - 1);
     else {
         fire_status s = fire_load_bytes(ctx, bytes, size, &net, &err);
         if (s) fuzz_check(s, &err);

@@ -36,7 +36,7 @@ def check(name, folder, feeds=None):
 
 
 def test_layers(tmp_path):
-    assert len(CASES) == 74  # a case for each layer and way that it can be told
+    assert len(CASES) == 78  # a case for each layer and way that it can be told
     for name in CASES:
         check(name, tmp_path)
 
