@@ -124,7 +124,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("text", BAD)
+@pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
 def test_what_is_wrong_is_said(text, tmp_path):
     (tmp_path / "net.prototxt").write_text("input: 'x' input_shape { dim: 1 dim: 2 dim: 5 dim: 5 }\n" + text)
     with pytest.raises(fire.FiresteelError, match=BAD[text]):
