@@ -524,3 +524,22 @@ def test_penalties_on_outputs(value, l1, l2, tmp_path):
     np.testing.assert_allclose(model.evaluate(x, y, verbose=0), want, rtol=1e-5)
     model.save(tmp_path / "m.keras")
     np.testing.assert_allclose(fire.load(tmp_path / "m.keras").evaluate(x, y, verbose=0), want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("order, named", [("cabd", False), ("cabd", True), ("cadb", True)])
+def test_layers_that_learn_in_a_frozen_model(order, named, tmp_path):
+    """In the group of a nested model those that learn come first, whether or not the model itself does. Where weights bear the names of layers, these tell."""
+    def dense(name, trainable):
+        return {"class_name": "Dense", "config": {"name": name, "units": 2, "use_bias": False, "trainable": trainable, **({"batch_input_shape": [None, 2]} if name == "a" else {})}}
+    inner = {"class_name": "Sequential", "config": {"name": "inner", "layers": [dense("b", named)]}}
+    base = {"class_name": "Sequential", "config": {"name": "base", "trainable": False, "layers": [dense("a", False), inner, dense("c", True), dense("d", False)]}}
+    arrays = {name: np.random.default_rng(k).normal(size=(2, 2)).astype("f") for k, name in enumerate("abcd")}
+    path = write_h5(tmp_path / "m.h5", {"class_name": "Sequential", "config": {"name": "m", "layers": [base]}}, {"base": []}, "2.12.0")
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/base"]
+        listed = [f"{name}/kernel:0" if named else f"base_{name}" for name in order]
+        group.attrs["weight_names"] = [name.encode() for name in listed]
+        for name, where in zip(order, listed):
+            group[where] = arrays[name]
+    x = rand(3, 2)
+    np.testing.assert_allclose(fire.load(path).predict(x, verbose=0), x @ arrays["a"] @ arrays["b"] @ arrays["c"] @ arrays["d"], rtol=1e-4, atol=1e-5)

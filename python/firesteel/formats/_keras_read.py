@@ -5,6 +5,7 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,20 +22,20 @@ def place(model: Any, tree: Part, root: Folder, version: int, backend: str, who:
     """Put the weights of a file into a model whose parts are known."""
     top = root.folder("model_weights") or root
     if "layer_names" in top.attrs or "layer_names0" in top.attrs:
-        chosen: list[tuple[Part, weights.Arrays]] = []
+        chosen: list[tuple[Part, weights.Arrays, list[str]]] = []
         known = {part.name: part for part in _flat(tree)}
         in_order = [part for part in _flat(tree) if any(_counts(model, leaf) != (0, 0) for leaf in part.leaves())]
-        stored = [(name, weights.listed(found, who)) for name in top.texts("layer_names") if (found := top.folder(name)) is not None]
-        filled = [(name, arrays) for name, arrays in stored if arrays]
-        if not all(name in known for name, _ in filled):  # another model's names: by order, as Keras does
+        stored = [(name, weights.listed(found, who), found.texts("weight_names")) for name in top.texts("layer_names") if (found := top.folder(name)) is not None]
+        filled = [(name, arrays, listed) for name, arrays, listed in stored if arrays]
+        if not all(name in known for name, *_ in filled):  # another model's names: by order, as Keras does
             if len(filled) != len(in_order):
                 raise errors.make(5004, f"{who}: {len(filled)} layers have weights, the model has {len(in_order)} such layers")
-            chosen = [(part, arrays) for part, (_, arrays) in zip(in_order, filled)]
+            chosen = [(part, arrays, listed) for part, (_, arrays, listed) in zip(in_order, filled)]
         else:
-            chosen = [(known[name], arrays) for name, arrays in filled]
-        for part, arrays in chosen:
-            _spread(model, part, arrays, version, backend, who)
-        rest = [part for part in in_order if not any(part is other for other, _ in chosen)]
+            chosen = [(known[name], arrays, listed) for name, arrays, listed in filled]
+        for part, arrays, listed in chosen:
+            _spread(model, part, arrays, version, backend, who, listed)
+        rest = [part for part in in_order if not any(part is other for other, *_ in chosen)]
         for part in rest:
             if told := _told_weights(part):
                 _put(model, part, told, version, backend, who)
@@ -81,7 +82,7 @@ def _put(model: Any, leaf: Part, arrays: weights.Arrays, version: int, backend: 
         layer.set_weights([np.asarray(a, np.float64 if a.dtype == np.float64 else np.float32) for a in arrays])
 
 
-def _spread(model: Any, part: Part, arrays: weights.Arrays, version: int, backend: str, who: str) -> None:
+def _spread(model: Any, part: Part, arrays: weights.Arrays, version: int, backend: str, who: str, listed: Sequence[str] = ()) -> None:
     """A nested model's arrays: first what its layers train, then the others. What the configuration tells is not among them."""
     told = [leaf for leaf in part.leaves() if part.nested and _told_weights(leaf)]
     for leaf in told:
@@ -95,17 +96,24 @@ def _spread(model: Any, part: Part, arrays: weights.Arrays, version: int, backen
     then: list[tuple[Part, int]] = []
     for leaf in leaves:
         assert leaf.layer is not None
+        trainable = leaf.config.get("trainable", True) is not False
+        net, at = model.get_layer(leaf.layer.name)._place()
+        if trainable and not leaf.layer._trainable:  # as it is in a model that is frozen, but counts among those that learn
+            net.set_trainable(at, True)
         learns, others = weights.file_count(model.get_layer(leaf.layer.name).kind, _counts(model, leaf), version)
-        trainable = leaf.config.get("trainable", True) is not False and leaf.layer._trainable
+        if trainable and not leaf.layer._trainable:
+            net.set_trainable(at, False)
         first.append((leaf, learns if trainable else 0))
         then.append((leaf, others + (0 if trainable else learns)))
     if sum(n for _, n in first + then) != len(arrays):
         raise errors.make(5004, f"{who}: the model {part.name} has {len(arrays)} arrays; expected {sum(n for _, n in first + then)}")
     own: dict[int, weights.Arrays] = {id(leaf): [] for leaf in leaves}
-    at = 0
-    for leaf, n in first + then:
-        own[id(leaf)] += arrays[at:at + n]
-        at += n
+    order = [leaf for leaf, n in first + then for _ in range(n)]
+    said = [max((leaf for leaf in leaves if f"/{name}".find(f"/{leaf.name}/") >= 0), key=lambda leaf: len(leaf.name), default=None) for name in listed]
+    if sorted(map(id, said)) == sorted(map(id, order)):  # models in it, and layers frozen by themselves, may bring another order: names tell, where each names one layer
+        order = [leaf for leaf in said if leaf is not None]
+    for leaf, array in zip(order, arrays):
+        own[id(leaf)].append(array)
     for leaf in leaves:
         _put(model, leaf, own[id(leaf)], version, backend, who)
 
