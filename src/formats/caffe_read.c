@@ -26,7 +26,7 @@ typedef struct entry { fire_span blob, name; int64_t layer, input, uses; bool mu
 
 static const char *show(fire_span s, char *to, size_t capacity) { return fire_escape(to, capacity, (const char *)s.bytes, s.size); }
 static fire_span span(const char *text) { return (fire_span){(const uint8_t *)text, strlen(text)}; }
-static fire_wire all_of(const void *bytes, size_t size) { return (fire_wire){bytes, bytes, (const uint8_t *)bytes + size, 0}; }
+static fire_wire all_of(const void *bytes, size_t size) { return (fire_wire){bytes, bytes, size ? (const uint8_t *)bytes + size : bytes, 0}; }
 
 /* ---- fields ---- */
 

@@ -5,6 +5,7 @@
 ** all graphs.
 */
 #include "formats/onnx_file.h"
+#include "formats/caffe.h"
 #include "formats/protobuf_text.h"
 #include "formats/tensorflow.h"
 #include <sched.h>
@@ -41,6 +42,10 @@ fire_status fire_model_text(fire_context *ctx, fire_contents *bytes, bool *saved
     fire_buffer b = {.ctx = ctx};
     fire_contents wire = {0};
     fire_status s = fire_buffer_give(&b, fire_proto_text_read(bytes->data, bytes->size, is, &b, err), &wire.data, &wire.size);
+    if (!s && is == &fire_proto_caffe_net && !fire_caffe_is(wire.data, wire.size)) {
+        fire_free(ctx, wire.data);
+        return fire_fail(err, FIRE_E_NOT_A_MODEL, "this text begins like a net of Caffe, but has no layers");
+    }
     if (!s && !wire.data && !(wire.data = fire_alloc(ctx, 1, 1, err))) s = FIRE_NOMEM; /* nothing of it is read here */
     if (s) return s;
     fire_contents_free(ctx, bytes);

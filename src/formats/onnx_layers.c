@@ -355,7 +355,7 @@ fire_status fire_onnx_layers(fire_onnx *m, fire_network **out, fire_error *err) 
     fire_graph_parts p = {0};
     fire_import_layers l = {0};
     fire_status s = check_inputs(m, &l, err);
-    if (!s && !m->tf && !m->caffe) s = check_nodes(m, err);
+    if (!s && !m->tf) s = check_nodes(m, err);
     if (s) return s;
     fire_graph_init(&g, m->ctx);
     if (m->file) g.align.get = fire_onnx_file_align, g.align.user = m->file;

@@ -119,6 +119,8 @@ BAD = {
     'layer { name: "a" type: "ReLU" bottom: "x" top: "y" top: "y" }': "layer 'a' has the same top twice",
     'layer { name: "a" type: "Softmax" bottom: "x" top: "y" softmax_param { axis: 7 } }': "axis 7, but the data has 4 dimensions",
     'layer { name: "a" type: "Pooling" bottom: "x" top: "y" pooling_param { kernel_size: 0 } }': "kernel_size is 0",
+    'force_backward: true': "begins like a net of Caffe, but has no layers",
+    'name: "a"': "begins like a net of Caffe, but has no layers",
     'layer { name: "a" bottom: "x" top: "y" }': "layer 'a' has no type that is known",
     'layer { name: "a" type: "Silence" bottom: "x" }': "the net computes nothing",
 }
@@ -126,7 +128,7 @@ BAD = {
 
 @pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
 def test_what_is_wrong_is_said(text, tmp_path):
-    (tmp_path / "net.prototxt").write_text("input: 'x' input_shape { dim: 1 dim: 2 dim: 5 dim: 5 }\n" + text)
+    (tmp_path / "net.prototxt").write_text(("input: 'x' input_shape { dim: 1 dim: 2 dim: 5 dim: 5 }\n" if "layer" in text else "") + text)
     with pytest.raises(fire.FiresteelError, match=BAD[text]):
         fire.load(tmp_path / "net.prototxt").run({"x": np.zeros((1, 2, 5, 5), "f")})
 
