@@ -23,7 +23,7 @@ void fire_tf_combined_nms(fire_import *b, fire_lift *n) {
         if (!fire_tf_whole(b, n->in[2], &all) || !fire_mul(all, kinds, &all)) { fire_tf_fail(b, "too many boxes"); return; }
         if (all < size) size = all;
     }
-    if (!fire_mul(most, kinds, &room) || !fire_mul(rows, kinds, &work) || !fire_mul(work, k, &work) || !fire_mul(work, most + 1, &work) || !fire_mul(work, 8, &work) || !fire_tf_spend(b, work)) return;
+    if (!fire_mul(most, kinds, &room) || !fire_mul(rows, kinds, &work) || !fire_mul(work, k, &work) || !fire_mul(work, most + 1, &work) || !fire_mul(work, 8, &work) || !fire_tf_spend(b, work)) { fire_tf_fail(b, "too many boxes"); return; }
     if (!fire_tf_new(b, FIRE_F32, (fire_shape){3, {rows, size, 4}}, &y[0]) || !fire_tf_new(b, FIRE_F32, (fire_shape){2, {rows, size}}, &y[1]) ||
         !fire_tf_new(b, FIRE_F32, (fire_shape){2, {rows, size}}, &y[2]) || !fire_tf_new(b, FIRE_I32, (fire_shape){1, {rows}}, &y[3]) || !fire_import_pay(b, room + k, (int64_t)sizeof(found))) return;
     found *best = fire_arena_alloc(&b->arena, (size_t)room + 1, sizeof *best, &b->g->first);
@@ -84,7 +84,7 @@ void fire_tf_draw_boxes(fire_import *b, fire_lift *n) {
     int64_t table = own && fire_count(&colors.shape) > 0 ? colors.shape.dim[0] : 0, work;
     if (table && (colors.shape.rank != 2 || colors.shape.dim[1] < depth)) { fire_tf_fail(b, "the colors do not fit %lld channels", (long long)depth); return; }
     if (!table && depth > 4) { fire_tf_fail(b, "%lld channels, expected at most 4", (long long)depth); return; }
-    if (!fire_mul(2 * (rows + columns + 4), depth + 1, &work) || !fire_mul(work, k, &work) || !fire_mul(work, s.dim[0], &work) || !fire_tf_spend(b, work)) return;
+    if (!fire_mul(2 * (rows + columns + 4), depth + 1, &work) || !fire_mul(work, k, &work) || !fire_mul(work, s.dim[0], &work) || !fire_tf_spend(b, work)) { fire_tf_fail(b, "too many boxes"); return; }
     if (!fire_tf_new(b, FIRE_F32, s, &paint) || !fire_tf_new(b, FIRE_BOOL, (fire_shape){4, {s.dim[0], rows, columns, 1}}, &there)) return;
     for (int64_t r = 0; r < s.dim[0]; r++)
         for (int64_t i = 0; i < k; i++) {
@@ -185,7 +185,7 @@ void fire_tf_projective(fire_import *b, fire_lift *n) {
     if (s.rank != 4 || how.shape.rank != 2 || how.shape.dim[1] != 8 || (how.shape.dim[0] != 1 && how.shape.dim[0] != s.dim[0]) || count != 2 || to[0] < 1 || to[1] < 1 || to[0] > INT32_MAX ||
         to[1] > INT32_MAX || (v3 && fire_count(&fill.shape) != 1) || fire_count(&s) < 1) { fire_tf_fail(b, "the transforms do not fit"); return; }
     const int taps = nearest ? 1 : 4;
-    if (!fire_mul(s.dim[0] * taps, to[0], &all) || !fire_mul(all, to[1], &all) || !fire_tf_spend(b, 8 * (all < INT64_MAX / 8 ? all : INT64_MAX / 8))) return;
+    if (!fire_mul(s.dim[0] * taps, to[0], &all) || !fire_mul(all, to[1], &all) || !fire_tf_spend(b, 8 * (all < INT64_MAX / 8 ? all : INT64_MAX / 8))) { fire_tf_fail(b, "too many pixels"); return; }
     const fire_shape places = {2, {s.dim[0] * to[0] * to[1], taps}}, one = {3, {places.dim[0], taps, 1}};
     if (!fire_tf_new(b, FIRE_I64, places, &pick) || !fire_tf_new(b, FIRE_F32, one, &weight) || !fire_tf_new(b, FIRE_F32, (fire_shape){2, {places.dim[0], 1}}, &outside)) return;
     for (int64_t i = 0; i < places.dim[0]; i++) {

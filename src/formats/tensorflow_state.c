@@ -34,15 +34,27 @@ static bool overwrites(fire_span op) { return fire_span_is(op, "Assign") || fire
 /* Which variable stands behind an edge: a node, or in a function (-1) an argument of that name. */
 typedef struct origin { int32_t node; fire_span name; } origin;
 
-static origin origin_of(const fire_onnx *m, fire_tf_edge e, fire_span name, bool handle) {
+/* Whether a node hands on the variable of its first input, as a reference or a handle. */
+static bool hands_on(const fire_onnx *m, int32_t i, bool handle) {
     bool is_handle;
-    for (int hops = 0; hops < 32 && e.node >= 0 && m->node[e.node].n_in; hops++) {
-        const fire_span op = m->node[e.node].op;
-        if (!(handle ? fire_span_is(op, "Identity") : fire_span_is(op, "RefIdentity") || (changes(op, &is_handle) && !is_handle))) break;
-        name = m->node[e.node].in[0];
-        e = m->tf->node[e.node].from[0];
+    const fire_span op = m->node[i].op;
+    if (!m->node[i].n_in || m->tf->node[i].fed) return false;
+    return handle ? fire_span_is(op, "Identity") : fire_span_is(op, "RefIdentity") || (changes(op, &is_handle) && !is_handle);
+}
+
+/* root[i]: the node at whose end the variable stands that node i hands on, or i. */
+static void find_roots(const fire_onnx *m, const int32_t *post, int64_t n_post, bool handle, int32_t *root) {
+    for (int64_t p = 0; p < n_post; p++) { /* what a node reads stands before it */
+        const int32_t i = post[p], from = hands_on(m, i, handle) ? m->tf->node[i].from[0].node : -1;
+        root[i] = from < 0 ? i : root[from];
     }
-    return (origin){e.node, name};
+}
+
+static origin origin_of(const fire_onnx *m, fire_tf_edge e, fire_span name, bool handle, int32_t *const root[2]) {
+    if (e.node < 0) return (origin){-1, name};
+    const int32_t at = root[handle][e.node];
+    if (hands_on(m, at, handle)) return (origin){-1, m->node[at].in[0]}; /* of an argument */
+    return (origin){at, {0}};
 }
 static bool same(origin a, origin b) { return a.node == b.node && (a.node >= 0 || (!fire_span_compare(a.name, b.name) && a.name.size)); }
 
@@ -57,9 +69,9 @@ static void forget_old(fire_onnx *m, int32_t i) {
 
 /* What one variable's changes mean for the nodes in `post`, an order in which they can run. seen[i]: changes that node i comes after; ahead[i]: those that
 ** come after it; own[i]: which one it is. */
-static fire_status follow(fire_onnx *m, const int32_t *post, int64_t n_post, const change *c, int n, uint64_t *seen, uint64_t *ahead, uint64_t *own, fire_error *err) {
+static fire_status follow(fire_onnx *m, const int32_t *post, int64_t n_post, const change *c, int n, uint64_t *const mask[3], int32_t *const root[2], fire_error *err) {
     fire_tf *tf = m->tf;
-    uint64_t moot = 0;
+    uint64_t moot = 0, *seen = mask[0], *ahead = mask[1], *own = mask[2];
     for (int64_t p = 0; p < n_post; p++) seen[post[p]] = ahead[post[p]] = own[post[p]] = 0;
     for (int k = 0; k < n; k++) {
         own[c[k].node] |= UINT64_C(1) << k;
@@ -86,7 +98,7 @@ static fire_status follow(fire_onnx *m, const int32_t *post, int64_t n_post, con
         uint64_t open = all & ~seen[i] & ~ahead[i] & ~moot & ~own[i];
         if ((!open && !seen[i]) || tf->node[i].fed || by_handle != c[0].handle || fire_span_is(node->op, "RefIdentity")) continue;
         for (int64_t k = 0; k < node->n_in && (k == 0 || !by_handle); k++) {
-            if ((k == 0 && overwrites(node->op)) || !same(origin_of(m, tf->node[i].from[k], node->in[k], by_handle), c[0].of)) continue;
+            if ((k == 0 && overwrites(node->op)) || !same(origin_of(m, tf->node[i].from[k], node->in[k], by_handle, root), c[0].of)) continue;
             const int32_t before = tf->node[i].from[k].node;
             int last = -1, other = 0;
             for (int z = 0; z < n; z++)
@@ -117,11 +129,14 @@ fire_status fire_tensorflow_state(fire_onnx *m, const int32_t *post, int64_t n_p
     change *list = fire_alloc(m->ctx, (size_t)n, sizeof *list, err), *group = list ? fire_alloc(m->ctx, MAX_CHANGES, sizeof *group, err) : NULL;
     uint64_t *mask[3] = {NULL};
     for (int k = 0; k < 3 && group && (!k || mask[k - 1]); k++) mask[k] = fire_alloc(m->ctx, (size_t)m->n_nodes, sizeof **mask, err);
-    fire_status s = mask[2] ? FIRE_OK : FIRE_NOMEM;
+    int32_t *root[2] = {NULL};
+    for (int k = 0; k < 2 && mask[2] && (!k || root[0]); k++)
+        if ((root[k] = fire_alloc(m->ctx, (size_t)m->n_nodes, sizeof **root, err))) find_roots(m, post, n_post, k, root[k]);
+    fire_status s = root[1] ? FIRE_OK : FIRE_NOMEM;
     n = 0;
     for (int64_t p = 0; p < n_post && !s; p++)
         if (m->node[post[p]].n_in && changes(m->node[post[p]].op, &handle))
-            list[n++] = (change){post[p], origin_of(m, m->tf->node[post[p]].from[0], m->node[post[p]].in[0], handle), handle};
+            list[n++] = (change){post[p], origin_of(m, m->tf->node[post[p]].from[0], m->node[post[p]].in[0], handle, root), handle};
     for (int64_t i = 0; i < n && !s; i++) {
         int count = 0;
         if (list[i].node < 0) continue; /* of a variable that was looked at */
@@ -134,10 +149,11 @@ fire_status fire_tensorflow_state(fire_onnx *m, const int32_t *post, int64_t n_p
         }
         work += edges + n;
         if (!s && work > MAX_WORK) s = node_fail(m, first.node, err, "is one of too many that change variables, as does", first.node);
-        if (!s) s = follow(m, post, n_post, group, count, mask[0], mask[1], mask[2], err);
+        if (!s) s = follow(m, post, n_post, group, count, mask, root, err);
     }
     for (int64_t p = 0; p < n_post && !s; p++)
         if (fire_span_is(m->node[post[p]].op, "Assign")) forget_old(m, post[p]);
+    for (int k = 0; k < 2; k++) fire_free(m->ctx, root[k]);
     for (int k = 0; k < 3; k++) fire_free(m->ctx, mask[k]);
     fire_free(m->ctx, group);
     fire_free(m->ctx, list);

@@ -106,6 +106,19 @@ def cases() -> Iterator[tuple[str, bytes, str]]:
     yield "many inputs", x + node("y", "AddN", ["x"] * 20000, FLOAT, attr("N", number(3, 20000))), "'y' \\(AddN|limit|memory|trips"
     yield "pooling", placeholder(dims=(-1, 4, 4, 1)) + node("y", "MaxPool", ["x"], FLOAT, attr("ksize", field(1, b"".join(number(3, k) for k in (1, 1 << 40, 1 << 40, 1)))),
                                                        attr("strides", field(1, b"".join(number(3, 1) for _ in range(4)))), attr("padding", field(2, b"SAME"))), "'y' \\(MaxPool|limit"
+    variable = node("v", "VariableV2", [], attr("dtype", number(6, 1)), attr("shape", field(7, shape([4]))))
+    yield "not frozen", x + variable + node("y", "BroadcastGradientArgs", ["x", "v"], FLOAT), "'v' .*without a value: freeze"
+    chain = range(80)
+    adds = b"".join(node(f"a{i}", "AssignAdd", [f"a{i - 1}" if i else "v0", "x"], FLOAT) for i in chain)
+    yield "eighty changes", x + variable + node("v0", "Assign", ["v", "x"], FLOAT) + adds, "too many"
+    one = const("one", 1, [1], field(5, b"\0\0\x80\x3f"))
+    yield "sparse", x + one + const("at", 9, [1, 2], field(4, bytes(16))) + whole("w", [HUGE, HUGE]) + whole("to", [-1]) + node("y", "SparseReshape", ["at", "w", "to"]), "'y' \\(SparseReshape"
+    yield "sparse rows", x + one + const("at", 9, [1, 2], field(4, bytes(16))) + whole("w", [1 << 50, 2]) + const("d", 1, [], field(5, bytes(4))) + node("y", "SparseFillEmptyRows", ["at", "one", "w", "d"], FLOAT), "'y' \\(SparseFillEmptyRows|limit"
+    yield "sound", placeholder(dims=(-1, 1)) + node("y", "AudioSpectrogram", ["x"], attr("window_size", number(3, 1 << 40)), attr("stride", number(3, 1))), "'y' \\(AudioSpectrogram"
+    eight = const("t", 1, [1, 8], field(4, bytes(32)))
+    yield "pictures", placeholder(dims=(-1, 4, 4, 1)) + eight + const("w", 3, [2], field(4, np.full(2, (1 << 31) - 1, "<i4").tobytes())) + node("y", "ImageProjectiveTransformV2", ["x", "t", "w"], attr("dtype", number(6, 1)), attr("interpolation", field(2, b"BILINEAR"))), "'y' \\(ImageProjectiveTransformV2"
+    boxes = const("b", 1, [1, 2, 1, 4], field(4, bytes(32))) + const("s", 1, [1, 2, 1], field(4, bytes(8))) + const("k", 3, [], number(7, (1 << 31) - 1)) + const("l", 1, [], field(5, bytes(4)))
+    yield "boxes", x + boxes + node("y", "CombinedNonMaxSuppression", ["b", "s", "k", "k", "l", "l"]), "'y' \\(CombinedNonMaxSuppression"
 
 
 ALL = list(cases())
