@@ -29,6 +29,8 @@ def compare(got, expected):
 def test_variables_that_change(name):
     feeds, expected = kept(name)
     model = fire.load(FILES / f"{name}.pb", outputs=sorted(expected))
+    if name == "state_handles":  # operators that only change a handle give nothing
+        compare(fire.load(FILES / f"{name}.pb").run(feeds), expected)
     for _ in range(2):  # a run leaves the model as it was
         compare(model.run(feeds), expected)
 
