@@ -543,3 +543,11 @@ def test_layers_that_learn_in_a_frozen_model(order, named, tmp_path):
             group[where] = arrays[name]
     x = rand(3, 2)
     np.testing.assert_allclose(fire.load(path).predict(x, verbose=0), x @ arrays["a"] @ arrays["b"] @ arrays["c"] @ arrays["d"], rtol=1e-4, atol=1e-5)
+
+
+def test_locally_connected_bias_with_channels_first(tmp_path):
+    """Its shape is [rows, columns, filters], but its numbers lie as [filters, rows, columns]."""
+    config = {"class_name": "Sequential", "config": [{"class_name": "LocallyConnected2D", "config": {
+        "name": "l", "batch_input_shape": [None, 1, 3, 4], "filters": 2, "kernel_size": [2, 2], "strides": [1, 1], "padding": "valid", "data_format": "channels_first", "implementation": 1}}]}
+    model = fire.load(write_h5(tmp_path / "m.h5", config, {"l": [np.zeros((6, 4, 2), "f"), np.arange(12, dtype="f").reshape(2, 3, 2)]}, "2.2.4"))
+    np.testing.assert_array_equal(model.predict(rand(1, 1, 3, 4), verbose=0)[0], np.arange(12).reshape(2, 2, 3))

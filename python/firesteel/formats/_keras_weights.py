@@ -147,6 +147,8 @@ def convert(kind: str, config: dict[str, Any], arrays: Arrays, shapes: Sequence[
         a = [x[(slice(None, None, -1),) * (x.ndim - 2)] if x.ndim > 2 and (i == 0 or kind.startswith("ConvLSTM")) else x for i, x in enumerate(a)]
     if kind.startswith("LocallyConnected") and a and a[0].ndim != 3:
         a[0] = _local(a[0], config, tuple(shapes[0]), a[1] if len(a) > 1 else None)
+    if kind.startswith("LocallyConnected") and first and len(a) > 1 and a[1].ndim > 1:  # Keras adds the numbers as they lie, whatever their shape says: channels first
+        a[1] = np.moveaxis(a[1].reshape(a[1].shape[-1], *a[1].shape[:-1]), 0, -1)
     if kind == "PReLU" and a and len(a[0].shape) == len(shapes[0]) + 1:
         a[0] = a[0][0]
     if len(a) == len(shapes):  # the same numbers with other ones in their shape, as in [1, 1, 3, 8] for [3, 8]
