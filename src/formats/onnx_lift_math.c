@@ -363,43 +363,63 @@ static fire_value centred(fire_import *b, fire_value a, fire_value zero, bool ro
     return fire_import_two(b, "Sub", y, fire_import_cast(b, zero, type));
 }
 
-/* float32 holds all sums of products of bytes exactly where, for each output, the sizes of the weights add up to less than 2^24 / 255; else float64 is needed. */
-static fire_type exact_type(fire_import *b, fire_value x, fire_value w, fire_value zero, int64_t outer) { /* outer: how many of w's outputs lie behind each other at its end; 0: w's first dimension is the outputs */
+/* What the sizes of the weights of an output, zero point taken off, add up to at most; outer: how many outputs lie behind each other at the end of w; 0:
+** they are its first dimension. INT64_MAX: unknown. */
+static int64_t size_of(fire_import *b, fire_value x, fire_value w, fire_value zero, int64_t outer) {
+    if (b->g->first.status || !w || b->layers) return INT64_MAX;
     const fire_type type = fire_type_of(b->g, w);
-    if (b->g->first.status || b->layers || (type != FIRE_U8 && type != FIRE_I8) || (fire_type_of(b->g, x) != FIRE_U8 && fire_type_of(b->g, x) != FIRE_I8)) return FIRE_F64;
+    if ((type != FIRE_U8 && type != FIRE_I8) || (fire_type_of(b->g, x) != FIRE_U8 && fire_type_of(b->g, x) != FIRE_I8)) return INT64_MAX;
     const fire_tensor *t = &b->g->value[w].tensor, *z = zero ? &b->g->value[zero].tensor : NULL;
-    if (b->g->value[w].source != FIRE_FROM_CONST || !t->data || (z && (b->g->value[zero].source != FIRE_FROM_CONST || !z->data || (z->type != FIRE_U8 && z->type != FIRE_I8)))) return FIRE_F64;
-    const int64_t n = fire_count(&t->shape), zeros = z ? fire_count(&z->shape) : 0, outputs = outer ? outer : t->shape.dim[0], each = outputs > 0 ? n / outputs : 0, shift = zeros ? (int64_t)fire_get(z, 0) : 0;
-    for (int64_t i = 1; i < zeros; i++)
-        if (fire_get(z, i) != (double)shift) return FIRE_F64;
-    for (int64_t o = 0; o < outputs; o++) {
+    const int64_t n = fire_count(&t->shape), outputs = outer ? outer : t->shape.rank ? t->shape.dim[0] : 0, each = n > 0 && outputs > 0 ? n / outputs : 0;
+    if (n < 0 || each > INT32_MAX) return INT64_MAX;
+    bool known = b->g->value[w].source == FIRE_FROM_CONST && t->data && (!z || (b->g->value[zero].source == FIRE_FROM_CONST && z->data && (z->type == FIRE_U8 || z->type == FIRE_I8)));
+    const int64_t zeros = known && z ? fire_count(&z->shape) : 0, shift = zeros ? (int64_t)fire_get(z, 0) : 0;
+    for (int64_t k = 1; k < zeros && known; k++) known = fire_get(z, k) == (double)shift;
+    int64_t most = known ? 0 : each * 255;
+    for (int64_t o = 0; o < outputs && known; o++) {
         int64_t sum = 0;
-        for (int64_t i = 0; i < each; i++) {
-            const int64_t at = outer ? i * outputs + o : o * each + i, v = (type == FIRE_U8 ? ((const uint8_t *)t->data)[at] : ((const int8_t *)t->data)[at]) - shift;
+        for (int64_t k = 0; k < each; k++) {
+            const int64_t at = outer ? k * outputs + o : o * each + k, v = (type == FIRE_U8 ? ((const uint8_t *)t->data)[at] : ((const int8_t *)t->data)[at]) - shift;
             sum += v < 0 ? -v : v;
         }
-        if (sum * 255 >= 1 << 24) return FIRE_F64;
+        if (sum > most) most = sum;
     }
-    return FIRE_F32;
+    return most;
 }
 
-/* How many columns a matrix has; 0: it is none. */
-static int64_t columns(fire_import *b, fire_value w) { return w && !b->g->first.status && fire_shape_of(b->g, w).rank == 2 ? fire_shape_of(b->g, w).dim[1] : 0; }
-
-void fire_lift_matmul_integer(fire_import *b, fire_lift *n) {
-    const int64_t wide = columns(b, fire_lift_in(n, 1));
-    const fire_type type = wide > 0 ? exact_type(b, n->in[0], n->in[1], fire_lift_in(n, 3), wide) : FIRE_F64;
-    fire_value y = fire_import_two(b, "MatMul", centred(b, n->in[0], fire_lift_in(n, 2), true, type), centred(b, fire_lift_in(n, 1), fire_lift_in(n, 3), false, type));
-    n->out[0] = fire_import_cast(b, y, FIRE_I32);
+/* A convolution with the node's own attributes. */
+static fire_value convolve(fire_import *b, fire_lift *n, fire_value x, fire_value w) {
+    fire_value in[2] = {x, w}, out[1] = {0};
+    fire_lift inner = {.node = n->node, .n_in = 2, .n_out = 1, .in = in, .out = out, .n_attrs = n->n_attrs, .attr = n->attr, .opset = n->opset};
+    fire_lift_same(b, &inner, "Conv", NULL);
+    return out[0];
 }
+static fire_value centred_weights(fire_import *b, fire_value w, fire_value zero, fire_type type) { /* zero: one, or one for each of the first dimension */
+    if (!zero || b->g->first.status) return fire_import_cast(b, w, type);
+    return fire_import_two(b, "Sub", fire_import_cast(b, w, type), fire_import_cast(b, spread(b, zero, w, 0, 0), type));
+}
+
+/* Bytes times bytes, by a convolution or as matrices, exactly, as float32 or float64. float32 holds every sum below 2^24, and its products are far
+** faster: where x does not fit it goes in two parts, sixteenths and what is left of them. */
+static fire_value multiply(fire_import *b, fire_lift *n, fire_value x, fire_value x_zero, fire_value w, fire_value w_zero, bool conv) {
+    const bool matrix = !conv && w && !b->g->first.status && fire_shape_of(b->g, w).rank == 2;
+    const int64_t limit = 1 << 24, outer = matrix ? fire_shape_of(b->g, w).dim[1] : 0, most = (conv || outer > 0) ? size_of(b, x, w, w_zero, outer) : INT64_MAX;
+    const fire_type type = most < limit / 16 ? FIRE_F32 : FIRE_F64;
+    fire_value a = centred(b, x, x_zero, !conv, type), c = conv ? centred_weights(b, w, w_zero, type) : centred(b, w, w_zero, false, type);
+    if (type == FIRE_F64 || most <= (limit - 1) / 255) return conv ? convolve(b, n, a, c) : fire_import_two(b, "MatMul", a, c);
+    fire_value part[2] = {fire_import_one(b, "Floor", times(b, a, 1.0 / 16)), 0};
+    part[1] = fire_import_two(b, "Sub", a, times(b, part[0], 16));
+    for (int i = 0; i < 2; i++) part[i] = fire_import_cast(b, conv ? convolve(b, n, part[i], c) : fire_import_two(b, "MatMul", part[i], c), FIRE_F64);
+    return fire_import_two(b, "Add", times(b, part[0], 16), part[1]);
+}
+
+void fire_lift_matmul_integer(fire_import *b, fire_lift *n) { n->out[0] = fire_import_cast(b, multiply(b, n, n->in[0], fire_lift_in(n, 2), fire_lift_in(n, 1), fire_lift_in(n, 3), false), FIRE_I32); }
+void fire_lift_conv_integer(fire_import *b, fire_lift *n) { n->out[0] = fire_import_cast(b, multiply(b, n, n->in[0], fire_lift_in(n, 2), fire_lift_in(n, 1), fire_lift_in(n, 3), true), FIRE_I32); }
 
 /* a, scale, zero, b, scale, zero, scale, zero */
 void fire_lift_qlinear_matmul(fire_import *b, fire_lift *n) {
     if (n->n_in < 8 || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 8", (long long)n->n_in); return; }
-    const int64_t wide = columns(b, n->in[3]);
-    const fire_type type = wide > 0 ? exact_type(b, n->in[0], n->in[3], n->in[5], wide) : FIRE_F64;
-    fire_value y = fire_import_two(b, "MatMul", centred(b, n->in[0], n->in[2], true, type), centred(b, n->in[3], n->in[5], false, type));
-    y = fire_import_cast(b, y, FIRE_F64);
+    fire_value y = fire_import_cast(b, multiply(b, n, n->in[0], n->in[2], n->in[3], n->in[5], false), FIRE_F64);
     fire_value scale[3];
     for (int i = 0; i < 3; i++) scale[i] = fire_import_cast(b, n->in[i == 0 ? 1 : i == 1 ? 4 : 6], FIRE_F64);
     fire_shape rows = b->g->first.status ? (fire_shape){0} : fire_shape_of(b->g, scale[0]);
@@ -408,29 +428,11 @@ void fire_lift_qlinear_matmul(fire_import *b, fire_lift *n) {
     n->out[0] = quantize(b, y, scale[2], n->in[7], FIRE_U8, -1, 0, true);
 }
 
-/* A convolution with the node's own attributes. */
-static fire_value convolve(fire_import *b, fire_lift *n, fire_value x, fire_value w, fire_value bias) {
-    fire_value in[3] = {x, w, bias}, out[1] = {0};
-    fire_lift inner = {.node = n->node, .n_in = bias ? 3 : 2, .n_out = 1, .in = in, .out = out, .n_attrs = n->n_attrs, .attr = n->attr, .opset = n->opset};
-    fire_lift_same(b, &inner, "Conv", NULL);
-    return out[0];
-}
-static fire_value centred_weights(fire_import *b, fire_value w, fire_value zero, fire_type type) { /* zero: one, or one for each of the first dimension */
-    if (!zero || b->g->first.status) return fire_import_cast(b, w, type);
-    return fire_import_two(b, "Sub", fire_import_cast(b, w, type), fire_import_cast(b, spread(b, zero, w, 0, 0), type));
-}
-void fire_lift_conv_integer(fire_import *b, fire_lift *n) {
-    const fire_type type = fire_lift_in(n, 1) ? exact_type(b, n->in[0], n->in[1], fire_lift_in(n, 3), 0) : FIRE_F64;
-    fire_value y = convolve(b, n, centred(b, n->in[0], fire_lift_in(n, 2), false, type), centred_weights(b, fire_lift_in(n, 1), fire_lift_in(n, 3), type), 0);
-    n->out[0] = fire_import_cast(b, y, FIRE_I32);
-}
 /* x, scale, zero, w, scale, zero, scale, zero, bias */
 void fire_lift_qlinear_conv(fire_import *b, fire_lift *n) {
     if (n->n_in < 8 || b->g->first.status) { fire_import_fail(b, FIRE_E_CORRUPT, "%lld inputs, expected 8 or 9", (long long)n->n_in); return; }
     fire_value bias = fire_lift_in(n, 8);
-    const fire_type type = exact_type(b, n->in[0], n->in[3], n->in[5], 0);
-    fire_value y = convolve(b, n, centred(b, n->in[0], n->in[2], false, type), centred_weights(b, n->in[3], n->in[5], type), 0);
-    y = fire_import_cast(b, y, FIRE_F64);
+    fire_value y = fire_import_cast(b, multiply(b, n, n->in[0], n->in[2], n->in[3], n->in[5], true), FIRE_F64);
     if (bias && !b->g->first.status) { /* in whole numbers, for each channel */
         fire_shape c = {.rank = fire_shape_of(b->g, y).rank - 1};
         for (int d = 0; d < c.rank; d++) c.dim[d] = d ? 1 : -1;

@@ -192,9 +192,9 @@ def test_quantized_operators():
 
 
 def test_sums_of_bytes_are_exact_in_either_type():
-    """Few weights are summed in float32, whose sums are exact then, many in float64."""
+    """Few weights are summed in float32, whose sums are exact then, more in two parts, and many in float64."""
     rng = np.random.default_rng(6)
-    for channels in (3, 64):
+    for channels in (3, 64, 400):
         x, w = rng.integers(200, 256, (1, channels, 5, 5)).astype("B"), rng.integers(100, 128, (20, channels, 5, 5)).astype("b")
         check("ConvInteger", [x, w, np.array(3, "B")], domain="", weights=(1,), want=[np.einsum("nchw,ochw->no", x.astype("l") - 3, w.astype("l")).astype("i")[:, :, None, None]], rtol=0, atol=0)
         flat, w = x.reshape(1, -1), w.reshape(20, -1).T.copy()

@@ -22,10 +22,27 @@ CAST(i64, int64_t, f64, double)
 CAST_WHOLE(f32, float, i64, int64_t, 0x1p63f)
 CAST_WHOLE(f64, double, i64, int64_t, 0x1p63)
 
+/* Whole numbers of 32 bits and less wrap, as fire_put has it. */
+#define CAST_NARROW(from, from_type, to, to_type)                                                  \
+    static void from##_to_##to(const void *restrict x, void *restrict y, int64_t n) {              \
+        const from_type *a = x;                                                                    \
+        for (int64_t i = 0; i < n; i++) ((to_type *)y)[i] = a[i] > -(from_type)0x1p31 && a[i] < (from_type)0x1p31 ? (to_type)(int32_t)a[i] : (to_type)fire_whole((double)a[i]); \
+    }
+CAST(i8, int8_t, f32, float)
+CAST(i8, int8_t, f64, double)
+CAST_NARROW(f32, float, u8, uint8_t)
+CAST_NARROW(f32, float, i8, int8_t)
+CAST_NARROW(f32, float, i32, int32_t)
+CAST_NARROW(f64, double, u8, uint8_t)
+CAST_NARROW(f64, double, i8, int8_t)
+CAST_NARROW(f64, double, i32, int32_t)
+
 static const struct { fire_type from, to; void (*run)(const void *restrict, void *restrict, int64_t); } casts[] = {
     {FIRE_F32, FIRE_F64, f32_to_f64}, {FIRE_F64, FIRE_F32, f64_to_f32}, {FIRE_U8, FIRE_F32, u8_to_f32}, {FIRE_U8, FIRE_F64, u8_to_f64},
     {FIRE_BOOL, FIRE_F32, u8_to_f32}, {FIRE_BOOL, FIRE_F64, u8_to_f64}, {FIRE_I32, FIRE_F32, i32_to_f32}, {FIRE_I32, FIRE_F64, i32_to_f64},
     {FIRE_I64, FIRE_F32, i64_to_f32}, {FIRE_I64, FIRE_F64, i64_to_f64}, {FIRE_F32, FIRE_I64, f32_to_i64}, {FIRE_F64, FIRE_I64, f64_to_i64},
+    {FIRE_I8, FIRE_F32, i8_to_f32}, {FIRE_I8, FIRE_F64, i8_to_f64}, {FIRE_F32, FIRE_U8, f32_to_u8}, {FIRE_F32, FIRE_I8, f32_to_i8}, {FIRE_F32, FIRE_I32, f32_to_i32},
+    {FIRE_F64, FIRE_U8, f64_to_u8}, {FIRE_F64, FIRE_I8, f64_to_i8}, {FIRE_F64, FIRE_I32, f64_to_i32},
 };
 
 static int find(const fire_call *call) {

@@ -3,7 +3,7 @@
 #include "vector.h"
 #include "window.h"
 
-enum { TAPS = 128 }; /* numbers of a window at most */
+enum { TAPS = 256 }; /* numbers of a window at most */
 
 /* A window after the other. rel: the taps of a window that lies in x as a whole, in places from its first. */
 typedef struct { int64_t at[3], rel[TAPS]; int taps; } walk;
