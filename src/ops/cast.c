@@ -30,5 +30,5 @@ const fire_op fire_op_cast = {
     .name = "Cast", .help = "numbers of another type",
     .min_in = 1, .max_in = 1, .n_out = 1, .attrs = attrs_of_cast, .attr_size = sizeof(cast_attrs),
     .infer = cast_infer, .run = cast_run, .grad = cast_grad,
-    .examples = {"[2,3] to=11", "[7] to=7", "i32[5] to=1", "bool[4] to=11", "[4] to=9", "i64[5] to=3", "i64[3] to=7", "i8[9] to=1", "[9] to=2", "[9]{-1.5,3,300,-200,127.9,2e9,-3e9,5e18,0.5} to=3", "[9]{-1.5,3,300,-200,127.9,2e9,-3e9,5e18,0.5} to=6"},
+    .examples = {"[2,3] to=11", "[7] to=7", "i32[5] to=1", "bool[4] to=11", "[4] to=9", "i64[5] to=3", "i64[3] to=7", "i8[9] to=1", "[9] to=2", "[7]{-1.5,3,100,-100,126.9,-127.5,0.5} to=3", "[7]{-1.5,3,300,-200,2e9,-2e9,0.5} to=6"},
 };
