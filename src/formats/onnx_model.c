@@ -546,7 +546,8 @@ static fire_status zeros_for(const fire_onnx_model *o, int64_t i, int64_t batch,
     for (int32_t k = 0; k < n; k++)
         if (fire_span_is(label, shapes[k].name)) t->shape = shapes[k].tensor.shape;
     if (t->shape.rank < 0 || fire_count(&t->shape) < 0)
-        return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s; give the sizes that are open", a, t->shape.rank < 0 ? "unknown" : fire_shape_text(&t->shape, b));
+        return fire_fail(err, FIRE_E_SHAPE, "the input '%s' has shape %s; name one without open sizes (firesteel explain-plan: --shape NAME=1,2,3)", a,
+                         t->shape.rank < 0 ? "unknown" : fire_shape_text(&t->shape, b));
     fire_status s = check_shape(&o->m, v, t, err);
     if (s) return s;
     t->data = fire_alloc(o->ctx, (size_t)fire_count(&t->shape), fire_type_size(fire_import_storage(type)), err);
