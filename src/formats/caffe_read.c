@@ -330,7 +330,7 @@ static fire_status read_blobs(fire_onnx *m, const layer *l, fire_onnx_tensor *t,
     for (int64_t i = 0; !s && !(s = fire_wire_next(&in, &f, &more, err)) && more;) {
         if (f.number != (l->old_blobs ? 6 : 7)) continue;
         const char *own = blob_name(l->type, i);
-        char number[24];
+        char number[32];
         snprintf(number, sizeof number, "blob%lld", (long long)i);
         const size_t n = strlen(own ? own : number);
         char *name = fire_arena_alloc(&m->arena, l->name.size + n + 1, 1, err);
