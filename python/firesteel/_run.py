@@ -20,6 +20,12 @@ NUMBER = {name: kind for kind, name in ML_DTYPES.items()}
 TEXT, BFLOAT16, LIST, OPTIONAL = 8, 16, 0x100, 0x200
 
 
+def type_name(kind: int) -> str:
+    """A type as it is shown: float32, list of int64 ..."""
+    name = np.dtype(NUMPY[kind & 0xff]).name if kind & 0xff in NUMPY else ML_DTYPES.get(kind & 0xff, "text" if kind & 0xff == TEXT else "?")
+    return ("optional " if kind & OPTIONAL else "") + ("list of " if kind & LIST else "") + name
+
+
 def _given(value: Any, kind: int) -> tuple[Any, int]:
     """What the engine takes for a value, and the number of its type where that does not say it: an array; (shape, texts); a list of these; or None."""
     if value is None or kind & LIST:

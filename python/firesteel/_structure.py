@@ -88,6 +88,8 @@ class Structure:
         if cached is not None and cached[0] == stamp:
             return cast("Symbols", cached[1])
         if not self.built:
+            if why := self._net.info()["no_layers"]:
+                raise errors.make(1005, f"{self.name} is computed by names, model.run({{name: array}}), and has no layers: {why}")
             raise errors.make(1006, f"{self.name} has no tensors before its shape is known; begin it with an Input or build it")
         parts = self._net.parts(False)
         tensors: dict[int, SymbolicTensor] = {}
@@ -136,13 +138,13 @@ class Structure:
 
     @property
     def input_names(self) -> list[str]:
-        """Names of the inputs: keys of fit's and predict's dicts."""
-        return [part[0] for part in self._net.parts(False)]
+        """Names of the inputs: keys of fit's, predict's and run's dicts."""
+        return [part[0] for part in self._net.parts(False) or self._net.ports(False)]
 
     @property
     def output_names(self) -> list[str]:
         """Names of the outputs: those of the layers that make them."""
-        return [part[0] for part in self._net.parts(True)]
+        return [part[0] for part in self._net.parts(True) or self._net.ports(True)]
 
     def __call__(self, *inputs: Any) -> Any:
         """Apply the whole model to tensors, as one layer of another: its layers join that model."""
@@ -268,11 +270,18 @@ class Structure:
         return self._net.explain_plan(batch_size, training, [(name, tuple(shape)) for name, shape in (shapes or {}).items()])
 
     def summary(self, print_fn: Callable[[str], Any] | None = None) -> None:
-        """Print layers with shapes, numbers of weights and floating point operations per row."""
-        from ._summary import show
-        show(self.name, self._net.layers(), self._net.info(), print_fn)
+        """Print layers with shapes, numbers of weights and floating point operations per row; of a model without layers what goes in and out."""
+        from . import _run, _summary
+        info = self._net.info()
+        if not info["no_layers"]:
+            _summary.show(self.name, self._net.layers(), info, print_fn)
+            return
+        inputs, outputs = ([(name, _run.type_name(kind), shape) for name, kind, shape in self._net.ports(output)] for output in (False, True))
+        _summary.show_named(self.name, inputs, outputs, info["no_layers"], print_fn)
 
     def __repr__(self) -> str:
+        if self._net.info()["no_layers"]:
+            return f"<{type(self).__name__} {self.name}: by names, {', '.join(self.input_names)} to {', '.join(self.output_names)}>"
         shape = f", {_shape_text(self.input_shape)} to {_shape_text(self.output_shape)}" if self.built else ", not built"
         return f"<{type(self).__name__} {self.name}: {len(self.layers)} layer{'' if len(self.layers) == 1 else 's'}{shape}>"
 

@@ -69,3 +69,14 @@ def test_plans_of_models_that_run_by_name(joined, tmp_path):
     with pytest.raises(ValueError, match="the input 'x' has shape .*; name one without open sizes"):
         fire.load(free).explain_plan()
     assert "[2, 3] -> [2, 3]" in fire.load(free).explain_plan(shapes={"x": (2, 3)})
+
+
+def test_what_is_shown_of_models_that_run_by_name(tmp_path):
+    model = fire.load(saved(tmp_path / "free.onnx", [helper.make_node("Relu", ["x"], ["y"])], [("x", ["n", "m"])], [("y", ["n", "m"])]))
+    lines: list[str] = []
+    model.summary(print_fn=lines.append)
+    text = "\n".join(lines)
+    assert "input   x       float32  (None, None)" in text and "output  y       float32  (None, None)" in text and "No layers: input 'x' has shape [n, n]" in text
+    assert model.input_names == ["x"] and model.output_names == ["y"] and "by names, x to y" in repr(model)
+    with pytest.raises(fire.errors.UnsupportedError, match="computed by names.*no layers: input 'x' has shape"):
+        _ = model.inputs
