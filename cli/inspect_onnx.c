@@ -272,11 +272,11 @@ fire_status cli_inspect_onnx(const cli_inspect_how *o, const char *path, const v
     about a = {0};
     counts *c = calloc(1, sizeof *c);
     if (!c) return fire_fail(err, FIRE_E_NOMEM, "out of memory");
-    const bool caffe = fire_caffe_is(bytes, size), tf = caffe || fire_tensorflow_is(bytes, size); /* tf: no attributes to look into */
+    const bool caffe = fire_caffe_is(bytes, size), tf = !caffe && fire_tensorflow_is(bytes, size), onnx = !caffe && !tf;
     fire_status s = caffe ? fire_caffe_read(o->ctx, bytes, size, NULL, 0, &m, err) : tf ? fire_tensorflow_read(o->ctx, bytes, size, NULL, NULL, &m, err) : fire_onnx_read(o->ctx, bytes, size, &m, err);
-    if (!s && !tf) s = read_about(bytes, size, &a, err);
+    if (!s && onnx) s = read_about(bytes, size, &a, err);
     for (int64_t i = 0; i < m.n_nodes && !s; i++) {
-        if (!tf) s = count_node(c, &m.node[i].body, false, err);
+        if (onnx) s = count_node(c, &m.node[i].body, false, err);
         else {
             count(c, m.node[i].op, (fire_span){0});
             c->nodes++;

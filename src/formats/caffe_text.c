@@ -1,16 +1,6 @@
 /* caffe_text.c - the messages of Caffe's nets, for prototxt files. Names and numbers are those of caffe.proto. Parameters of layers are closed: a name
 ** that is misspelled there is an error. */
-#include "formats/protobuf_text.h"
-
-#define FIELD(name, number, kind) {name, number, FIRE_PROTO_##kind, NULL, NULL}
-#define INNER(name, number, message) {name, number, FIRE_PROTO_MESSAGE, &message, NULL}
-#define NAMED(name, number, names) {name, number, FIRE_PROTO_ENUM, NULL, names}
-#define SKIP(name) {name, 0, FIRE_PROTO_SKIP, NULL, NULL}
-#define END {NULL, 0, FIRE_PROTO_SKIP, NULL, NULL}
-#define MESSAGE_OF(is, name, open, ...) \
-    static const fire_proto_field is##_fields[] = {__VA_ARGS__, END}; \
-    static const fire_proto_message is = {name, is##_fields, open}
-#define MESSAGE(is, name, ...) MESSAGE_OF(is, name, false, __VA_ARGS__)
+#include "formats/protobuf_table.h"
 
 static const fire_proto_name phases[] = {{"TRAIN", 0}, {"TEST", 1}, {NULL, 0}};
 static const fire_proto_name pools[] = {{"MAX", 0}, {"AVE", 1}, {"STOCHASTIC", 2}, {NULL, 0}};
@@ -24,50 +14,50 @@ static const fire_proto_name old_types[] = {{"NONE", 0}, {"ACCURACY", 1}, {"BNLL
     {"HINGE_LOSS", 28}, {"MEMORY_DATA", 29}, {"ARGMAX", 30}, {"THRESHOLD", 31}, {"DUMMY_DATA", 32}, {"SLICE", 33}, {"MVN", 34}, {"ABSVAL", 35}, {"SILENCE", 36}, {"CONTRASTIVE_LOSS", 37},
     {"EXP", 38}, {"DECONVOLUTION", 39}, {NULL, 0}};
 
-MESSAGE(shape, "BlobShape", FIELD("dim", 1, I64));
-MESSAGE_OF(blob, "BlobProto", true, FIELD("num", 1, I32), FIELD("channels", 2, I32), FIELD("height", 3, I32), FIELD("width", 4, I32), FIELD("data", 5, FLOAT), INNER("shape", 7, shape),
+CLOSED(shape, "BlobShape", FIELD("dim", 1, I64));
+OPEN(blob, "BlobProto", FIELD("num", 1, I32), FIELD("channels", 2, I32), FIELD("height", 3, I32), FIELD("width", 4, I32), FIELD("data", 5, FLOAT), INNER("shape", 7, shape),
            FIELD("double_data", 8, DOUBLE));
-MESSAGE(rule, "NetStateRule", NAMED("phase", 1, phases), FIELD("min_level", 2, I32), FIELD("max_level", 3, I32), FIELD("stage", 4, BYTES), FIELD("not_stage", 5, BYTES));
+CLOSED(rule, "NetStateRule", NAMED("phase", 1, phases), FIELD("min_level", 2, I32), FIELD("max_level", 3, I32), FIELD("stage", 4, BYTES), FIELD("not_stage", 5, BYTES));
 
-MESSAGE(argmax, "ArgMaxParameter", FIELD("out_max_val", 1, BOOL), FIELD("top_k", 2, U32), FIELD("axis", 3, I32));
-MESSAGE(concat, "ConcatParameter", FIELD("concat_dim", 1, U32), FIELD("axis", 2, I32));
-MESSAGE(convolution, "ConvolutionParameter", FIELD("num_output", 1, U32), FIELD("bias_term", 2, BOOL), FIELD("pad", 3, U32), FIELD("kernel_size", 4, U32), FIELD("group", 5, U32),
+CLOSED(argmax, "ArgMaxParameter", FIELD("out_max_val", 1, BOOL), FIELD("top_k", 2, U32), FIELD("axis", 3, I32));
+CLOSED(concat, "ConcatParameter", FIELD("concat_dim", 1, U32), FIELD("axis", 2, I32));
+CLOSED(convolution, "ConvolutionParameter", FIELD("num_output", 1, U32), FIELD("bias_term", 2, BOOL), FIELD("pad", 3, U32), FIELD("kernel_size", 4, U32), FIELD("group", 5, U32),
         FIELD("stride", 6, U32), SKIP("weight_filler"), SKIP("bias_filler"), FIELD("pad_h", 9, U32), FIELD("pad_w", 10, U32), FIELD("kernel_h", 11, U32), FIELD("kernel_w", 12, U32),
         FIELD("stride_h", 13, U32), FIELD("stride_w", 14, U32), SKIP("engine"), FIELD("axis", 16, I32), SKIP("force_nd_im2col"), FIELD("dilation", 18, U32));
-MESSAGE(dropout, "DropoutParameter", FIELD("dropout_ratio", 1, FLOAT), SKIP("scale_train"));
-MESSAGE_OF(dummy, "DummyDataParameter", true, FIELD("num", 2, U32), FIELD("channels", 3, U32), FIELD("height", 4, U32), FIELD("width", 5, U32), INNER("shape", 6, shape));
-MESSAGE(eltwise, "EltwiseParameter", NAMED("operation", 1, eltwises), FIELD("coeff", 2, FLOAT), SKIP("stable_prod_grad"));
-MESSAGE(power_of, "ExpParameter", FIELD("base", 1, FLOAT), FIELD("scale", 2, FLOAT), FIELD("shift", 3, FLOAT));
-MESSAGE(inner_product, "InnerProductParameter", FIELD("num_output", 1, U32), FIELD("bias_term", 2, BOOL), SKIP("weight_filler"), SKIP("bias_filler"), FIELD("axis", 5, I32), FIELD("transpose", 6, BOOL));
-MESSAGE(lrn, "LRNParameter", FIELD("local_size", 1, U32), FIELD("alpha", 2, FLOAT), FIELD("beta", 3, FLOAT), NAMED("norm_region", 4, regions), FIELD("k", 5, FLOAT), SKIP("engine"));
-MESSAGE_OF(memory, "MemoryDataParameter", true, FIELD("batch_size", 1, U32), FIELD("channels", 2, U32), FIELD("height", 3, U32), FIELD("width", 4, U32));
-MESSAGE(mvn, "MVNParameter", FIELD("normalize_variance", 1, BOOL), FIELD("across_channels", 2, BOOL), FIELD("eps", 3, FLOAT));
-MESSAGE(pooling, "PoolingParameter", NAMED("pool", 1, pools), FIELD("kernel_size", 2, U32), FIELD("stride", 3, U32), FIELD("pad", 4, U32), FIELD("kernel_h", 5, U32), FIELD("kernel_w", 6, U32),
+CLOSED(dropout, "DropoutParameter", FIELD("dropout_ratio", 1, FLOAT), SKIP("scale_train"));
+OPEN(dummy, "DummyDataParameter", FIELD("num", 2, U32), FIELD("channels", 3, U32), FIELD("height", 4, U32), FIELD("width", 5, U32), INNER("shape", 6, shape));
+CLOSED(eltwise, "EltwiseParameter", NAMED("operation", 1, eltwises), FIELD("coeff", 2, FLOAT), SKIP("stable_prod_grad"));
+CLOSED(power_of, "ExpParameter", FIELD("base", 1, FLOAT), FIELD("scale", 2, FLOAT), FIELD("shift", 3, FLOAT));
+CLOSED(inner_product, "InnerProductParameter", FIELD("num_output", 1, U32), FIELD("bias_term", 2, BOOL), SKIP("weight_filler"), SKIP("bias_filler"), FIELD("axis", 5, I32), FIELD("transpose", 6, BOOL));
+CLOSED(lrn, "LRNParameter", FIELD("local_size", 1, U32), FIELD("alpha", 2, FLOAT), FIELD("beta", 3, FLOAT), NAMED("norm_region", 4, regions), FIELD("k", 5, FLOAT), SKIP("engine"));
+OPEN(memory, "MemoryDataParameter", FIELD("batch_size", 1, U32), FIELD("channels", 2, U32), FIELD("height", 3, U32), FIELD("width", 4, U32));
+CLOSED(mvn, "MVNParameter", FIELD("normalize_variance", 1, BOOL), FIELD("across_channels", 2, BOOL), FIELD("eps", 3, FLOAT));
+CLOSED(pooling, "PoolingParameter", NAMED("pool", 1, pools), FIELD("kernel_size", 2, U32), FIELD("stride", 3, U32), FIELD("pad", 4, U32), FIELD("kernel_h", 5, U32), FIELD("kernel_w", 6, U32),
         FIELD("stride_h", 7, U32), FIELD("stride_w", 8, U32), FIELD("pad_h", 9, U32), FIELD("pad_w", 10, U32), SKIP("engine"), FIELD("global_pooling", 12, BOOL), NAMED("round_mode", 13, rounds));
-MESSAGE(power, "PowerParameter", FIELD("power", 1, FLOAT), FIELD("scale", 2, FLOAT), FIELD("shift", 3, FLOAT));
-MESSAGE(relu, "ReLUParameter", FIELD("negative_slope", 1, FLOAT), SKIP("engine"));
-MESSAGE(softmax, "SoftmaxParameter", SKIP("engine"), FIELD("axis", 2, I32));
-MESSAGE(slice, "SliceParameter", FIELD("slice_dim", 1, U32), FIELD("slice_point", 2, U32), FIELD("axis", 3, I32));
-MESSAGE(threshold, "ThresholdParameter", FIELD("threshold", 1, FLOAT));
-MESSAGE(prelu, "PReLUParameter", SKIP("filler"), FIELD("channel_shared", 2, BOOL));
-MESSAGE(reshape, "ReshapeParameter", INNER("shape", 1, shape), FIELD("axis", 2, I32), FIELD("num_axes", 3, I32));
-MESSAGE(flatten, "FlattenParameter", FIELD("axis", 1, I32), FIELD("end_axis", 2, I32));
-MESSAGE(reduction, "ReductionParameter", NAMED("operation", 1, reductions), FIELD("axis", 2, I32), FIELD("coeff", 3, FLOAT));
-MESSAGE(embed, "EmbedParameter", FIELD("num_output", 1, U32), FIELD("input_dim", 2, U32), FIELD("bias_term", 3, BOOL), SKIP("weight_filler"), SKIP("bias_filler"));
-MESSAGE(tile, "TileParameter", FIELD("axis", 1, I32), FIELD("tiles", 2, I32));
-MESSAGE(batch_norm, "BatchNormParameter", FIELD("use_global_stats", 1, BOOL), FIELD("moving_average_fraction", 2, FLOAT), FIELD("eps", 3, FLOAT));
-MESSAGE(elu, "ELUParameter", FIELD("alpha", 1, FLOAT));
-MESSAGE(bias, "BiasParameter", FIELD("axis", 1, I32), FIELD("num_axes", 2, I32), SKIP("filler"));
-MESSAGE(scale, "ScaleParameter", FIELD("axis", 1, I32), FIELD("num_axes", 2, I32), SKIP("filler"), FIELD("bias_term", 4, BOOL), SKIP("bias_filler"));
-MESSAGE(input, "InputParameter", INNER("shape", 1, shape));
-MESSAGE(crop, "CropParameter", FIELD("axis", 1, I32), FIELD("offset", 2, U32));
-MESSAGE(swish, "SwishParameter", FIELD("beta", 1, FLOAT));
-MESSAGE(clip, "ClipParameter", FIELD("min", 1, FLOAT), FIELD("max", 2, FLOAT));
-MESSAGE(shuffle, "ShuffleChannelParameter", FIELD("group", 1, U32));
-MESSAGE(permute, "PermuteParameter", FIELD("order", 1, U32));
-MESSAGE(normalize, "NormalizeParameter", FIELD("across_spatial", 1, BOOL), SKIP("scale_filler"), FIELD("channel_shared", 3, BOOL), FIELD("eps", 4, FLOAT));
+CLOSED(power, "PowerParameter", FIELD("power", 1, FLOAT), FIELD("scale", 2, FLOAT), FIELD("shift", 3, FLOAT));
+CLOSED(relu, "ReLUParameter", FIELD("negative_slope", 1, FLOAT), SKIP("engine"));
+CLOSED(softmax, "SoftmaxParameter", SKIP("engine"), FIELD("axis", 2, I32));
+CLOSED(slice, "SliceParameter", FIELD("slice_dim", 1, U32), FIELD("slice_point", 2, U32), FIELD("axis", 3, I32));
+CLOSED(threshold, "ThresholdParameter", FIELD("threshold", 1, FLOAT));
+CLOSED(prelu, "PReLUParameter", SKIP("filler"), FIELD("channel_shared", 2, BOOL));
+CLOSED(reshape, "ReshapeParameter", INNER("shape", 1, shape), FIELD("axis", 2, I32), FIELD("num_axes", 3, I32));
+CLOSED(flatten, "FlattenParameter", FIELD("axis", 1, I32), FIELD("end_axis", 2, I32));
+CLOSED(reduction, "ReductionParameter", NAMED("operation", 1, reductions), FIELD("axis", 2, I32), FIELD("coeff", 3, FLOAT));
+CLOSED(embed, "EmbedParameter", FIELD("num_output", 1, U32), FIELD("input_dim", 2, U32), FIELD("bias_term", 3, BOOL), SKIP("weight_filler"), SKIP("bias_filler"));
+CLOSED(tile, "TileParameter", FIELD("axis", 1, I32), FIELD("tiles", 2, I32));
+CLOSED(batch_norm, "BatchNormParameter", FIELD("use_global_stats", 1, BOOL), FIELD("moving_average_fraction", 2, FLOAT), FIELD("eps", 3, FLOAT));
+CLOSED(elu, "ELUParameter", FIELD("alpha", 1, FLOAT));
+CLOSED(bias, "BiasParameter", FIELD("axis", 1, I32), FIELD("num_axes", 2, I32), SKIP("filler"));
+CLOSED(scale, "ScaleParameter", FIELD("axis", 1, I32), FIELD("num_axes", 2, I32), SKIP("filler"), FIELD("bias_term", 4, BOOL), SKIP("bias_filler"));
+CLOSED(input, "InputParameter", INNER("shape", 1, shape));
+CLOSED(crop, "CropParameter", FIELD("axis", 1, I32), FIELD("offset", 2, U32));
+CLOSED(swish, "SwishParameter", FIELD("beta", 1, FLOAT));
+CLOSED(clip, "ClipParameter", FIELD("min", 1, FLOAT), FIELD("max", 2, FLOAT));
+CLOSED(shuffle, "ShuffleChannelParameter", FIELD("group", 1, U32));
+CLOSED(permute, "PermuteParameter", FIELD("order", 1, U32));
+CLOSED(normalize, "NormalizeParameter", FIELD("across_spatial", 1, BOOL), SKIP("scale_filler"), FIELD("channel_shared", 3, BOOL), FIELD("eps", 4, FLOAT));
 
-MESSAGE_OF(layer, "LayerParameter", true, FIELD("name", 1, BYTES), FIELD("type", 2, BYTES), FIELD("bottom", 3, BYTES), FIELD("top", 4, BYTES), INNER("blobs", 7, blob), INNER("include", 8, rule),
+OPEN(layer, "LayerParameter", FIELD("name", 1, BYTES), FIELD("type", 2, BYTES), FIELD("bottom", 3, BYTES), FIELD("top", 4, BYTES), INNER("blobs", 7, blob), INNER("include", 8, rule),
            INNER("exclude", 9, rule), NAMED("phase", 10, phases), INNER("argmax_param", 103, argmax), INNER("concat_param", 104, concat), INNER("convolution_param", 106, convolution),
            INNER("dropout_param", 108, dropout), INNER("dummy_data_param", 109, dummy), INNER("eltwise_param", 110, eltwise), INNER("exp_param", 111, power_of),
            INNER("inner_product_param", 117, inner_product), INNER("lrn_param", 118, lrn), INNER("memory_data_param", 119, memory), INNER("mvn_param", 120, mvn),
@@ -77,7 +67,7 @@ MESSAGE_OF(layer, "LayerParameter", true, FIELD("name", 1, BYTES), FIELD("type",
            INNER("batch_norm_param", 139, batch_norm), INNER("elu_param", 140, elu), INNER("bias_param", 141, bias), INNER("scale_param", 142, scale), INNER("input_param", 143, input),
            INNER("crop_param", 144, crop), INNER("swish_param", 147, swish), INNER("clip_param", 148, clip), INNER("shuffle_channel_param", 164, shuffle), INNER("permute_param", 202, permute), INNER("norm_param", 206, normalize));
 
-MESSAGE_OF(old_layer, "V1LayerParameter", true, FIELD("bottom", 2, BYTES), FIELD("top", 3, BYTES), FIELD("name", 4, BYTES), NAMED("type", 5, old_types), INNER("blobs", 6, blob),
+OPEN(old_layer, "V1LayerParameter", FIELD("bottom", 2, BYTES), FIELD("top", 3, BYTES), FIELD("name", 4, BYTES), NAMED("type", 5, old_types), INNER("blobs", 6, blob),
            INNER("concat_param", 9, concat), INNER("convolution_param", 10, convolution), INNER("dropout_param", 12, dropout), INNER("inner_product_param", 17, inner_product),
            INNER("lrn_param", 18, lrn), INNER("pooling_param", 19, pooling), INNER("power_param", 21, power), INNER("memory_data_param", 22, memory), INNER("argmax_param", 23, argmax),
            INNER("eltwise_param", 24, eltwise), INNER("threshold_param", 25, threshold), INNER("dummy_data_param", 26, dummy), INNER("relu_param", 30, relu), INNER("slice_param", 31, slice),

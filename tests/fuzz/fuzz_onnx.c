@@ -6,13 +6,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     fire_context *ctx = fuzz_context_with(size % 4 != 0); /* fast kernels take longest to make ready: every fourth size has them */
-    fire_network *net = NULL;
     fire_error err = {0};
     if (fire_set_limits(ctx, (int64_t)size * 4 + (16 << 20), WORK, &err)) abort();
-    fire_status s = fire_load_bytes(ctx, bytes, size, &net, &err);
-    if (s) fuzz_check(s, &err);
-    else fuzz_run(ctx, net);
-    fire_network_free(net);
+    fuzz_load_and_run(ctx, bytes, size);
     fire_context_free(ctx);
     if (fuzz_used) abort(); /* nothing is lost */
     return 0;

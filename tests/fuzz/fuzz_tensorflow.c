@@ -41,16 +41,10 @@ static void saved(fire_context *ctx, const uint8_t *bytes, size_t size) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     fire_context *ctx = fuzz_context();
-    fire_network *net = NULL;
     fire_error err = {0};
     if (fire_set_limits(ctx, (int64_t)size * 4 + (64 << 20), WORK, &err)) abort();
     if (size && bytes[0] == 0xff) saved(ctx, bytes + 1, size - 1);
-    else {
-        fire_status s = fire_load_bytes(ctx, bytes, size, &net, &err);
-        if (s) fuzz_check(s, &err);
-        else fuzz_run(ctx, net);
-    }
-    fire_network_free(net);
+    else fuzz_load_and_run(ctx, bytes, size);
     fire_context_free(ctx);
     if (fuzz_used) abort(); /* nothing is lost */
     return 0;

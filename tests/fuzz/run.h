@@ -49,4 +49,14 @@ done:
     fire_release(ctx, out[0]);
     fire_release(ctx, out[1]);
 }
+
+/* Bytes of a model: loaded, and run. */
+static inline void fuzz_load_and_run(fire_context *ctx, const uint8_t *bytes, size_t size) {
+    fire_network *net = NULL;
+    fire_error err = {0};
+    const fire_status s = fire_load_bytes(ctx, bytes, size, &net, &err);
+    if (s) fuzz_check(s, &err);
+    else fuzz_run(ctx, net);
+    fire_network_free(net);
+}
 #endif
